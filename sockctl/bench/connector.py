@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from sockctl.bench.plan import Plan, Tls
+from sockctl.bench.plan import Tls, Where
 from sockctl.errors import UntrustedError
 from sockctl.net.transport import TlsTransport, Transport
 
@@ -16,27 +16,27 @@ Secure = Callable[[socket.socket], TlsTransport]
 
 
 class Connector:
-    """Connects to the plan's server.
+    """Connects to a server.
 
     Args:
-        plan: Names the server.
+        where: The server.
         secure: Makes TLS of the connected socket; None for a plain connection.
 
     Attributes:
         transport: The connection; the caller closes it.
     """
 
-    def __init__(self, plan: Plan, secure: Secure | None) -> None:
-        sock = socket.socket(plan.family, socket.SOCK_STREAM)
+    def __init__(self, where: Where, secure: Secure | None) -> None:
+        sock = socket.socket(where.family, socket.SOCK_STREAM)
         self.transport: Transport = sock
         self._sock: socket.socket | None = sock
         self._secure = secure
-        self._plan = plan
+        self._where = where
         with contextlib.ExitStack() as undo:
             undo.enter_context(sock)
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            number = sock.connect_ex(plan.where.address)
+            number = sock.connect_ex(where.address)
             if number not in {0, errno.EINPROGRESS}:
                 raise OSError(number, os.strerror(number))
             undo.pop_all()
@@ -60,7 +60,7 @@ class Connector:
         if not isinstance(self.transport, TlsTransport):
             return 0
         waits_for = self.transport.shake_hands()
-        tls = self._plan.where.tls
+        tls = self._where.tls
         if not waits_for and tls is not None and tls.fingerprint:
             self._compare(self.transport, tls.fingerprint)
         return waits_for
@@ -69,7 +69,7 @@ class Connector:
         from sockctl.net.fingerprints import compute_fingerprint  # noqa: PLC0415  only for TLS
 
         if not hmac.compare_digest(compute_fingerprint(transport.get_certificate()), trusted):
-            raise UntrustedError(f"The certificate of {self._plan.where.name} changed while it was measured.")
+            raise UntrustedError(f"The certificate of {self._where.name} changed while it was measured.")
 
 
 def make_securing(tls: Tls | None) -> Secure | None:

@@ -5,6 +5,7 @@ The histogram keeps a latency in whole nanoseconds. Below 256 ns a bucket holds 
 latency, the largest and the mean are exact.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -27,10 +28,11 @@ class Histogram:
         total_s: Their sum in seconds.
     """
 
-    __slots__ = ("_buckets", "_max_s", "_min_s", "count", "total_s")
+    __slots__ = ("_buckets", "_max_s", "_min_s", "_steps", "count", "total_s")
 
     def __init__(self) -> None:
         self._buckets = [0] * _BUCKETS
+        self._steps: defaultdict[int, Counter[int]] = defaultdict(Counter)  # latencies by how wide a step is, in bits
         self.count = 0
         self.total_s = 0.0
         self._min_s = float("inf")
@@ -38,14 +40,7 @@ class Histogram:
 
     def add(self, seconds: float, times: int = 1) -> None:
         """Count a latency `times` times."""
-        ns = int(seconds * 1e9)
-        if ns < 2 * _STEPS:
-            self._buckets[max(ns, 0)] += times
-        else:
-            shift = ns.bit_length() - _BITS - 1
-            if shift > _BUCKETS // _STEPS - 2:
-                ns, shift = _MAX_NS, _BUCKETS // _STEPS - 2
-            self._buckets[(shift << _BITS) + (ns >> shift)] += times
+        self._buckets[_find_bucket(int(seconds * 1e9))] += times
         self.count += times
         self.total_s += seconds * times
         if seconds > self._max_s:  # noqa: PLR1730  a call of max() costs as much as all the rest
@@ -53,9 +48,34 @@ class Histogram:
         if seconds < self._min_s:  # noqa: PLR1730  as above
             self._min_s = seconds
 
+    def add_since(self, now_ns: int, times_ns: Sequence[int]) -> None:
+        """Count the latencies from each of these times until now, in a fraction of the time that `add` takes.
+
+        They are counted in steps as wide as the bucket of the shortest of them, and put into buckets when someone asks.
+        """
+        if len(times_ns) <= 1:
+            for time_ns in times_ns:
+                self.add((now_ns - time_ns) / 1e9)
+            return
+        shortest_ns = now_ns - max(times_ns)
+        step = max(0, shortest_ns.bit_length() - _BITS - 1) if shortest_ns > 0 else 0
+        self._steps[step].update([now_ns - time_ns >> step for time_ns in times_ns])
+        self.count += len(times_ns)
+        self.total_s += (now_ns * len(times_ns) - sum(times_ns)) / 1e9
+        self._max_s = max(self._max_s, (now_ns - min(times_ns)) / 1e9)
+        self._min_s = min(self._min_s, shortest_ns / 1e9)
+
+    def _fill(self) -> list[int]:
+        """Return the buckets, with what was counted in steps."""
+        for step, counts in self._steps.items():
+            for number, times in counts.items():
+                self._buckets[_find_bucket(number << step)] += times
+        self._steps.clear()
+        return self._buckets
+
     def merge(self, other: "Histogram") -> None:
         """Take all that is in another one."""
-        for number, times in enumerate(other._buckets):
+        for number, times in enumerate(other._fill()):
             if times:
                 self._buckets[number] += times
         self.count += other.count
@@ -82,7 +102,7 @@ class Histogram:
         """Return the latency in seconds that `percent` of them don't exceed (nearest rank), give or take `ERROR`."""
         rank = max(1, -int(-self.count * percent // 100))
         seen = 0
-        for number, times in enumerate(self._buckets):
+        for number, times in enumerate(self._fill()):
             seen += times
             if times and seen >= rank:
                 return min(max(_find_middle_ns(number) / 1e9, self._min_s), self._max_s)
@@ -95,7 +115,7 @@ class Histogram:
         """
         counts = [0] * len(borders_ns)
         band = 0
-        for number, times in enumerate(self._buckets):
+        for number, times in enumerate(self._fill()):
             if times:
                 middle = _find_middle_ns(number)
                 while band < len(borders_ns) - 1 and middle >= borders_ns[band]:
@@ -108,7 +128,7 @@ class Histogram:
 
     def as_fields(self) -> dict[str, Any]:
         """Return what `from_fields` takes, as JSON has it."""
-        buckets = [[number, times] for number, times in enumerate(self._buckets) if times]
+        buckets = [[number, times] for number, times in enumerate(self._fill()) if times]
         return {"buckets": buckets, "total_s": self.total_s, "min_s": self.min_s, "max_s": self._max_s}
 
     @classmethod
@@ -130,6 +150,14 @@ class Histogram:
         for each in latencies_s:
             one.add(each)
         return one
+
+
+def _find_bucket(ns: int) -> int:
+    """Return the bucket of a latency."""
+    if ns < 2 * _STEPS:
+        return max(ns, 0)
+    shift = min(ns, _MAX_NS).bit_length() - _BITS - 1
+    return (shift << _BITS) + (min(ns, _MAX_NS) >> shift)
 
 
 def _find_middle_ns(bucket: int) -> float:

@@ -8,6 +8,8 @@ from sockctl.net.poller import Poller, open_poller
 Handler = Callable[[int], None]
 _COARSE_S = 0.002
 """epoll waits for whole milliseconds, and rounds up: for less, the loop waits with select() on epoll itself."""
+_ROUNDED_S = 0.001
+"""By so much a longer wait is shortened, so that it doesn't end too late; the next step waits for the rest."""
 
 
 class Loop:
@@ -37,9 +39,12 @@ class Loop:
 
     def step(self, wait_s: float) -> None:
         """Wait for `wait_s` seconds at most, and call the handlers of the ready descriptors."""
-        if 0 < wait_s < _COARSE_S and self._fileno is not None:
-            select.select([self._fileno], [], [], wait_s)
-            wait_s = 0
+        if self._fileno is not None and wait_s > 0:
+            if wait_s < _COARSE_S:
+                select.select([self._fileno], [], [], wait_s)
+                wait_s = 0
+            else:
+                wait_s -= _ROUNDED_S
         handlers = self._handlers
         for descriptor, events in self._poller.poll(max(wait_s, 0)):
             handler = handlers.get(descriptor)

@@ -1,13 +1,14 @@
 """A client of a message service: greeted, then in frames."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 from sockctl.bench.pool import Client, WorkerContext
 from sockctl.errors import ProtocolError
 from sockctl.net.poller import WRITABLE
 from sockctl.net.transport import Transport
 from sockctl.protocol.client_wire import ClientWire
-from sockctl.protocol.messages import Message
+from sockctl.protocol.messages import Message, decode_message
 
 
 class MessageClient(Client):
@@ -16,11 +17,15 @@ class MessageClient(Client):
     Args:
         context: The state that all clients share.
         number: The client's number.
+        decode: Returns the message in a frame's text.
     """
 
-    def __init__(self, context: WorkerContext, number: int) -> None:
+    def __init__(
+        self, context: WorkerContext, number: int, *, decode: Callable[[str], Message] = decode_message
+    ) -> None:
         super().__init__(context, number)
-        self.wire = ClientWire(insist=True, opening=_open)
+        self._decode = decode
+        self.wire = self._make_wire()
         self._blocked = False
 
     @abstractmethod
@@ -30,8 +35,11 @@ class MessageClient(Client):
     def connected(self, transport: Transport) -> None:
         """Wait for the greeting."""
         self._transport = transport
-        self.wire = ClientWire(insist=True, opening=_open)
+        self.wire = self._make_wire()
         self._blocked = False
+
+    def _make_wire(self) -> ClientWire:
+        return ClientWire(insist=True, opening=_open, decode=self._decode)
 
     def send(self, *messages: Message) -> None:
         """Send messages."""

@@ -19,6 +19,7 @@ class Pacing:
     Attributes:
         answers: How many answers each message is to get.
         measured_from: When the measuring begins, on the monotonic clock.
+        measured_from_ns: The same in nanoseconds; beyond all times before `start`.
         until: When nothing more is sent.
     """
 
@@ -28,6 +29,7 @@ class Pacing:
         self._left = plan.count
         self._next = 0
         self._start = self.measured_from = math.inf
+        self.measured_from_ns = 1 << 63
         self.until = -math.inf
         self.answers = 1
 
@@ -35,6 +37,7 @@ class Pacing:
         """Begin at this time."""
         self._start = at + self._plan.offset_s
         self.measured_from = at + self._plan.warm_up_s
+        self.measured_from_ns = int(self.measured_from * 1e9)
         self.until = math.inf if self._plan.duration_s is None else self.measured_from + self._plan.duration_s
         self._stats.began = self.measured_from
 

@@ -3,7 +3,6 @@
 import dataclasses
 import enum
 import json
-import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,7 +38,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Where the clients connect.
+    """Where clients connect.
 
     Attributes:
         name: The server, as the user has named it.
@@ -53,6 +52,12 @@ class Where:
     address: tuple[Any, ...]
     tls: Tls | None = None
 
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Return the place that was written as these fields."""
+        tls = fields["tls"]
+        return cls(**{**fields, "address": tuple(fields["address"]), "tls": None if tls is None else Tls(**tls)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -60,7 +65,7 @@ class Plan:
 
     Attributes:
         kind: What the clients do.
-        where: Where they connect.
+        servers: The servers, among which the clients are spread.
         run: A word that no other run has; names and messages carry it.
         clients: How many there are.
         first: The number of the first one, among those of all processes.
@@ -79,7 +84,7 @@ class Plan:
     """
 
     kind: Kind
-    where: Where
+    servers: tuple[Where, ...]
     run: str
     clients: int = 10
     first: int = 0
@@ -123,16 +128,10 @@ class Plan:
     def from_json(cls, text: str) -> Self:
         """Return what `to_json` has written."""
         fields = json.loads(text)
-        where = fields.pop("where")
-        tls = where.pop("tls")
-        address = tuple(where.pop("address"))
-        return cls(
-            where=Where(**where, address=address, tls=None if tls is None else Tls(**tls)),
-            kind=Kind(fields.pop("kind")),
-            **fields,
-        )
+        servers = tuple(map(Where.from_fields, fields.pop("servers")))
+        return cls(servers=servers, kind=Kind(fields.pop("kind")), **fields)
 
     @property
-    def family(self) -> socket.AddressFamily:
-        """The address family."""
-        return socket.AddressFamily(self.where.family)
+    def target(self) -> str:
+        """The servers, as the user has named them."""
+        return ",".join(server.name for server in self.servers)

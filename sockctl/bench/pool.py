@@ -3,6 +3,7 @@
 import contextlib
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sockctl.bench.connector import Connector, Secure
@@ -29,7 +30,7 @@ class WorkerContext:
         loop: Waits for all connections.
         pace: Says how many messages may go out.
         stats: Counts messages, answers and errors.
-        secure: Makes TLS of a socket; None for plain connections.
+        secures: For each server, makes TLS of a socket; None for plain connections.
         buffer: Holds received bytes, for the called client alone, until it returns.
         view: A view of the buffer.
     """
@@ -38,7 +39,7 @@ class WorkerContext:
     loop: Loop
     pace: Pacing
     stats: Stats
-    secure: Secure | None
+    secures: Sequence[Secure | None]
     buffer: bytearray = field(default_factory=lambda: bytearray(BUFFER_BYTES))
     view: memoryview = field(init=False)
 
@@ -72,8 +73,10 @@ class Client(ABC):
         """Begin to connect."""
         self.joined = self.gone = False
         self._until = now + self.context.plan.timeout_s
+        servers = self.context.plan.servers
+        which = self.number % len(servers)
         try:
-            self._connector = Connector(self.context.plan, self.context.secure)
+            self._connector = Connector(servers[which], self.context.secures[which])
         except OSError:
             self.fail("not_connected")
             return

@@ -2,7 +2,8 @@
 
     schema            1; another number where a field's meaning has changed
     kind              echo, chat or login
-    target            the server, HOST:PORT
+    target            the server, HOST:PORT; of a chat on several servers all of them, with commas between
+    servers           how many they are
     tls               whether its connections were encrypted
     loop              closed (each client waits for its answers) or open (messages are due on a clock)
     clients, joined   how many were wanted, and how many got in before the measuring; for logins they are the same
@@ -24,16 +25,20 @@
     latency_us        min, mean, p50, p90, p99, p99.9, max in microseconds; null where nothing was answered. It runs
                       from when a message was sent, in an open loop from when it was due, to its answer; in a chat to
                       each delivery. A login's runs from its connecting to the welcome
+    echo_us           the same of a chat's senders alone, until each hears itself; else null
     latency_error     by which part of its value a percentile may be off
     bands             [{"below_us", "count"}]: how many latencies were below this, and not below the one before
     own_cpu           which part of the processor time that the processes could take they took while they sent; 1 is all
     own_limit         whether that is so much that the tool itself may have been the limit, or something is unsent
+    checks            {"order", "loss", "repetition"}: of a chat, whether each held at all members of all servers; else
+                      null. Order: all members heard the messages in one order, in which each sender's are its own
     interrupted       whether the user stopped it
     ok                whether nothing was lost or wrong
 
 Reasons of errors: not_connected (refused, or no answer in time), tls (no TLS, or another certificate), closed (by the
-server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a chat), extra (more than was
-sent), not_greeted and the other codes of protocol errors, name_refused, password_asked, no_password (it was let in
+server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a chat), reordered (messages of
+a chat: other members heard them in another order, or their sender said them in another), extra (more than was sent),
+not_greeted and the other codes of protocol errors, name_refused, password_asked, no_password (it was let in
 without one), and the codes of a server's own `error` messages, such as busy, throttled, login_failed and flooding.
 
 With ``--compare`` the object is {"schema", "kind", "compare": [TARGET, TARGET2], "rounds": [[report, report], …],
@@ -46,8 +51,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sockctl.bench.coordinator import Outcome
-from sockctl.bench.histogram import ERROR
+from sockctl.bench.histogram import ERROR, Histogram
 from sockctl.bench.plan import Kind, Plan
+from sockctl.bench.stats import Stats
 
 SCHEMA = 1
 OWN_LIMIT = 0.9
@@ -72,8 +78,9 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
     return {
         "schema": SCHEMA,
         "kind": plan.kind.value,
-        "target": plan.where.name,
-        "tls": plan.where.tls is not None,
+        "target": plan.target,
+        "servers": len(plan.servers),
+        "tls": all(server.tls is not None for server in plan.servers),
         "loop": "open" if open_loop else "closed",
         "clients": plan.clients,
         "joined": stats.clients,
@@ -93,13 +100,15 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "bytes_per_second": _divide(stats.bytes, seconds),
         "errors": dict(stats.errors.most_common()),
         "held_back": stats.held_back,
-        "latency_us": _encode_latencies(outcome),
+        "latency_us": _encode_latencies(stats.latencies),
+        "echo_us": _encode_latencies(stats.echoes),
         "latency_error": round(ERROR, 5),
         "bands": [
             {"below_us": round(below_s * 1e6), "count": count} for below_s, count in stats.latencies.list_bands()
         ],
         "own_cpu": round(own_cpu, 3),
         "own_limit": own_cpu >= OWN_LIMIT or stats.unsent > 0,
+        "checks": _check(stats) if plan.kind is Kind.CHAT else None,
         "interrupted": outcome.interrupted,
         "ok": not stats.errors and not stats.lost and stats.answered > 0,
     }
@@ -144,8 +153,16 @@ def _divide(count: int, seconds: float) -> float:
     return round(count / seconds, 3) if seconds > 0 else 0.0
 
 
-def _encode_latencies(outcome: Outcome) -> Fields | None:
-    latencies = outcome.stats.latencies
+def _check(stats: Stats) -> Fields:
+    """Return which of a chat's promises held."""
+    return {
+        "order": not stats.errors["reordered"],
+        "loss": not stats.lost and not stats.errors["missing"],
+        "repetition": not stats.errors["doubled"],
+    }
+
+
+def _encode_latencies(latencies: Histogram) -> Fields | None:
     if not latencies.count:
         return None
     figures = {"min": latencies.min_s, "mean": latencies.mean_s}

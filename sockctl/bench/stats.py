@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from sockctl.bench.histogram import Histogram
 
+_HISTOGRAMS = ("latencies", "echoes")
+
 
 @dataclass(slots=True)
 class Stats:
@@ -13,6 +15,7 @@ class Stats:
 
     Attributes:
         latencies: The times from sending a message (open loop: from when it was due) to its answer.
+        echoes: Those of a chat's senders alone, until each has heard itself.
         errors: The number of errors, by reason.
         sent: Messages (or logins) that were sent, or due.
         unsent: Messages that were due on a clock, and that the process was too late to send.
@@ -29,6 +32,7 @@ class Stats:
     """
 
     latencies: Histogram = field(default_factory=Histogram)
+    echoes: Histogram = field(default_factory=Histogram)
     errors: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     unsent: int = 0
@@ -50,9 +54,17 @@ class Stats:
         self.bytes += size_bytes * times
         self.ended = now
 
+    def answer_all(self, dues_ns: list[int], now_ns: int, size_bytes: int) -> None:
+        """Count answers of `size_bytes` together, which came at `now_ns`, to messages that were due at these times."""
+        self.latencies.add_since(now_ns, dues_ns)
+        self.answered += len(dues_ns)
+        self.bytes += size_bytes
+        self.ended = now_ns / 1e9
+
     def merge(self, other: "Stats") -> None:
         """Add the counts of another process."""
         self.latencies.merge(other.latencies)
+        self.echoes.merge(other.echoes)
         self.errors += other.errors
         self.sent += other.sent
         self.unsent += other.unsent
@@ -79,11 +91,11 @@ class Stats:
 
     def as_fields(self) -> dict[str, Any]:
         """Return the counts as fields of a JSON object, for `from_fields`."""
-        own = {name: getattr(self, name) for name in self.__slots__ if name != "latencies"}
-        return {**own, "latencies": self.latencies.as_fields()}
+        histograms = {name: getattr(self, name).as_fields() for name in _HISTOGRAMS}
+        return {**{name: getattr(self, name) for name in self.__slots__}, **histograms}
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
         """Return the counts that `as_fields` gave."""
-        latencies = Histogram.from_fields(fields["latencies"])
-        return cls(**{**fields, "latencies": latencies, "errors": Counter(fields["errors"])})
+        histograms = {name: Histogram.from_fields(fields[name]) for name in _HISTOGRAMS}
+        return cls(**{**fields, **histograms, "errors": Counter(fields["errors"])})

@@ -41,6 +41,7 @@ PATIENCE_S = 1.0
 _INPUT, _OUTPUT = 0, 1
 
 Tell = Callable[[dict[str, Any]], None]
+MakePool = Callable[[WorkerContext], ClientPool]
 
 
 class _StoppedError(Exception):
@@ -54,12 +55,13 @@ class Worker:
         plan: The plan.
         commands: The descriptor where `go` and `stop` come from.
         tell: Writes a result.
+        make_pool: Makes the clients; None for those of the plan's kind.
 
     Raises:
         CertificateError: A file of TLS can't be used.
     """
 
-    def __init__(self, plan: Plan, commands: int, tell: Tell) -> None:
+    def __init__(self, plan: Plan, commands: int, tell: Tell, make_pool: MakePool | None = None) -> None:
         self._plan = plan
         self._commands = commands
         self._tell = tell
@@ -69,8 +71,9 @@ class Worker:
         self._stats = Stats()
         self._loop = Loop()
         self._pace = Pacing(plan, self._stats)
-        context = WorkerContext(plan, self._loop, self._pace, self._stats, make_securing(plan.where.tls))
-        self._pool = _make_pool(context)
+        secures = [make_securing(server.tls) for server in plan.servers]
+        context = WorkerContext(plan, self._loop, self._pace, self._stats, secures)
+        self._pool = (make_pool or _make_pool)(context)
         self._check_at = self._progress_at = 0.0
 
     def run(self) -> None:
@@ -189,8 +192,8 @@ def _make_pool(context: WorkerContext) -> ClientPool:
             return LoginPool(context)
 
 
-def main() -> None:
-    """Run a process of the load tool."""
+def main(make_pool: MakePool | None = None) -> None:
+    """Run a process of the load tool; `make_pool` as for `Worker`."""
     try:
         plan = Plan.from_json(_read_first_line())
         needed, limit = raise_descriptor_limit(plan.clients)
@@ -199,7 +202,7 @@ def main() -> None:
                 f"{plan.clients:,} clients need {needed:,} open files, and the system allows {limit:,} a process: "
                 f"raise the limit (ulimit -n), or use more --processes."
             )
-        worker = Worker(plan, _INPUT, _tell)
+        worker = Worker(plan, _INPUT, _tell, make_pool)
         gc.collect()
         gc.freeze()
         gc.disable()  # what is made here is freed without it, and its pauses would be measured

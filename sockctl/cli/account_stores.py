@@ -35,8 +35,8 @@ class ServerStoreOptions:
     store: Store = None
     engine: EngineOptions
 
-    def open_stores(self, *, cluster: "EngineAccess | None" = None) -> "AccountStores | None":
-        """Return the stores of accounts in an engine; None for those of the data directory.
+    def find_engine(self, *, cluster: "EngineAccess | None" = None) -> "EngineAccess | None":
+        """Return the way to the engine with the accounts; None for accounts in the data directory.
 
         Args:
             cluster: The way to the engine of the chat: the accounts are there, too, unless --store names another one.
@@ -45,13 +45,20 @@ class ServerStoreOptions:
             AddressError: --store names no engine.
             OptionError: Options contradict each other.
             SecretFileError: The file with the login can't be used.
-            LibraryMissingError: redis-py isn't installed.
         """
         if self.store is None:
-            return None if cluster is None else open_stores(cluster)
+            return cluster
         access = self.engine.make_access(self.store)
         # The login was read with the chat's engine, and is no longer in the environment.
-        return open_stores(access if cluster is None else dataclasses.replace(access, login=cluster.login))
+        return access if cluster is None else dataclasses.replace(access, login=cluster.login)
+
+    def open_stores(self) -> "AccountStores | None":
+        """Return the stores of accounts in an engine; None for those of the data directory.
+
+        Raises what `find_engine` raises, and what `open_stores` raises.
+        """
+        access = self.find_engine()
+        return None if access is None else open_stores(access)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`

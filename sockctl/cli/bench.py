@@ -43,6 +43,15 @@ Target = Annotated[
         metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets
     ),
 ]
+ChatTarget = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SCHEME://]HOST[:PORT][,HOST:PORT…]",
+        help="The server; or several that are one chat, over which the members are spread.",
+        show_default=False,
+        autocompletion=complete_targets,
+    ),
+]
 Depth = Annotated[
     int | None,
     typer.Option(
@@ -98,12 +107,13 @@ def echo(
 
 
 @app.command(
-    epilog="Example:\n  sockctl serve chat --no-flood-limit\n  sockctl bench chat localhost:9090 --senders 2\n\n"
+    epilog="Example:\n  sockctl serve chat --no-flood-limit\n  sockctl bench chat localhost:9090 --senders 2\n"
+    "  sockctl bench chat a.example:9090,b.example:9090 --clients 60 --rate 1000\n\n"
     f"{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
 def chat(
-    target: Target,
+    target: ChatTarget,
     port: TargetPort = None,
     *,
     senders: Annotated[
@@ -125,8 +135,9 @@ def chat(
 ) -> None:
     """Measure a chat: some members speak, and all must hear everything.
 
-    All join its first room. Counted are deliveries: what reaches a member, once, in order and unchanged; the latency
-    is the time to each of them. A sender waits until it has heard itself. Start the server with --no-flood-limit: else
+    All join its first room. Counted are deliveries: what reaches a member, once, unchanged, and in one order for all
+    members of all servers. The latency is the time to each of them; the echo is that until a sender hears itself. A
+    sender waits until it has heard itself. Start the server with --no-flood-limit: else
     it holds messages back.
     """
     from sockctl.bench.plan import Kind

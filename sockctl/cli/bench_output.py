@@ -86,9 +86,11 @@ def format_report(one: Fields, look: Look) -> Iterator[str]:
     errors = _describe_errors(one)
     line = look.fold(f"{'errors':<11}{errors}")
     yield line if one["ok"] else look.paint(line, Style.ERROR)
+    if one["ok"] and one["servers"] > 1:
+        yield look.fold(f"{'checked':<11}{_describe_checks(one)}")
     if one["latency_us"]:
         yield ""
-        yield from _format_latencies(one["latency_us"], look)
+        yield from _format_latencies(one, look)
         yield ""
         yield from _draw_bands(one["bands"], look)
     yield from map(look.fold, _make_remarks(one))
@@ -138,19 +140,24 @@ def _align(rows: list[tuple[str, ...]], look: Look) -> Iterator[str]:
     yield format_table(titles, others, width=look.width or 0, colour=look.colour)
 
 
-def _format_latencies(latency_us: Fields, look: Look) -> Iterator[str]:
-    """Yield a line of names and a line of times; a line for each time if these are too long."""
+def _describe_checks(one: Fields) -> str:
+    spread = f"{format_count(one['joined'], 'member')} of {format_count(one['servers'], 'server')}"
+    return f"{spread}: all heard the same in one order, nothing lost, nothing repeated"
+
+
+def _format_latencies(one: Fields, look: Look) -> Iterator[str]:
+    """Yield a line of names and one of times, one of a chat's echoes; a line for each time if these are too long."""
     names = ("min", *PERCENTILES)
-    times = [format_latency(latency_us[name]) for name in names]
-    lines = [
-        "latency    " + "".join(f"{name:>10}" for name in names),
-        " " * 11 + "".join(f"{one:>10}" for one in times),
-    ]
+    rows = {"": one["latency_us"]} | ({"echo": one["echo_us"]} if one["echo_us"] else {})
+    times = {title: [format_latency(row[name]) for name in names] for title, row in rows.items()}
+    lines = ["latency    " + "".join(f"{name:>10}" for name in names)]
+    lines += [f"{title:<11}" + "".join(f"{each:>10}" for each in row) for title, row in times.items()]
     if look.fits(*lines):
         yield from lines
-    else:
-        yield "latency"
-        yield from (f"  {name:<5}  {one:>8}" for name, one in zip(names, times, strict=True))
+        return
+    for title, row in times.items():
+        yield title or "latency"
+        yield from (f"  {name:<5}  {each:>8}" for name, each in zip(names, row, strict=True))
 
 
 def _describe_setting(one: Fields) -> str:

@@ -20,7 +20,7 @@ class ProgressLine:
 
     def __init__(self, plan: Plan, label: str) -> None:
         self._plan = plan
-        self._label = f"{label}{plan.where.name}"
+        self._label = f"{label}{plan.target}"
         self._width = 0
 
     def show(self, progress: Progress) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from sockctl.cli.tables import print_text
 from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
-from sockctl.net.address import Endpoint, parse_target
+from sockctl.net.address import Endpoint, parse_targets
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import count_usable_cores
@@ -61,11 +62,11 @@ class Wanted:
     password: str = field(default="", repr=False)
     insecure: bool = False
 
-    def plan(self, where: Where) -> Plan:
-        """Return the plan for a server."""
+    def plan(self, servers: Sequence[Where]) -> Plan:
+        """Return the plan for servers that are one chat, or for one server."""
         return Plan(
             kind=self.kind,
-            where=where,
+            servers=tuple(servers),
             run="",
             clients=self.options.clients,
             duration_s=self.options.seconds,
@@ -102,8 +103,8 @@ def run_bench(target: str, port: str | None, wanted: Wanted) -> ExitCode:
         SockctlError: The server can't be reached or trusted, or the measurement failed.
     """
     other = wanted.options.compare
-    names = [(target, port), *([] if other is None else [(other, None)])]
-    plans = [wanted.plan(where) for where in _find_servers(names, wanted)]
+    targets = [(target, port), *([] if other is None else [(other, None)])]
+    plans = [wanted.plan(servers) for servers in _find_servers(targets, wanted)]
     try:
         if len(plans) == 1:
             result = _measure_once(plans[0], wanted, "")
@@ -167,26 +168,42 @@ def _measure_once(plan: Plan, wanted: Wanted, label: str) -> dict[str, Any]:
     return report(plan, outcome, cores=count_usable_cores())
 
 
-def _find_servers(names: list[tuple[str, str | None]], wanted: Wanted) -> list[Where]:
-    """Connect to each server once, as ``connect`` does, to find an address that answers, and check the certificate."""
+def _find_servers(targets: Sequence[tuple[str, str | None]], wanted: Wanted) -> list[list[Where]]:
+    """Return the servers of each target.
+
+    Connects to each server once, as ``connect`` does, to find an address that answers, and to check the certificate.
+    """
     options = wanted.options
+    groups = [_parse_servers(target, port, wanted) for target, port in targets]
+    policy = options.tls_options.make_policy(
+        wanted=any(encrypted for group in groups for _, encrypted in group),
+        state_dir=options.state_dir,
+        may_ask=may_ask(no_input=options.no_input),
+    )
+    return [
+        [_find_server(endpoint, wanted, policy if encrypted else None) for endpoint, encrypted in group]
+        for group in groups
+    ]
+
+
+def _parse_servers(target: str, port: str | None, wanted: Wanted) -> list[tuple[Endpoint, bool]]:
+    """Return the servers that a target names, and whether TLS is spoken with each.
+
+    Raises:
+        AddressError: One of them is incomplete or of another kind; or there are several that can't be one chat.
+    """
     plain, secure = _SCHEMES[wanted.kind]
-    parsed = []
-    for target, port in names:
-        one = parse_target(target, port)
+    servers: list[tuple[Endpoint, bool]] = []
+    for one in parse_targets(target, port):
         if one.host is None or one.port is None:
             raise AddressError(f"{target!r} is not complete: write HOST:PORT, such as localhost:9090.")
         if one.scheme not in {None, plain, secure}:
             raise AddressError(f"{target!r}: bench {wanted.kind} is for {plain}:// and {secure}:// only.")
-        parsed.append(
-            (Endpoint(one.host, one.port), one.scheme == secure or (options.tls_options.tls and one.scheme is None))
-        )
-    policy = options.tls_options.make_policy(
-        wanted=any(encrypted for _, encrypted in parsed),
-        state_dir=options.state_dir,
-        may_ask=may_ask(no_input=options.no_input),
-    )
-    return [_find_server(endpoint, wanted, policy if encrypted else None) for endpoint, encrypted in parsed]
+        encrypted = one.scheme == secure or (wanted.options.tls_options.tls and one.scheme is None)
+        servers.append((Endpoint(one.host, one.port), encrypted))
+    if len(servers) > 1 and wanted.kind is not Kind.CHAT:
+        raise AddressError(f"{target!r} names several servers: only bench {Kind.CHAT} takes them, as one chat.")
+    return servers
 
 
 def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None") -> Where:

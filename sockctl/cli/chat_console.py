@@ -13,7 +13,8 @@ from sockctl.client.fragments import Fragments
 from sockctl.client.protocol import TYPING_EVERY_S
 from sockctl.client.tty.room_keys import bind_rooms
 from sockctl.protocol.messages import Message, make_message
-from sockctl.services.chat.service import CONSOLE_NAME, Chat
+from sockctl.services.chat.reserved_names import CONSOLE_NAME
+from sockctl.services.chat.service import Chat
 
 
 class ChatConsole(Console):

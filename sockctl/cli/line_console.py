@@ -20,7 +20,8 @@ from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
 from sockctl.protocol.messages import Message, format_line, make_message, split_block
 from sockctl.services.chat.commands import LOBBY
-from sockctl.services.chat.service import CONSOLE_NAME, Chat
+from sockctl.services.chat.reserved_names import CONSOLE_NAME
+from sockctl.services.chat.service import Chat
 from sockctl.services.talk import Talk
 from sockctl.terminal import STDIN, STDOUT, is_terminal, measure_columns, read_line, say
 from sockctl.text import make_visible

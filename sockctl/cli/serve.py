@@ -142,13 +142,14 @@ def auth(
     Users come from 'sockctl users add', or sign up. A user who is logged in may list the sessions, change the password,
     and log out. The server takes no other port than its own (--strict-port): no other program may get a password.
     """
-    from sockctl.cli.serve_accounts import guard_options, make_login
+    from sockctl.cli.serve_accounts import find_stores, guard_options, make_login
     from sockctl.cli.serve_runner import serve
     from sockctl.services.auth import Auth
 
     server = guard_options(server, insecure=insecure)
-    login = make_login(server, signup=signup, min_length=min_length, stores=store.open_stores())
-    raise typer.Exit(serve(Auth(login), server))
+    stores, warnings = find_stores(store)
+    login = make_login(server, signup=signup, min_length=min_length, stores=stores)
+    raise typer.Exit(serve(Auth(login), server, warnings=warnings))
 
 
 @app.command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import may_edit
-from sockctl.cli.serve_accounts import guard_options, make_login
+from sockctl.cli.serve_accounts import find_stores, guard_options, make_login
 from sockctl.cli.serve_cluster import check_name, check_store, make_backing
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
@@ -51,12 +51,9 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "Nod
         warnings = check_store(access)
     if chat_options.with_accounts:
         options = guard_options(options, insecure=chat_options.insecure)
-        login = make_login(
-            options,
-            signup=chat_options.signup,
-            min_length=chat_options.min_length,
-            stores=chat_options.accounts.open_stores(cluster=access),
-        )
+        stores, more = find_stores(chat_options.accounts, cluster=access)
+        warnings += more
+        login = make_login(options, signup=chat_options.signup, min_length=chat_options.min_length, stores=stores)
     elif chat_options.operator or chat_options.signup or chat_options.insecure:
         raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
     if login is not None and login.lets_sign_up:

@@ -1,6 +1,5 @@
 """Makes the lists of topic pages from the code: events, reasons and exit codes."""
 
-import shlex
 import textwrap
 from collections.abc import Callable, Mapping
 
@@ -27,12 +26,14 @@ def _list_exit_codes() -> str:
 
 
 def _write_engine_user() -> str:
-    """Return the shell's lines that give an engine a user with the rights of a chat."""
+    """Return the shell's lines that give an engine a user with the rights of a chat; no argument has the password."""
     from sockctl.cluster.engine_rights import list_rights
 
-    words = ["redis-cli", "ACL", "SETUSER", "chat", "on", "'>PASSWORD'", *map(shlex.quote, list_rights())]
-    lines = textwrap.wrap(" ".join(words), 90, break_long_words=False, break_on_hyphens=False)
-    return " \\\n".join(f"    {line}" for line in lines)
+    keys, *commands = list_rights()
+    rows = textwrap.wrap(" ".join(commands), 80, break_long_words=False, break_on_hyphens=False)
+    rules = [f"on >PASSWORD {keys}", *rows]
+    lines = ["redis-cli <<'END'", *(f"ACL SETUSER chat {rule}" for rule in rules), "END"]
+    return "\n".join(f"    {line}" for line in lines)
 
 
 def _list(entries: Mapping[str, str]) -> str:

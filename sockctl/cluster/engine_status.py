@@ -123,7 +123,8 @@ def _read_forms(engine: Asks) -> list[int] | None:
         libraries = [_pair(one) for one in engine.ask("FUNCTION", "LIST", "LIBRARYNAME", f"{_LIBRARY}*")]
     except EngineReplyError:
         return None
-    numbers = [decode(one.get("library_name")).removeprefix(_LIBRARY) for one in libraries]
+    names = [decode(one.get("library_name")) for one in libraries]  # the form, then a digest of the text
+    numbers = {name.removeprefix(_LIBRARY).partition("_")[0] for name in names}
     return sorted(int(number) for number in numbers if number.isdigit())
 
 

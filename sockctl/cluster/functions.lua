@@ -180,15 +180,41 @@ local function give_name(names, looks, key, holder)
   keep_name(names, looks, key, holder)
 end
 
+-- Stands for the key that is taken where the member has gone on at another node.
+local MOVED = '*'
+
+local function is_elsewhere(nodes, node, member)
+  for _, each in ipairs(redis.call('ZRANGE', nodes, 0, -1)) do
+    if each ~= node and redis.call('HEXISTS', HERE .. each, member) == 1 then return true end
+  end
+  return false
+end
+
+-- Refuses what a member says at a node where it is no more: the node has not read yet that the member has moved.
+local function refuse_moved(_, node, member)
+  if member ~= '' and redis.call('HEXISTS', HERE .. node, member) == 0 then return MOVED end
+end
+
 -- What postings do beside being said, by kind; each gets the keys, the node, and words. Returns the key that is taken.
 local EFFECTS = {
+  say = { 1, refuse_moved },
+  block = { 1, refuse_moved },
+  tell = { 1, refuse_moved },
+  enter = { 1, refuse_moved },
+  exit = { 1, refuse_moved },
   came = { 4, function(K, node, member, key, skeletons, alone)
+    if alone == 'again' and is_elsewhere(K[3], node, member) then return MOVED end
     skeletons = cjson.decode(skeletons)
     local taken = find_taken(K[3], K[5], K[6], key, member, skeletons)
     if taken then return taken end
     if redis.call('HGET', HERE .. node, member) ~= key then let_go(K[5], K[6], node, member) end
+    if alone == '1' then
+      for _, each in ipairs(redis.call('ZRANGE', K[3], 0, -1)) do
+        if each ~= node then let_go(K[5], K[6], each, member) end
+      end
+    end
     local nodes, before = { node }, read_json(K[5], key)
-    if alone == '0' and before.m == member then
+    if alone ~= '1' and before.m == member then
       for _, each in ipairs(without(before.n, node)) do nodes[#nodes + 1] = each end
     end
     give_name(K[5], K[6], key, { m = member, n = nodes, s = skeletons })
@@ -217,8 +243,8 @@ local EFFECTS = {
 local KEPT = { say = true, block = true }
 
 -- post meta log nodes posted names looks rooms state room... | node generation first_sequence log_length room_length
---   (room_number kind lines data words...)... -> last id, (number of a claim, its id or '', the key that is taken)...;
---   BURIED, STALE
+--   (room_number kind lines data words...)... -> last id, (number of a claim or of what is refused, its id or '', the
+--   key that is taken)...; BURIED, STALE
 -- A request of one generation comes once, so that nothing is said twice: after an error the node says hello first.
 -- A room number of 0 means no room; what members say is kept in the room's own stream, too. `drop` deletes that.
 redis.register_function('sockctl1_post', function(K, A)
@@ -251,7 +277,7 @@ redis.register_function('sockctl1_post', function(K, A)
         rooms[name] = nil
       end
     end
-    if kind == 'came' or kind == 'renamed' then
+    if taken or kind == 'came' or kind == 'renamed' then
       for _, word in ipairs({ text(sequence - first), taken and '' or text(last), taken or '' }) do
         answers[#answers + 1] = word
       end

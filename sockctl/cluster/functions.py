@@ -1,7 +1,12 @@
-"""Calls the functions that run inside the engine, those of the ``.lua`` files, and loads those that are missing."""
+"""Calls the functions that run inside the engine, those of the ``.lua`` files, and loads those that are missing.
+
+In the engine, the name of a library has a digest of its text. So a server never calls a text that another version of
+sockctl has loaded, and both versions may serve at once.
+"""
 
 import enum
 import functools
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,13 +34,14 @@ def call_function(
         EngineReplyError: The function refuses; its `code` says why.
         EngineError: There is no reply, and the engine may have carried the call out.
     """
-    words = ("FCALL", f"{library}{FORM}_{name}", len(keys), *keys, *arguments)
+    text, own = _prepare(read_source(library), f"{library}{FORM}")
+    words = ("FCALL", f"{own}_{name}", len(keys), *keys, *arguments)
     try:
         return engine.ask(*words)
     except EngineReplyError as error:
         if "unction not found" not in str(error):
             raise
-    engine.ask("FUNCTION", "LOAD", "REPLACE", read_source(library))
+    engine.ask("FUNCTION", "LOAD", "REPLACE", text)
     return engine.ask(*words)
 
 
@@ -46,3 +52,10 @@ _FILES = {Library.LOG: "functions.lua", Library.ACCOUNTS: "accounts.lua"}
 def read_source(library: Library = Library.LOG) -> str:
     """Return the functions of a library, in Lua."""
     return Path(__file__).with_name(_FILES[library]).read_text(encoding="ascii")
+
+
+@functools.cache
+def _prepare(text: str, library: str) -> tuple[str, str]:
+    """Return the text of a library under a name of its own, and that name."""
+    own = f"{library}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return text.replace(library, own), own

@@ -121,9 +121,14 @@ class Node:
         for thread in self._threads:
             thread.start()
 
-    def post(self, posting: Posting) -> bool:
-        """Post something; return False if too much waits, and it is not said. Never blocks."""
-        is_added = self._outbox.add(posting)
+    def post(self, posting: Posting, *, first: bool = False) -> bool:
+        """Post something; return False if too much waits, and it is not said. Never blocks.
+
+        Args:
+            posting: What to post.
+            first: Whether it goes in front of all that waits, without limits.
+        """
+        is_added = self._outbox.add(posting, first=first)
         if not is_added and posting.kind in SPOKEN:
             self._health.note_refused(1)
         return is_added
@@ -268,13 +273,14 @@ class Node:
             if self._heart.is_buried.is_set():
                 self._heart.is_buried.clear()
                 self._writer.greet()
-            count = self._writer.write()
+            before = self._writer.answers
+            self._writer.write()
             if self._writer.is_buried:
                 self._register_again()
         except EngineError:
             self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
-        return count > 0
+        return self._writer.answers != before
 
     def _register_again(self) -> None:
         before = self.name

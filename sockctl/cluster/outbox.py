@@ -47,9 +47,13 @@ class Outbox:
         """How many postings wait."""
         return len(self._waiting)
 
-    def add(self, posting: Posting) -> bool:
-        """Add a posting; return False for one that doesn't fit, and is not said."""
+    def add(self, posting: Posting, *, first: bool = False) -> bool:
+        """Add a posting, with `first` in front of all; return False for one that doesn't fit, and is not said."""
         with self._lock:
+            if first:
+                self._waiting.appendleft(posting)
+                self._note_added(posting)
+                return True
             if posting.member and posting.kind != WENT and not self._fits(posting):
                 return False
             self._waiting.append(posting)

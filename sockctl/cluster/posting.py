@@ -9,6 +9,7 @@ Some kinds change what the engine keeps, in the same step in which their entry g
 ``renamed``        the member changes its name, on all its nodes
 ``went``           the member is at the node no more; the name is free when no other node has the member
 ``act``            a field of the state gets a value, or is deleted
+`SPOKEN`, `MOVES`  refused for a member that isn't at the node any more: it would be out of order
 =================  =====================================================================================
 """
 
@@ -25,6 +26,10 @@ from sockctl.errors import EngineAwayError, NameTakenError
 CAME, RENAMED, WENT, ACT = "came", "renamed", "went", "act"
 SPOKEN = frozenset({"say", "block", "tell"})
 """The kinds of what members say."""
+MOVES = frozenset({"enter", "exit"})
+"""The kinds that say in which rooms members are."""
+_MOVED = "*"
+"""What the engine gives for the key that is taken where the member has gone on at another node."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +40,14 @@ class Claim:
         key: The key of the name; names that are the same have the same.
         skeletons: How the name looks, see `sockctl.protocol.look_alikes`.
         alone: Whether the member is at no other node from now on.
+        again: Whether the member was here, and may have gone on at another node since: then it has no place here.
         answer: The id of the entry; or why there is none.
     """
 
     key: str
     skeletons: Collection[str] = ()
     alone: bool = False
+    again: bool = False
     answer: "Future[int]" = dataclasses.field(default_factory=Future)
 
     def settle(self, entry_id: bytes, taken: bytes) -> None:
@@ -49,6 +56,9 @@ class Claim:
             self.answer.set_result(int(entry_id))
             return
         other = taken.decode()
+        if other == _MOVED:
+            self.answer.set_exception(NameTakenError("You have gone on at another server."))
+            return
         what = "is taken" if other == self.key else f"looks like {other}, which is taken"
         self.answer.set_exception(NameTakenError(f"The name {self.key!r} {what}: choose another one."))
 
@@ -90,7 +100,7 @@ class Posting:
         """What the function ``post`` needs beside the entry's own fields."""
         if self.claim is not None:
             words = (self.member, self.claim.key, json.dumps(sorted(self.claim.skeletons)))
-            return (*words, int(self.claim.alone)) if self.kind == CAME else words
-        if self.kind == WENT:
+            return (*words, "again" if self.claim.again else int(self.claim.alone)) if self.kind == CAME else words
+        if self.kind == WENT or self.kind in SPOKEN or self.kind in MOVES:
             return (self.member,)
         return (self.field, self.value or b"") if self.kind == ACT else ()

@@ -38,6 +38,11 @@ class Writer:
         on_refused: Called with the postings that were not said, and never will be.
         history: How many messages of each room the engine keeps, roughly.
         max_log: How many entries of the log it keeps, roughly.
+
+    Attributes:
+        is_buried: Whether the engine has said that the node was buried.
+        answers: How many requests the engine has answered. After a failure the next `write` asks, whether or not
+            anything waits: so the writer learns that the engine is back.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Writer:
         self._in_flight: list[Posting] = []
         self._first = 1  # the sequence of the first of these
         self.is_buried = False
+        self.answers = 0
 
     def greet(self) -> None:
         """Learn what of the postings in flight was said, once nothing can change that any more.
@@ -72,6 +78,7 @@ class Writer:
         keys = (META, LOG, NODES, posted_key(self._node))
         registered, generation, sequence = call_function(self._engine, "hello", keys, self._node, self._reader.last_id)
         self._generation = generation.decode()
+        self.answers += 1
         # What the reader has read was said, even if the engine has lost it since.
         said = max(int(sequence), self._reader.find_sequence(self._node))
         self._finish(min(len(self._in_flight), max(0, said - self._first + 1)), {})
@@ -104,6 +111,7 @@ class Writer:
             if not self._in_flight:
                 return 0
             answers = self._post()
+            self.answers += 1
         except EngineReplyError as error:
             if error.code in {"BURIED", "STALE"}:
                 self.greet()
@@ -111,8 +119,7 @@ class Writer:
             if error.code in NOT_DONE:
                 self._outbox.put_back(self._in_flight)
                 self._in_flight = []
-            else:
-                self._generation = ""
+            self._generation = ""
             raise
         except EngineError:
             self._generation = ""
@@ -120,19 +127,22 @@ class Writer:
         return self._finish(len(self._in_flight), answers)
 
     def _finish(self, count: int, answers: Mapping[int, tuple[bytes, bytes]]) -> int:
+        refused = []
         for number, one in enumerate(self._in_flight[:count]):
             if one.claim is None:
-                continue
-            if number in answers:
+                if number in answers:  # its member isn't here any more
+                    refused.append(one)
+            elif number in answers:
                 one.claim.settle(*answers[number])
             else:  # it was done, and its answer is lost
                 one.claim.fail()
         del self._in_flight[:count]
         self._first += count
+        self.refuse(refused)
         return count
 
     def _post(self) -> dict[int, tuple[bytes, bytes]]:
-        """Post what is in flight, and return the answers to claims by their numbers."""
+        """Post what is in flight; return the answers to claims, and to what is refused, by their numbers."""
         rooms: dict[str, int] = {}
         words: list[Word] = []
         for one in self._in_flight:

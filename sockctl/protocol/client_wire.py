@@ -39,6 +39,7 @@ class ClientWire:
     Args:
         insist: Whether only a message service will do.
         opening: Returns the answer to the greeting of a service, by its name; None for no answer.
+        decode: Returns the message in a frame's text; a ProtocolError of it comes as one of the wire.
 
     Attributes:
         phase: Where the choice stands.
@@ -46,11 +47,18 @@ class ClientWire:
         outgoing: Bytes that are to be sent; the caller sends and removes them.
     """
 
-    def __init__(self, *, insist: bool, opening: Callable[[str], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        insist: bool,
+        opening: Callable[[str], bytes] | None = None,
+        decode: Callable[[str], Message] = decode_message,
+    ) -> None:
         self.phase = Phase.LISTENING
         self.service = ""
         self.outgoing = bytearray()
         self._opening = opening
+        self._decode = decode
         self._insist = insist
         self._text = bytearray()  # the beginning of a greeting, then the text before the first frame
         self._decoder = FrameDecoder()
@@ -118,12 +126,16 @@ class ClientWire:
             raise self._error
         messages: list[Message] = []
         try:
-            messages.extend(map(decode_message, self._decoder.decode()))
+            messages.extend(map(self._decode, self._decoder.decode()))
         except ProtocolError as error:
             self._error = error
             if not messages:
                 raise
         return messages
+
+    def take_rest(self) -> bytes:
+        """Return the bytes of an incomplete frame, and forget them: the caller feeds them again."""
+        return self._decoder.take_rest() if self.phase is Phase.FRAMED and self._error is None else b""
 
     def end(self) -> bytes:
         """Note the end of the server's side; return the remaining bytes that the client shows as they are.

@@ -133,6 +133,13 @@ class FrameDecoder:
         self._move_to(stop)
         return text
 
+    def take_rest(self) -> bytes:
+        """Return the bytes that are stored, and forget them."""
+        rest = bytes(self._buffer[self._position :])
+        self._buffer.clear()
+        self._position = 0
+        return rest
+
     def end(self) -> None:
         """Note the end of the input, after the caller has decoded all complete frames.
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -12,8 +12,10 @@ import pytest
 
 from sockctl.accounts.hash_queue import HashQueue, QueueLimits
 from sockctl.accounts.local_throttle import LocalThrottle
-from sockctl.accounts.throttle import Penalties, Who
-from sockctl.errors import BusyError, ThrottledError
+from sockctl.accounts.throttle import Penalties, Throttle, Who
+from sockctl.cluster.engine_pool import EnginePool
+from sockctl.errors import BusyError, EngineAwayError, ThrottledError
+from tests.support.account_stores import shared_throttle
 from tests.support.running import TIMEOUT_S, wait_until
 
 ANN = Who.of("192.0.2.1", "ann")
@@ -322,8 +324,17 @@ def test_a_source_keeps_its_order() -> None:
         assert line.served() == [str(number) for number in range(10)]
 
 
-def test_guesses_in_parallel_dont_slip_through() -> None:
-    queue = HashQueue(slots=4)
+@pytest.fixture
+def make_throttle(kind: str, request: pytest.FixtureRequest) -> Callable[..., Throttle]:
+    """Make a throttle of each kind."""
+    if kind == "files":
+        return LocalThrottle
+    pool = request.getfixturevalue("pool")
+    return lambda clock=None: shared_throttle(pool, clock)
+
+
+def test_guesses_in_parallel_dont_slip_through(make_throttle: Callable[..., Throttle]) -> None:
+    queue = HashQueue(slots=4, throttle=make_throttle())
     hashed = 0
     lock = threading.Lock()
 
@@ -344,8 +355,8 @@ def test_guesses_in_parallel_dont_slip_through() -> None:
     assert all(10 < (error.retry_after_s or 0) <= 20 for error in throttled)
 
 
-def test_many_right_ones_at_once_are_no_guesses() -> None:
-    queue = HashQueue(slots=4)
+def test_many_right_ones_at_once_are_no_guesses(make_throttle: Callable[..., Throttle]) -> None:
+    queue = HashQueue(slots=4, throttle=make_throttle())
 
     def log_in() -> None:
         with queue.hold_slot(ANN) as one:
@@ -357,8 +368,8 @@ def test_many_right_ones_at_once_are_no_guesses() -> None:
             end.result(TIMEOUT_S)
 
 
-def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
-    queue = HashQueue(slots=4, throttle=LocalThrottle(lambda: 1000.0))
+def test_others_pass_whoever_must_wait_until_more_is_known(make_throttle: Callable[..., Throttle]) -> None:
+    queue = HashQueue(slots=4, throttle=make_throttle(lambda: 1000.0))
     inside, leave = threading.Barrier(4), threading.Event()
 
     def guess() -> None:
@@ -379,6 +390,51 @@ def test_others_pass_whoever_must_wait_until_more_is_known() -> None:
             one.result(TIMEOUT_S)
         with pytest.raises(ThrottledError):
             fourth.result(TIMEOUT_S)
+
+
+def test_a_guess_at_another_server_holds_up_one_here(pool: EnginePool) -> None:
+    other = shared_throttle(pool)
+    tickets = [other.admit(ANN).ticket for _ in range(3)]
+    queue = HashQueue(slots=2, throttle=shared_throttle(pool))
+    with ThreadPoolExecutor(1) as threads:
+        here = threads.submit(in_slot, queue, ANN)
+        wait_until(lambda: queue.waiting == 1)
+        in_slot(queue, stranger(1))
+        assert not here.done()
+        for ticket in tickets:
+            other.settle(ANN, ticket, right=None)
+        here.result(TIMEOUT_S)
+
+
+class Unreachable(LocalThrottle):
+    """A throttle in an engine that goes away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_away = False
+
+    def settle(self, who: Who, ticket: str, *, right: bool | None) -> None:
+        if self.is_away:
+            raise EngineAwayError("away")
+        super().settle(who, ticket, right=right)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_an_end_that_can_not_be_counted_is_told_and_frees_the_slot(*, breaks: bool) -> None:
+    throttle = Unreachable()
+    queue = HashQueue(slots=1, throttle=throttle)
+
+    def guess() -> None:
+        with queue.hold_slot(ANN) as one:
+            throttle.is_away = True
+            one.right = False
+            if breaks:
+                raise MemoryError
+
+    with pytest.raises(MemoryError if breaks else EngineAwayError):
+        guess()
+    throttle.is_away = False
+    in_slot(queue, stranger(1))
 
 
 def test_a_try_that_broke_counts_for_nothing() -> None:

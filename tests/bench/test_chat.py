@@ -1,7 +1,8 @@
-"""Members of a chat: ours, and chats that lose, double, change or refuse."""
+"""Members of a chat: ours, and chats that lose, double, reorder, change or refuse, on one server or several."""
 
+import contextlib
 import socket
-import zlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from sockctl.bench.chat import Said, decode_said, encode_said
 from sockctl.bench.plan import Kind
 from sockctl.events.base import Level
 from sockctl.net.limits import Limits
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
-from tests.support.bench import RUN, measured
+from tests.support.bench import measured, where
 from tests.support.frames import FrameClient, framed
 from tests.support.running import TIMEOUT_S, receive_exactly, running
 from tests.support.wrong_servers import serving
@@ -54,21 +54,6 @@ def test_a_flood_limit_is_told(tmp_path: Path) -> None:
     assert not stats.errors
     assert stats.held_back > 0
     assert stats.lost == 0
-
-
-def test_a_text_is_understood_only_unchanged() -> None:
-    for size in (1, 64, 300):
-        text = encode_said(RUN, 3, 17, 12.5, size)
-        assert decode_said(RUN, text) == Said(3, 17, 12.5, max(size, len(text)))
-        assert len(text) == size or size == 1
-        assert decode_said("other", text) is None
-        for number in range(len(text)):
-            assert decode_said(RUN, f"{text[:number]}_{text[number + 1 :]}") is None
-    assert decode_said(RUN, "hello") is None
-    for due in ("inf", "nan", "abc", "1e12"):
-        body = f"{RUN},3,17,{due},abc,"
-        assert decode_said(RUN, f"{body}{zlib.crc32(body.encode()):08x}") is None
-    assert encode_said(RUN, 0, 1, 0, 200)[:-9][-20:] != encode_said(RUN, 0, 2, 0, 200)[:-9][-20:], "not all are alike"
 
 
 def scripted(behave: Callable[["ScriptedChat", str], None]) -> Callable[[socket.socket], None]:
@@ -181,3 +166,117 @@ def test_a_member_that_reads_slowly_gets_large_messages_whole() -> None:
         stats = measured(port, Kind.CHAT, clients=1, depth=200, count=200, size_bytes=60_000, duration_s=None)
     assert not stats.errors
     assert stats.answered == 200
+
+
+def test_a_message_that_comes_later_is_reordered() -> None:
+    held: list[str] = []
+
+    def behave(chat: ScriptedChat, text: str) -> None:
+        if chat.said == 3:
+            held.append(text)
+        else:
+            chat.say(text)
+            while held:
+                chat.say(held.pop())
+
+    with serving(scripted(behave)) as port:
+        stats = measured(port, Kind.CHAT, clients=1, depth=2, duration_s=20.0)
+    assert stats.errors == {"reordered": 1}
+
+
+Alter = Callable[[list[str], str], list[str]]
+"""Returns what a server sends to a member for a text, and changes the texts that it holds back for that member."""
+
+
+class Cluster:
+    """Servers that are one chat in frames, one of which does something wrong."""
+
+    def __init__(self, alter: Alter) -> None:
+        self._alter = alter
+        self._lock = threading.Lock()  # guards the members, and makes one order
+        self._members: list[tuple[int, socket.socket, list[str]]] = []
+
+    def serve(self, number: int) -> Callable[[socket.socket], None]:
+        """Return the handler of a server; the one with number 1 is wrong."""
+
+        def handle(sock: socket.socket) -> None:
+            sock.sendall(b"sockctl/1 chat\r\nWhat is your name?\r\n")
+            client = FrameClient(sock, hello=False, greeted=False)
+            client.expect("hello", session=False)
+            sock.sendall(framed(kind="ask", text="", field="name"))
+            name = client.expect("answer", field="name")["text"]
+            with self._lock:
+                self._members.append((number, sock, []))
+            sock.sendall(framed(kind="members", text="", members=[name]))
+            while (one := client.receive()) is not None and one["kind"] == "line":
+                self._say(name, one["text"])
+
+        return handle
+
+    @property
+    def spread(self) -> list[int]:
+        """The number of each member's server."""
+        with self._lock:
+            return [number for number, _, _ in self._members]
+
+    def _say(self, name: str, text: str) -> None:
+        message = framed(kind="say", text=text, sender=name, room="#lobby", id=1).decode("latin-1")
+        with self._lock:
+            for number, sock, held in self._members:
+                for each in self._alter(held, message) if number == 1 else [message]:
+                    with contextlib.suppress(OSError):  # the member has gone
+                        sock.sendall(each.encode("latin-1"))
+
+
+def repeat_tenth(held: list[str], message: str) -> list[str]:
+    held.append(message)
+    return [message, message] if len(held) == 10 else [message]
+
+
+def lose_tenth(held: list[str], message: str) -> list[str]:
+    held.append(message)
+    return [] if len(held) == 10 else [message]
+
+
+def swap_tenth(held: list[str], message: str) -> list[str]:
+    """Swap two messages of different senders: each sender's own order stays."""
+    held.append(message)
+    if len(held) == 10:
+        return []
+    return [message, held[9]] if len(held) == 11 else [message]
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [(repeat_tenth, "doubled"), (lose_tenth, "missing"), (swap_tenth, "reordered"), (lambda _, one: [one], None)],
+)
+def test_one_of_several_servers_that_is_wrong_is_found(alter: Alter, reason: str | None) -> None:
+    """The wrong server has two of five members; each sender speaks in turn, at another server."""
+    cluster = Cluster(alter)
+    with serving(cluster.serve(0)) as one, serving(cluster.serve(1)) as other:
+        servers = (where(one), where(other))
+        stats = measured(one, Kind.CHAT, servers=servers, clients=5, senders=2, rate=300.0, duration_s=0.3)
+    assert stats.clients == 5
+    if reason is None:
+        assert not stats.errors
+        assert stats.answered == stats.expected == stats.sent * 5
+    else:
+        assert stats.errors == {reason: 2}
+        assert stats.lost > 0
+
+
+def test_members_are_spread_over_the_servers() -> None:
+    cluster = Cluster(lambda _, one: [one])
+    with serving(cluster.serve(0)) as one, serving(cluster.serve(1)) as other, serving(cluster.serve(2)) as last:
+        servers = (where(one), where(other), where(last))
+        stats = measured(one, Kind.CHAT, servers=servers, clients=8, senders=3, depth=2)
+    assert sorted(cluster.spread) == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert stats.echoes.count == stats.sent > 0
+
+
+def test_several_places_of_ours_are_one_chat(tmp_path: Path) -> None:
+    with chat(tmp_path) as port:
+        servers = (where(port), where(port), where(port))
+        stats = measured(port, Kind.CHAT, servers=servers, clients=7, senders=3, depth=5)
+    assert not stats.errors
+    assert stats.answered == stats.expected == stats.sent * 7 > 0

@@ -60,7 +60,7 @@ class Made(Connector):
 
 
 def make(own: Plan) -> Made:
-    return Made(own, make_securing(own.where.tls))
+    return Made(own.servers[0], make_securing(own.servers[0].tls))
 
 
 def connect(connector: Connector) -> None:
@@ -85,7 +85,7 @@ def receive(connector: Connector) -> bytes:
 
 
 def tls_plan(port: int, **values: Any) -> Plan:
-    return plan(where=replace(where(port), tls=Tls(server_name="localhost", **values)))
+    return plan(servers=(replace(where(port), tls=Tls(server_name="localhost", **values)),))
 
 
 def test_a_plain_connection() -> None:

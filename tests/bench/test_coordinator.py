@@ -106,7 +106,7 @@ def test_more_files_than_there_may_be() -> None:
 def test_a_file_of_tls_that_is_not_there() -> None:
     there = type(where(1))(name="x", family=2, address=("127.0.0.1", 1), tls=Tls(server_name="x", ca="/nowhere"))
     with pytest.raises(BenchFailedError, match="--ca /nowhere"):
-        measure(plan(1, where=there).divide(1))
+        measure(plan(1, servers=(there,)).divide(1))
 
 
 def test_a_process_that_ends_too_early() -> None:

@@ -83,12 +83,14 @@ def test_under_tls(tmp_path: Path) -> None:
         with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
             there = where(run.port)
             own = type(there)(name="x", family=2, address=there.address, tls=tls)
-            stats = measured(run.port, where=own, count=50, duration_s=None)
+            stats = measured(run.port, servers=(own,), count=50, duration_s=None)
         assert not stats.errors
         assert stats.answered == stats.sent == 50
     with running(Echo(), secure=securing(files), level=Level.WARNING) as run:
         other = Tls(server_name="localhost", fingerprint=":".join(["00"] * 32))
-        stats = measured(run.port, where=type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other))
+        stats = measured(
+            run.port, servers=(type(there)(name="x", family=2, address=("127.0.0.1", run.port), tls=other),)
+        )
     assert stats.errors == {"tls": 4}
 
 

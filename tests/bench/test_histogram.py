@@ -77,3 +77,18 @@ def test_bands_hold_all_and_leave_out_the_empty_ends() -> None:
     assert (50e-6, 0) in bands
     assert bands[-1][1] == 1
     assert sum(count for _, count in bands) == 4
+
+
+def test_many_at_once_count_as_each_alone() -> None:
+    now_ns = 10**13
+    latencies_ns = [0, 1, 255, 256, 257, 1_000, 12_345_678, 12_399_999, 5 * 10**9, 9 * 10**12]
+    for some in (latencies_ns, latencies_ns[3:], latencies_ns[6:8], latencies_ns[-1:], []):
+        together = Histogram()
+        together.add_since(now_ns, [now_ns - each for each in some])
+        alone = Histogram.of(each / 1e9 for each in some)
+        assert together.as_fields()["buckets"] == alone.as_fields()["buckets"]
+        assert (together.min_s, together.max_s) == pytest.approx((alone.min_s, alone.max_s))
+        assert together.total_s == pytest.approx(alone.total_s)
+        assert together.count == len(some)
+    together.add_since(now_ns, [now_ns + 5])
+    assert together.find_percentile_s(50) == 0.0, "a clock that went back is no latency"

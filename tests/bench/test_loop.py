@@ -55,3 +55,27 @@ def test_who_is_ended_by_anothers_work_is_not_called() -> None:
         for both in pipes:
             for descriptor in both:
                 os.close(descriptor)
+
+
+class NotingPoller(SelectorPoller):
+    """A poller that waits like epoll: it rounds up. It notes for how long it is to wait, and doesn't."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits_s: list[float | None] = []
+
+    def fileno(self) -> int:
+        return -1
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:  # noqa: ARG002
+        self.waits_s.append(timeout)
+        return []
+
+
+def test_a_long_wait_does_not_end_too_late() -> None:
+    """A message on a clock went out up to a millisecond late, which counted as the server's latency."""
+    poller = NotingPoller()
+    loop = Loop(poller)
+    loop.step(0.0304)
+    loop.close()
+    assert poller.waits_s == [pytest.approx(0.0294)]

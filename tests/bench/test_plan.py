@@ -17,7 +17,7 @@ def test_shares_add_up(processes: int) -> None:
 
 def test_over_json_and_without_the_password_in_its_repr() -> None:
     where = Where(name="x:1", family=2, address=("127.0.0.1", 1), tls=Tls(server_name="x", fingerprint="AB"))
-    one = Plan(kind=Kind.LOGIN, where=where, run="r", password="sesame", user="ann")
+    one = Plan(kind=Kind.LOGIN, servers=(where,), run="r", password="sesame", user="ann")
     assert Plan.from_json(one.to_json()) == one
     assert "sesame" not in repr(one)
     assert Plan.from_json(plan().to_json()) == plan()

@@ -1,10 +1,12 @@
 """Make the figures of ``sockctl help benchmarks`` again: ``python -m tests.benchmarks``, on a quiet machine.
 
 Each part is a program of its own, whose name and output are printed. The peers that are installed are measured (socat,
-ncat, ngircd, uvloop), the others left out. So are two event threads on a free-threaded interpreter, where there is no
-``.venv-t`` with one. Exit code 1 where a part has failed, or hasn't reached what is demanded of it.
+ncat, ngircd, uvloop, python-socketio, Socket.IO), the others left out; so are the parts that need redis-server, where
+there is none, and two event threads on a free-threaded interpreter, where there is no ``.venv-t`` with one. Exit code 1
+where a part has failed, or hasn't reached what is demanded of it.
 """
 
+import shutil
 import subprocess
 import sys
 import time
@@ -32,6 +34,8 @@ def parts() -> list[list[str]]:
         [*own, "tests.benchmarks.start"],
         [*own, "tests.benchmarks.shares"],
     ]
+    if shutil.which("redis-server"):
+        found += [[*own, "tests.benchmarks.cluster"], [*own, "tests.benchmarks.peers.rooms"]]
     return [*found, [*own, "tests.benchmarks.threads"]] if INTERPRETER.exists() else found
 
 

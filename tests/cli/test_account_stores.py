@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from sockctl.cluster.engine import Engine
 from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
-from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.running import TIMEOUT_S, UNMEASURED, Process, process, sockctl, wait_until
 
 IN_FORCE_S = 1.0
 """How soon a change on one machine is in force on all."""
@@ -145,7 +146,7 @@ def test_a_login_of_the_engine_from_a_file(tmp_path: Path, store: RedisServer) -
     login.write_text("app:key\n")
     try:
         without = run(store, "users", "list")
-        assert (without.returncode, b"--engine-login-file" in without.stderr) == (ExitCode.NOT_LET_IN, False)
+        assert (without.returncode, b"--engine-login-file" in without.stderr) == (ExitCode.NOT_LET_IN, True)
         assert run(store, "users", "list", "--engine-login-file", str(login)).returncode == 0
         login.chmod(0o644)
         assert run(store, "users", "list", "--engine-login-file", str(login)).returncode == ExitCode.FAILED
@@ -229,3 +230,29 @@ def test_an_engine_that_restarts(tmp_path: Path) -> None:
             assert try_password(port, PASSWORD) == "", "at once, over new connections"
             ann.line("whoami")
             ann.expect("notice")
+
+
+def test_an_engine_that_would_lose_accounts_is_refused_and_one_that_may_is_told(
+    store: RedisServer, tmp_path: Path
+) -> None:
+    with served(store, tmp_path) as (server, _):
+        assert any('"event": "store_unsafe"' in line and "appendonly" in line for line in server.lines)
+    store.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        refused = run(store, "serve", "auth", "--port", "0", "--data-dir", str(tmp_path))
+    finally:
+        store.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert (refused.returncode, b"maxmemory-policy" in refused.stderr) == (ExitCode.FAILED, True)
+
+
+def test_without_the_option_no_engine_is_loaded(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    code = (
+        "import sys\nfrom sockctl.cli.app import app\n"
+        f"try:\n    app(['users', 'list', '--data-dir', {str(tmp_path)!r}])\n"
+        "except SystemExit:\n    print(sorted({name.partition('.')[0] for name in sys.modules} & {'redis', 'hiredis'}))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S, check=True, env=UNMEASURED
+    )
+    assert ended.stdout.splitlines()[-1] == "[]", ended.stderr

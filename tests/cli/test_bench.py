@@ -137,6 +137,36 @@ def test_a_chat(tmp_path: Path) -> None:
     assert json.loads(again.stdout)["answered"] == 200
 
 
+def test_a_chat_on_several_servers(tmp_path: Path) -> None:
+    with running(Chat(tmp_path, ChatRules(flood=None)), level=Level.WARNING) as run:
+        targets = f"127.0.0.1:{run.port},localhost:{run.port}"
+        table = sockctl("bench", "chat", targets, "--senders", "2", "--count", "20", "--clients", "5")
+        done = sockctl("bench", "chat", f"sockctl://{targets}", "--count", "20", "--json")
+        both = sockctl(
+            *("bench", "chat", targets, "--compare", f"127.0.0.1:{run.port}", "--count", "20", "--rounds", "1")
+        )
+    assert table.returncode == done.returncode == both.returncode == 0
+    out = table.stdout.decode()
+    assert f"chat 127.0.0.1:{run.port},localhost:{run.port}: 5 clients" in out
+    assert "checked    5 members of 2 servers: all heard the same in one order, nothing lost, nothing repeated" in out
+    fields = json.loads(done.stdout)
+    assert (fields["servers"], fields["checks"]) == (2, {"order": True, "loss": True, "repetition": True})
+    assert f"{targets} beside 127.0.0.1:{run.port}" in both.stdout.decode()
+
+
+def test_a_chat_whose_servers_are_not_one(tmp_path: Path) -> None:
+    with (
+        running(Chat(tmp_path / "a", ChatRules(flood=None)), level=Level.WARNING) as one,
+        running(Chat(tmp_path / "b", ChatRules(flood=None)), level=Level.WARNING) as other,
+    ):
+        targets = f"127.0.0.1:{one.port},127.0.0.1:{other.port}"
+        done = sockctl("bench", "chat", targets, "--clients", "4", "--count", "20", "--timeout", "1", "--json")
+    assert done.returncode == ExitCode.FAILED
+    fields = json.loads(done.stdout)
+    assert fields["errors"] == {"no_answer": 2}
+    assert not fields["checks"]["loss"]
+
+
 def test_logins(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.touch(0o600)
@@ -157,6 +187,10 @@ def test_logins(tmp_path: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["echo", f"127.0.0.1:{CLOSED_PORT}"], ExitCode.UNREACHABLE, "Can't connect to 127.0.0.1:"),
+        (["echo", "a:1,b:1"], ExitCode.USAGE, "names several servers: only bench chat takes them"),
+        (["chat", f"127.0.0.1:{CLOSED_PORT},b"], ExitCode.USAGE, ",b' is not complete"),
+        (["chat", "a:1,"], ExitCode.USAGE, "names an empty target"),
+        (["chat", f"127.0.0.1:{CLOSED_PORT},127.0.0.2:1"], ExitCode.UNREACHABLE, "Can't connect to 127.0.0.1:"),
         (["echo", "localhost"], ExitCode.USAGE, "is not complete: write HOST:PORT"),
         (["echo", "sockctl://localhost:1"], ExitCode.USAGE, "bench echo is for tcp:// and tls:// only"),
         (["chat", "tls://localhost:1"], ExitCode.USAGE, "bench chat is for sockctl:// and sockctls:// only"),

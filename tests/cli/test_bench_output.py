@@ -12,7 +12,7 @@ from sockctl.bench.plan import Kind
 from sockctl.bench.report import make_comparison, report
 from sockctl.bench.stats import Stats
 from sockctl.cli.bench_output import Look, format_comparison, format_report
-from tests.support.bench import plan
+from tests.support.bench import plan, where
 from tests.support.screens import WIDTHS, check_screen
 
 
@@ -114,6 +114,43 @@ def test_a_narrow_terminal_has_a_line_for_each_latency() -> None:
     assert [line.split()[0] for line in lines[at + 1 : at + 7]] == ["min", "p50", "p90", "p99", "p99.9", "max"]
     assert lines[at + 2] == "  p50      100 µs"
     assert lines[0].startswith("echo 127.0.0.1:1: 4 clients, 1 in flight\n")
+
+
+def chat_fields(*ports: int, **values: Any) -> dict[str, Any]:
+    stats = Stats(
+        latencies=Histogram.of([0.0001, 0.002]),
+        echoes=Histogram.of([0.00005]),
+        sent=1,
+        expected=2,
+        answered=2,
+        clients=2,
+        began=10.0,
+        ended=12.0,
+    )
+    for name, value in values.items():
+        setattr(stats, name, value)
+    several = plan(kind=Kind.CHAT, servers=tuple(map(where, ports)))
+    return report(several, Outcome(stats, interrupted=False), cores=2)
+
+
+def test_a_chat_on_several_servers_tells_what_was_checked_and_the_echo() -> None:
+    lines = list(format_report(chat_fields(1, 2), Look()))
+    assert lines[0].startswith("chat 127.0.0.1:1,127.0.0.1:2: 4 clients (2 got in), 1 sender")
+    assert lines[4] == (
+        "checked    2 members of 2 servers: all heard the same in one order, nothing lost, nothing repeated"
+    )
+    times = [line.split()[0] for line in lines[6:9]]
+    assert times == ["latency", "100", "echo"]
+    assert not any("checked" in line for line in format_report(chat_fields(1), Look())), "one server is as before"
+    wrong = "\n".join(format_report(chat_fields(1, 2, errors=Counter(reordered=1), expected=4), Look()))
+    assert "errors     1 reordered, 2 deliveries lost" in wrong
+    assert "checked" not in wrong
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_line_of_a_chat_fits(width: int) -> None:
+    lines = "\n".join(format_report(chat_fields(1, 2, 3), Look(width=width))).split("\n")
+    assert all(len(line) <= width for line in lines), lines
 
 
 def test_a_wide_terminal_has_longer_bars() -> None:

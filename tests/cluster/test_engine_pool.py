@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_pool import SIZE, EnginePool
 from sockctl.cluster.keys import ACCOUNTS
 from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
-from tests.support.engines import RedisServer, scripted_engine
+from tests.support.engines import RedisServer
 from tests.support.running import TIMEOUT_S, free_port
 
 
@@ -70,26 +69,17 @@ def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) ->
     assert len(engine.ask("CLIENT", "LIST").splitlines()) - before <= SIZE
 
 
-def test_whoever_finds_no_free_connection_is_told_in_time() -> None:
-    inside, leave = threading.Barrier(SIZE + 1), threading.Event()
-
-    def hold(_: object) -> bytes:
-        inside.wait(TIMEOUT_S)
-        leave.wait(TIMEOUT_S)
-        return b""
-
-    with (
-        scripted_engine(lambda request: hold(request) if request[0] == "FCALL" else b"+OK\r\n") as access,
-        closing(EnginePool(EngineAccess(host=access.host, port=access.port, timeout_s=1.0))) as pool,
-        ThreadPoolExecutor(SIZE) as threads,
-    ):
-        ends = [threads.submit(ask, pool) for _ in range(SIZE)]
-        inside.wait(TIMEOUT_S)
-        with pytest.raises(EngineTimeoutError):
-            ask(pool)
-        leave.set()
-        for end in ends:
-            assert isinstance(end.exception(TIMEOUT_S), EngineAwayError)
+def test_no_thread_waits_for_a_slow_engine_longer_than_one_answer(impatient: EnginePool, engine: RedisServer) -> None:
+    ask(impatient)
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with ThreadPoolExecutor(20) as threads:
+            ends = [threads.submit(ask, impatient) for _ in range(20)]
+            assert all(isinstance(end.exception(TIMEOUT_S), EngineTimeoutError) for end in ends)
+        assert time.monotonic() - began < 1.5, "a connection has 0.3 s, and so has the wait for one"
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)
 
 
 def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:

@@ -55,7 +55,7 @@ class Talker:
         while not self.stopping.wait(0.01):
             data = b"%d.%d" % (self.number, len(self.said))
             self.said.append(data)
-            if not self.node.post(Posting("say", data, f"m{len(self.said) % 50}", "#lobby")):
+            if not self.node.post(Posting("say", data, room="#lobby")):
                 self.refused.append(data)
 
     @property

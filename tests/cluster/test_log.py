@@ -53,14 +53,14 @@ class Node:
 
     def say(self, *texts: str, lines: int = 1) -> None:
         for text in texts:
-            self.post("say", text.encode(), member="ann", room=ROOM, lines=lines)
+            self.post("say", text.encode(), room=ROOM, lines=lines)
 
     def post(self, kind: str, data: bytes = b"", **more: Any) -> None:
         assert self.outbox.add(Posting(kind, data, **more))
 
-    def claim(self, key: str, member: str, *, kind: str = "came", alone: bool = False) -> int:
+    def claim(self, key: str, member: str, *, kind: str = "came", alone: bool = False, again: bool = False) -> int:
         """Claim a name, and return the id of the entry."""
-        claim = Claim(key, compute_skeletons(key), alone)
+        claim = Claim(key, compute_skeletons(key), alone, again)
         self.post(kind, key.encode(), member=member, claim=claim)
         while self.write():
             pass
@@ -130,7 +130,7 @@ def test_all_nodes_read_the_same(join: Callable[..., Node]) -> None:
 
 def test_an_entry_without_a_room(server: RedisServer, join: Callable[..., Node]) -> None:
     a = join()
-    a.post("tell", "für dich".encode(), member="ann")
+    a.post("tell", "für dich".encode())
     a.write()
     [entry] = a.read()
     assert entry == Entry(a.place.last_id + 1, "tell", a.place.node, 1, "", "für dich".encode())
@@ -532,6 +532,34 @@ def test_a_member_who_comes_again_under_another_name_leaves_the_first(join: Call
     a.claim("ann", "m1")
     a.claim("anna", "m1")
     b.claim("ann", "m2")
+
+
+def test_what_a_member_says_at_a_node_that_it_has_left_is_refused(join: Callable[..., Node]) -> None:
+    """The node has not read yet that the member is at another one: what it had sent there would be out of order."""
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1", alone=True)
+    a.post("say", b"first", member="m1", room=ROOM)
+    a.write()
+    b.claim("ann", "m1", alone=True)
+    for kind in ("say", "block", "tell", "enter", "exit"):
+        a.post(kind, b"late", member="m1", room=ROOM)
+    a.post("say", b"no member's", room=ROOM)
+    b.post("say", b"second", member="m1", room=ROOM)
+    assert (a.write(), b.write()) == (6, 1)
+    assert a.refused == [b"late"] * 5
+    assert a.hear() == ["first", "no member's", "second"]
+
+
+def test_a_member_who_has_gone_on_is_not_claimed_again(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1", again=True)
+    b.claim("anna", "m1", alone=True)
+    with pytest.raises(NameTakenError, match="gone on at another server"):
+        a.claim("ann", "m1", again=True)
+    assert server.ask("HGETALL", here_key(a.place.node)) == []
+    b.post("went", member="m1")
+    b.write()
+    a.claim("ann", "m1", again=True)
 
 
 def test_names_that_look_alike(server: RedisServer, join: Callable[..., Node]) -> None:

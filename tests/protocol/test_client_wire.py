@@ -187,3 +187,16 @@ def test_what_is_too_large_cannot_be_sent() -> None:
 
 def test_what_is_sent() -> None:
     assert ClientWire.hello() == b'\0\0\0\x2d{"kind":"hello","text":"","client":"sockctl"}'
+
+
+def test_the_bytes_of_an_incomplete_frame_can_be_taken_back() -> None:
+    wire = ClientWire(insist=True)
+    assert wire.take_rest() == b""
+    wire.feed(b"sockctl/1 chat\r\n")
+    frame = ClientWire.encode(make_message("say", "hello"))
+    wire.feed(frame + frame[:7])
+    assert [one.text for one in wire.decode_all()] == ["hello"]
+    assert wire.take_rest() == frame[:7]
+    assert not wire.has_partial_message
+    wire.feed(frame)
+    assert [one.text for one in wire.decode_all()] == ["hello"]

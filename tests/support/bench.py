@@ -17,7 +17,9 @@ def where(port: int) -> Where:
 
 
 def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:
-    short = Plan(kind=kind, where=where(port), run=RUN, clients=4, duration_s=0.2, warm_up_s=0.0, timeout_s=TIMEOUT_S)
+    short = Plan(
+        kind=kind, servers=(where(port),), run=RUN, clients=4, duration_s=0.2, warm_up_s=0.0, timeout_s=TIMEOUT_S
+    )
     return dataclasses.replace(short, **values)
 
 

@@ -4,6 +4,7 @@ A command that starts a server runs on in the background; all others run to thei
 what the page shows. There ``…`` stands for anything, and a number, a time or a fingerprint for any other one.
 """
 
+import contextlib
 import os
 import re
 import shlex
@@ -15,15 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sockctl.cluster.engine_access import USUAL_PORT
+from tests.support.engines import redis_server
 from tests.support.processes import SOCKCTL, Popen
 from tests.support.running import TIMEOUT_S
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INSTALLS_ENGINE = "apt-get install -y redis-server"
 _SERVES = re.compile(r"^sockctl serve ")
 _NEEDS_SHELL = re.compile(r"^(?!sockctl )|[|&;<>()$`*?#~{}\[\]!\\\n]")
 _ANYTHING = {
     r"(?:[0-9A-F]{2}:){3}(?:[0-9A-F]{2}:|…:)+[0-9A-F]{2}": r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}",
     r"\b[0-9a-f]{12}\b": r"[0-9a-f]{12}",
+    r"(?<=\.)[0-9a-f]{8}\b": r"[0-9a-f]{8}",
     r"\d+(?:[.,]\d+)*(?: (?:µs|ms|s))\b": r"[\d.,]+ (?:µs|ms|s)",
     r"\d+(?:[.,]\d+)*(?: (?:KiB|MiB|GiB))\b": r"[\d.,]+ (?:KiB|MiB|GiB)",
     r"\d+(?:[.,]\d+)*": r"[\d.,]+",
@@ -84,6 +89,7 @@ class PageRunner:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._undo = contextlib.ExitStack()
         self._servers: list[tuple[Step, Popen, list[str], threading.Thread]] = []
         programs = str(Path(sys.executable).parent)
         self.environment = {
@@ -96,6 +102,9 @@ class PageRunner:
         """Run a command, and check what it prints. A server's output is checked when the page is through."""
         if _SERVES.match(step.command):
             self._start(step)
+            return
+        if step.command == _INSTALLS_ENGINE:  # Debian starts what it installs
+            self._undo.enter_context(redis_server(self._folder, port=USUAL_PORT))
             return
         with self._open(step.command) as run:
             try:
@@ -148,4 +157,5 @@ class PageRunner:
             assert server.stdout is not None
             server.stdout.close()
             differences.append(find_difference(step, lines))
+        self._undo.close()
         return [difference for difference in differences if difference]

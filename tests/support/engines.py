@@ -22,10 +22,10 @@ INFO = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\nm
 
 
 class RedisServer:
-    """A redis-server on a free port of loopback, with a folder of its own."""
+    """A redis-server on a port of loopback, 0 for a free one, with a folder of its own."""
 
-    def __init__(self, folder: Path, *settings: str, plain: bool = True) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *settings: str, plain: bool = True, port: int = 0) -> None:
+        self.port = port or free_port()
         self._folder = folder
         self._settings = settings
         self._plain = plain
@@ -89,9 +89,9 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def redis_server(folder: Path, *settings: str, plain: bool = True) -> Iterator[RedisServer]:
+def redis_server(folder: Path, *settings: str, plain: bool = True, port: int = 0) -> Iterator[RedisServer]:
     """Run a redis-server with these settings; without `plain`, it speaks TLS alone."""
-    server = RedisServer(folder, *settings, plain=plain)
+    server = RedisServer(folder, *settings, plain=plain, port=port)
     try:
         server.start()
         yield server

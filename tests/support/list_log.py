@@ -112,11 +112,11 @@ class ListNode:
     def start(self, emit: Callable[[Event], None]) -> None:  # noqa: ARG002
         self._thread.start()
 
-    def post(self, posting: Posting) -> bool:
+    def post(self, posting: Posting, *, first: bool = False) -> bool:
         if self.is_away:
             if len(self.waiting) >= self.most_waiting and posting.kind != WENT and posting.member:
                 return False
-            self.waiting.append(posting)
+            self.waiting.insert(0 if first else len(self.waiting), posting)
         else:
             self.log.take(self.name, posting)
         return True

@@ -22,13 +22,19 @@ class Audience:
         self._lock = threading.Lock()  # guards the members; a leaf
         self._members: dict[Member, dict[Client, None]] = {}  # each with its clients that hear the room
         self._lasting: set[Member] = set()  # members that stay without clients here
+        self._untold: set[Member] = set()  # members that have clients here, but aren't counted or listed yet
         self._listener: Client | None = None
         self._clients: list[Client] | None = []  # all that hear the room; None where that must be listed anew
         self._first = 0.0  # the client that `broadcast` begins with, as a fraction of all
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._members)
+            return len(self._members) - len(self._untold)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no member is there, nor any client."""
+        return not self._members
 
     def __contains__(self, client: Client) -> bool:
         return client is self._listener or client in self._members.get(client.member, ())
@@ -36,22 +42,28 @@ class Audience:
     def list_names(self, start: int = 0, stop: int | None = None) -> list[str]:
         """Return the names of the members, or of some of them, in the order in which they joined."""
         with self._lock:
-            return [member.name for member in islice(self._members, start, stop)]
+            return [member.name for member in islice(self._list_told(), start, stop)]
 
     def list_members(self) -> list[Member]:
         """Return the members, in the order in which they joined."""
         with self._lock:
-            return list(self._members)
+            return list(self._list_told())
+
+    def _list_told(self) -> Iterable[Member]:
+        untold = self._untold
+        return [member for member in self._members if member not in untold] if untold else self._members
 
     def set_listener(self, client: Client) -> None:
         """Let a client hear the room whether its member is in it or not."""
         self._listener, self._clients = client, None
 
-    def add(self, client: Client) -> None:
-        """Add a client, and its member."""
+    def add(self, client: Client, *, is_told: bool = True) -> None:
+        """Add a client, and its member; with `is_told` False, the member counts from `add_member` on."""
         if self._clients is not None and client not in self:
             self._clients.append(client)
         with self._lock:
+            if not is_told and client.member not in self._lasting:
+                self._untold.add(client.member)
             self._members.setdefault(client.member, {})[client] = None
 
     def remove(self, client: Client) -> None:
@@ -61,6 +73,7 @@ class Audience:
             clients.pop(client, None)
             if not clients and client.member not in self._lasting:
                 self._members.pop(client.member, None)
+                self._untold.discard(client.member)
         self._clients = None
 
     def add_member(self, member: Member) -> None:
@@ -68,12 +81,15 @@ class Audience:
         with self._lock:
             self._members.setdefault(member, {})
             self._lasting.add(member)
+            self._untold.discard(member)
 
     def remove_member(self, member: Member) -> None:
         """Let a member that was added so stay no longer than its clients."""
         with self._lock:
             self._lasting.discard(member)
-            if not self._members.get(member):
+            if self._members.get(member):
+                self._untold.add(member)
+            else:
                 self._members.pop(member, None)
 
     def broadcast_but(self, one: Told, member: Member) -> None:

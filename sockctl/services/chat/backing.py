@@ -8,10 +8,11 @@ from sockctl.events.journal import Journal
 from sockctl.services.chat.effects import Effects
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
+from sockctl.services.chat.room_history import Store
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import LocalNames, LocalSequencer, Names, Sequencer
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.chat.store import ChatStore, OnFailure, OnRecovery, Store, StoredRoom
+from sockctl.services.chat.store import ChatStore, OnFailure, OnRecovery, StoredRoom
 
 
 class Backing(Protocol):

@@ -4,16 +4,14 @@ The room queues each event under its lock, which gives ids and the order. One th
 first thread that finds no other one doing so, until the queue is empty. So no thread sends under the lock or waits for
 a network, and each client receives all queued events in one piece. Joining and leaving are events as well: a joining
 client hears all events behind its own joining, and receives those before as history.
-
-In a large room the others don't hear of each joining, leaving and renaming: the room counts these, and tells sums.
 """
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from json.encoder import encode_basestring
 
-from sockctl.protocol.messages import Message, make_message
+from sockctl.protocol.messages import Message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.blocks import encode_block, make_block
 from sockctl.services.chat.commands import LOBBY
@@ -21,25 +19,18 @@ from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room_event import (
-    Enter,
-    Exit,
-    HeardText,
     Join,
     Leave,
     Movement,
-    Rename,
     RoomEvent,
     Told,
-    encode_event,
     make_joined,
     make_left,
 )
-from sockctl.services.chat.room_history import RoomHistory
+from sockctl.services.chat.room_history import RoomHistory, Store
 from sockctl.services.chat.room_info import RoomInfo
+from sockctl.services.chat.room_news import RoomNews
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.store import Store
-
-_SUMS = {"joined": "joined {}.", "left": "left {}.", "renamed": "in {} took another name."}
 
 
 class Room:
@@ -74,11 +65,11 @@ class Room:
         self._told_singly = limits.told_singly
         self._audience = Audience()
         self.info = RoomInfo(name, self._audience, store.state, told_singly=limits.told_singly)
+        self._news = RoomNews(name, self._audience, self.info, told_singly=limits.told_singly)
         self._lock = threading.Lock()  # guards what follows, to `_busy`
         self._history = RoomHistory(name, history, store=store, budget=budget)
         self.last_id = last_id
         self._queue: list[Told | Movement] = []
-        self._sums: dict[str, int] = {}  # movements that `tell_sums` will tell, by the kind of the message
         self._busy = False  # whether a thread processes the queue
 
     @property
@@ -90,7 +81,7 @@ class Room:
     def is_empty(self) -> bool:
         """Whether no member is in the room, or about to join."""
         with self._lock:
-            return not self._audience and not self._queue
+            return self._audience.is_empty and not self._queue
 
     @property
     def count(self) -> int:
@@ -186,7 +177,14 @@ class Room:
             self._queue += events
 
     def join(
-        self, client: Client, *, new: bool, after: int, then: Message | None = None, most_bytes: int = JOINING_BYTES
+        self,
+        client: Client,
+        *,
+        new: bool,
+        after: int,
+        then: Message | None = None,
+        most_bytes: int = JOINING_BYTES,
+        is_told: bool = True,
     ) -> int:
         """Queue the joining of a client.
 
@@ -196,6 +194,7 @@ class Room:
             after: The last id that it has seen before, or `NOTHING`.
             then: The message that the room sends to it last; None for none.
             most_bytes: The most bytes of history that the room sends to it.
+            is_told: Whether its member is in the room then; else an `Enter` follows.
 
         Returns:
             The bytes of history that the room will send to it.
@@ -204,7 +203,8 @@ class Room:
         news = make_joined(member.name, self.name)
         with self._lock:
             history, missed = self._history.select_unseen(after, most_bytes=most_bytes)
-            self._queue.append(Join(news if new else None, member.author_key, client, history, missed, then))
+            told = news if new else None
+            self._queue.append(Join(told, member.author_key, client, history, missed, then, is_told=is_told))
         return sum([one.told_bytes for one in history])
 
     def leave(self, client: Client, *, reason: str | None) -> None:
@@ -230,15 +230,10 @@ class Room:
     def tell_sums(self) -> None:
         """Tell how many members of a large room have joined, left and taken another name since the last call."""
         self.info.drop_told_history()
-        if not self._sums:
-            return
-        with self._lock:
-            for kind, count in self._sums.items():
-                text = f"{count:,} {_SUMS[kind].format(self.name)}"
-                sums = make_message(kind, text, room=self.name, count=count)
-                self._queue.append(encode_event(sums, movement=True))
-            self._sums = {}
-        self.process_pending()
+        if sums := self._news.take_sums():
+            with self._lock:
+                self._queue += sums
+            self.process_pending()
 
     # Processing them: one thread at a time.
 
@@ -263,80 +258,8 @@ class Room:
                 if not events:
                     return
                 for kind, run in groupby(events, key=type):
-                    self._process(kind, run)
+                    self._news.process(kind, run)
         except BaseException:
             with self._lock:
                 self._busy = False
             raise
-
-    def _process(self, kind: type[Told | Movement], run: Iterable[Told | Movement]) -> None:
-        """Process events of one type."""
-        if issubclass(kind, RoomEvent | HeardText):
-            self._audience.broadcast([one for one in run if isinstance(one, RoomEvent | HeardText)])
-        elif kind is Join:
-            self._process_joins([one for one in run if isinstance(one, Join)])
-        elif kind is Leave:
-            self._process_leaves([one for one in run if isinstance(one, Leave)])
-        elif kind is Rename:
-            self._process_renames([one for one in run if isinstance(one, Rename)])
-        elif kind is Enter:
-            self._process_enters([one for one in run if isinstance(one, Enter)])
-        elif kind is Exit:
-            self._process_exits([one for one in run if isinstance(one, Exit)])
-
-    def _process_joins(self, joins: Sequence[Join]) -> None:
-        """Add several clients at once: each hears of the later ones, and the room's clients so far hear of all."""
-        told = self._encode_singly(joins, coming=len(joins))
-        self._audience.broadcast(told)
-        for number, one in enumerate(joins, 1):
-            self._audience.add(one.client)
-            self.info.welcome(one.client, one.history, missed=one.missed)
-            if one.then is not None:
-                one.client.reply(one.then)
-            self._audience.deliver(told[number:], [one.client])
-
-    def _process_leaves(self, leaves: Sequence[Leave]) -> None:
-        """Remove several clients at once: each still hears of the earlier ones."""
-        told = self._encode_singly(leaves)
-        for number, one in enumerate(leaves):
-            if one.client in self._audience:
-                self._audience.remove(one.client)
-                if one.client not in self._audience:  # the listener goes on hearing the room
-                    self._audience.deliver(told[:number], [one.client])
-        self._audience.broadcast(told)
-
-    def _process_enters(self, enters: Sequence[Enter]) -> None:
-        """Add several members at once, and tell all but their own clients."""
-        told = self._encode_singly(enters, coming=len(enters))
-        for one in enters:
-            self._audience.add_member(one.member)
-        for one, event in zip(enters, told, strict=False):  # a large room tells none
-            self._audience.broadcast_but(event, one.member)
-
-    def _process_exits(self, exits: Sequence[Exit]) -> None:
-        """Remove several members at once, and tell all but their own clients."""
-        told = self._encode_singly(exits)
-        for one in exits:
-            self._audience.remove_member(one.member)
-        for one, event in zip(exits, told, strict=False):
-            self._audience.broadcast_but(event, one.member)
-
-    def _process_renames(self, renames: Sequence[Rename]) -> None:
-        """Tell all of new names; in a large room, only the members' own clients."""
-        told = self._encode_singly(renames)
-        self._audience.broadcast(told)
-        for one in () if told else renames:
-            self._audience.deliver([one.encode()], [client for client in one.clients if client in self._audience])
-
-    def _encode_singly(self, movements: Sequence[Movement], *, coming: int = 0) -> list[RoomEvent]:
-        """Return an event for each movement; none in a large room, which counts them.
-
-        While the room still has to tell a sum, it counts later movements, too.
-        """
-        with self._lock:
-            large = len(self._audience) + coming > self._told_singly or bool(self._sums)
-            if large:
-                for one in movements:
-                    if one.news is not None:
-                        self._sums[one.news.kind] = self._sums.get(one.news.kind, 0) + 1
-        return [] if large else [one.encode() for one in movements]

@@ -95,12 +95,14 @@ class Join(Movement):
         history: The earlier messages that the room sends to it.
         missed: Whether it has missed more than these.
         then: The message that the room sends to it last; None for none.
+        is_told: Whether its member is in the room; else an `Enter` follows.
     """
 
     client: Client
     history: Sequence[HistoryEntry]
     missed: bool
     then: Message | None
+    is_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

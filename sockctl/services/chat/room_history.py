@@ -1,10 +1,30 @@
 """The history of one room: it keeps to the budget of all rooms, and hands its messages to the store."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from sockctl.services.chat.history import JOINING_BYTES, History, HistoryBudget
 from sockctl.services.chat.history_entry import HistoryEntry
-from sockctl.services.chat.store import Store
+from sockctl.services.chat.state import ChatState
+
+
+class Store(Protocol):
+    """Saves the last messages of each room. Any thread may use it; it never blocks.
+
+    Attributes:
+        state: The topics, bans and mutes.
+    """
+
+    state: ChatState
+
+    def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int) -> None:
+        """Add messages of a room, of which `first_id` is the id of the first."""
+
+    def keep_last(self, room: str, remembered: int) -> None:
+        """Forget all but the last messages of a room."""
+
+    def forget(self, room: str) -> None:
+        """Forget the messages of a room."""
 
 
 class RoomHistory:

@@ -53,6 +53,8 @@ class RoomInfo:
             client.tell("members", text, room=self._name, members=[], count=count)
             return
         names = self._audience.list_names()
+        if client.member.name not in names:  # the others hear of it in a moment
+            names.append(client.member.name)
         for start in range(0, max(1, len(names)), NAMES_AT_ONCE):
             some = names[start : start + NAMES_AT_ONCE]
             more = start + NAMES_AT_ONCE < len(names)

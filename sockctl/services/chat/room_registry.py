@@ -14,8 +14,9 @@ from sockctl.services.chat.history import History, HistoryBudget
 from sockctl.services.chat.history_entry import read_entry
 from sockctl.services.chat.member import Client
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_history import Store
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.store import Store, StoredRoom
+from sockctl.services.chat.store import StoredRoom
 from sockctl.source_network import find_source_network
 from sockctl.stores.timestamps import parse_timestamp, read_utc_clock
 

@@ -14,7 +14,6 @@ from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
-from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.backing import Backing, LocalBacking
 from sockctl.services.chat.clients import ConsoleClient, RemoteClient
 from sockctl.services.chat.command_handlers import CommandHandlers
@@ -31,14 +30,13 @@ from sockctl.services.chat.presence import Presence
 from sockctl.services.chat.reasons import PING_TIMEOUT
 from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.registration import Registration
+from sockctl.services.chat.reserved_names import CONSOLE_NAME, ReservedNames
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LOGGED_OUT, LoginConversation
 from sockctl.stores.timestamps import read_utc_clock
 from sockctl.text import format_count
 
-CONSOLE_NAME = "server"
-"""The name of the operator at the server's terminal; no other member may have it."""
 DEFAULT_LIMITS = ChatLimits()
 
 
@@ -77,7 +75,8 @@ class Chat(MessageService, Conversation[Peer]):
         self._rules = rules
         self._login = login
         self._limits = limits
-        self.members = backing.make_members(find_reserved=self._find_reserved, clock=time.monotonic, limits=limits)
+        self._reserved = ReservedNames(login)
+        self.members = backing.make_members(find_reserved=self._reserved.find, clock=time.monotonic, limits=limits)
         self.rooms = RoomRegistry(fixed=rules.rooms, stored=stored, history=rules.history, store=store, limits=limits)
         self._effects = Effects(self.members, self.rooms, state)
         sequencer, names = backing.connect(self.members, self.rooms, self._effects)
@@ -86,7 +85,7 @@ class Chat(MessageService, Conversation[Peer]):
             self.members,
             state,
             sequencer,
-            is_account=self._is_account,
+            is_account=self._reserved.is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
         presence = Presence(self.rooms, self._moderation, sequencer)
@@ -122,6 +121,8 @@ class Chat(MessageService, Conversation[Peer]):
     def start(self, journal: Journal) -> None:
         """Emit events to `journal` from now on."""
         self._journal = journal
+        if self._backing.is_shared:
+            self._reserved.reserve_console()
         self._effects.start(journal)
         self._moderation.start(journal)
         self._backing.start(self.membership, journal)
@@ -180,20 +181,6 @@ class Chat(MessageService, Conversation[Peer]):
         for line in self._rules.motd:
             peer.tell("notice", line, code="motd")
         peer.watch()
-
-    def _is_account(self, name: str) -> bool:
-        """Return whether a name is a user's."""
-        return self._login is not None and self._login.authenticator.accounts.users.find(name) is not None
-
-    def _find_reserved(self, name: str, account: str) -> str:
-        """Return the account of another user, present or former, that a name is or looks like; empty for none."""
-        key = make_name_key(name)
-        if self._login is None or key == account:
-            return ""
-        users = self._login.authenticator.accounts.users
-        if self._is_account(key) or users.was_removed(key):
-            return key
-        return users.find_look_alike(name, but=account)
 
     # Chatting: reactions.
 

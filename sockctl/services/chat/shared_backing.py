@@ -25,6 +25,7 @@ from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.reasons import ENGINE_AWAY, NAME_LOST
 from sockctl.services.chat.room import Room
+from sockctl.services.chat.room_history import Store
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Names, Sequencer
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -36,7 +37,7 @@ from sockctl.services.chat.shared_replica import LOST, Replica
 from sockctl.services.chat.shared_sequencer import SharedSequencer
 from sockctl.services.chat.shared_store import SharedStore
 from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, complete
-from sockctl.services.chat.store import OnFailure, OnRecovery, Store, StoredRoom
+from sockctl.services.chat.store import OnFailure, OnRecovery, StoredRoom
 
 CLOSE_AFTER_S = 30.0
 """How long the engine may be away before the server sends its clients to another one."""
@@ -120,7 +121,15 @@ class SharedBacking:
         """Return what posts to the log, and what claims names there."""
         self._effects = effects
         self._sequencer = SharedSequencer(self._log)
-        self._replica = Replica(self._members, rooms, effects, is_own=self._own.__contains__, reclaim=self._claim_later)
+        self._replica = Replica(
+            self._members,
+            rooms,
+            effects,
+            is_own=self._own.__contains__,
+            reclaim=self._claim_later,
+            forsake=lambda member: self._sequencer.post_went(member, LOST),
+        )
+        self._sequencer.replica = self._replica
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -178,8 +187,6 @@ class SharedBacking:
             self._is_roster_due |= not is_own
         elif one.kind == ASK:
             self._is_roster_due = True
-            if is_own:
-                self._claim_all()
         elif self._replica.apply(one):
             if one.kind == GONE:
                 self._note_roster(one.node)
@@ -198,15 +205,17 @@ class SharedBacking:
         else:
             text, code = "Something was said that this server could not read in time.", "missed"
         self._tell_all(text, code)
+        self._claim_all()
         self._sequencer.post_for_server(ASK, {})
 
     def _refuse(self, postings: Sequence[Posting]) -> None:
         self._sequencer.refuse(postings)
 
     def _note_burial(self, before: str) -> None:  # noqa: ARG002  it stays one of this server's names
-        """Ask who is where under a new name; when this server reads that, its members claim their names again."""
+        """Let the members claim their names again, before anything else is posted under this server's new name."""
         self._own.add(self._log.name)
-        self._sequencer.post_for_server(ASK, {})
+        self._is_roster_due = True
+        self._claim_all()
 
     def _note_health(self, change: Away | Back) -> None:
         if isinstance(change, Away):
@@ -242,11 +251,14 @@ class SharedBacking:
                 self._sequencer.post_for_server(ROSTER, fields)
 
     def _claim_all(self) -> None:
-        """Let the members with clients here claim their names again; those without have left."""
+        """Let the members with clients here claim their names again; those without have left.
+
+        A member that has come to another server meanwhile loses nothing: this server reads that first.
+        """
         for member in self._members.list_all():
             if self._members.is_here(member) and not _is_console(self._members.list_clients(member)):
-                self._claim_later(member)
-            elif self._replica.is_here(member):
+                self._claim_again(member)
+            elif self._replica.is_here(member.id):
                 self._sequencer.post_went(member, LOST)
 
     def _claim_later(self, member: Member) -> None:
@@ -259,9 +271,9 @@ class SharedBacking:
         record = encode_member(
             member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
         )
-        claim = Claim(member.key, compute_skeletons(member.name))
+        claim = Claim(member.key, compute_skeletons(member.name), again=not member.account)
         claim.answer.add_done_callback(partial(self._settle_claim, member))
-        if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim)):
+        if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim), first=True):
             claim.fail()
 
     def _settle_claim(self, member: Member, answer: Future[int]) -> None:

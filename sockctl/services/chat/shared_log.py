@@ -31,8 +31,8 @@ class Log(Protocol):
     def start(self, emit: Callable[[Event], None]) -> None:
         """Begin to read and to post."""
 
-    def post(self, posting: Posting) -> bool:
-        """Post something; return False if too much waits. Never blocks."""
+    def post(self, posting: Posting, *, first: bool = False) -> bool:
+        """Post something, with `first` in front of all that waits; return False if too much waits. Never blocks."""
 
     def claim(self, key: str, member: str, *, skeletons: Collection[str], data: bytes, alone: bool) -> int:
         """Claim a name, and return the id of the entry that says so; blocks."""

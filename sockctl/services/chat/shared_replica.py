@@ -32,6 +32,7 @@ class Replica:
         effects: Tells new names.
         is_own: Says whether a name is, or was, that of this server in the log.
         reclaim: Called with a member that has clients here, though the log says that it has left this server.
+        forsake: Called with a member that has none here, though the log says that it has come.
 
     Attributes:
         membership: Lets clients follow their member.
@@ -48,12 +49,14 @@ class Replica:
         *,
         is_own: Callable[[str], bool],
         reclaim: Callable[[Member], None],
+        forsake: Callable[[Member], None],
     ) -> None:
         self._members = members
         self._rooms = rooms
         self._effects = effects
         self._is_own = is_own
         self._reclaim = reclaim
+        self._forsake = forsake
         self.read_id = 0
         self._expected: dict[str, Member] = {}  # members for which this server claims a name; any thread adds
         self._places: dict[str, dict[str, int]] = {}  # of a member, each with the id of the entry that says so
@@ -84,13 +87,17 @@ class Replica:
         """Forget an object that was expected."""
         self._expected.pop(member.id, None)
 
-    def is_here(self, member: Member) -> bool:
-        """Return whether this server is one of a member's places. Any thread may call it."""
-        return any(map(self._is_own, list(self._places.get(member.id, ()))))
+    def is_here(self, member_id: str) -> bool:
+        """Return whether this server is a place of the member of an id. Any thread may call it."""
+        return any(map(self._is_own, list(self._places.get(member_id, ()))))
+
+    def has_entered(self, member: Member, room: str) -> bool:
+        """Return whether all have heard that a member is in a room. Any thread may call it."""
+        return room in self._entered.get(member.id, ())
 
     def list_here(self) -> list[Member]:
         """Return the members of which this server is a place. Any thread may call it."""
-        return [member for member in self._members.list_all() if self.is_here(member)]
+        return [member for member in self._members.list_all() if self.is_here(member.id)]
 
     # Entries.
 
@@ -104,6 +111,9 @@ class Replica:
                 self._put_out(member)
         places[one.node] = one.id
         self._enter_rooms(member, record.rooms)
+        is_awaited = member.id in self._expected or self._members.is_here(member)
+        if self._is_own(one.node) and not is_awaited:
+            self._forsake(member)
 
     def _put_out(self, member: Member) -> None:
         """Close the clients of a member that has come to another server."""
@@ -177,7 +187,7 @@ class Replica:
         places.setdefault(node, until)
         if self._renamed.get(member.id, 0) <= until:
             self._give_name(member, record.member.name)
-        if not self.is_here(member):
+        if not self.is_here(member.id):
             other = record.member
             member.away, member.ignored, member.quiet = other.away, other.ignored, other.quiet
         if len(places) == 1:

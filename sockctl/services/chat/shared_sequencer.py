@@ -14,6 +14,7 @@ from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.shared_log import Log
 from sockctl.services.chat.shared_records import ENTER, EXIT, encode, encode_change, encode_effect
+from sockctl.services.chat.shared_replica import Replica
 from sockctl.services.chat.shared_talk import BLOCK, SAY, encode_lines, encode_texts
 from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
@@ -29,6 +30,7 @@ class SharedSequencer:
 
     Attributes:
         presence: Guards the order of the postings that say where members are. A roster holds it, too.
+        replica: Knows the members of all servers.
         is_roster_due: Whether a posting was lost that says where members are: the next roster tells it.
     """
 
@@ -36,6 +38,7 @@ class SharedSequencer:
         self._log = log
         self.presence = threading.Lock()
         self.is_roster_due = False
+        self.replica: Replica
         self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
 
     def find_speaker(self, number: int) -> Client | None:
@@ -50,11 +53,11 @@ class SharedSequencer:
         number = self._number(client)
         said = [one for one in spoken if one.kind != "line" or one.text.strip()]
         data = encode_texts(member, number, texts, room=room.name, at=self._tell_time(), action=action)
-        post = self._log.post
+        post, sender = self._log.post, _identify(client)
         unsaid = [
             one
             for one, each in zip(said, data, strict=True)
-            if not post(Posting(SAY, each, member.id, room.name, tag=(client, one)))
+            if not post(Posting(SAY, each, sender, room.name, tag=(client, one)))
         ]
         if unsaid:
             refuse(client, unsaid, NOT_SAID, code="not_said")
@@ -64,14 +67,15 @@ class SharedSequencer:
         member = client.member
         data = encode_lines(member, self._number(client), lines, room=room.name, at=self._tell_time())
         tag = (client, spoken)
-        if not self._log.post(Posting(BLOCK, data, member.id, room.name, len(lines), tag=tag)):
+        if not self._log.post(Posting(BLOCK, data, _identify(client), room.name, len(lines), tag=tag)):
             refuse(client, [spoken], NOT_SAID, code="not_said")
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
         """Let a client hear a room at once, and post that its member is there if that is new."""
-        told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes)
+        is_local = isinstance(client, ConsoleClient)
+        told = room.join(client, new=False, after=after, then=then, most_bytes=most_bytes, is_told=is_local)
         room.process_soon(client)
-        if new and _is_told(client):
+        if not is_local and (new or not self.replica.has_entered(client.member, room.name)):
             self._post_presence(ENTER, client.member, room=room.name)
         return told
 
@@ -79,7 +83,7 @@ class SharedSequencer:
         """Let the clients of a member hear a room no more at once, and post that the member has left it."""
         for each in clients:
             room.leave(each, reason=None)
-        if _is_told(by):
+        if not isinstance(by, ConsoleClient):
             self._post_presence(EXIT, by.member, room=room.name, reason="left")
 
     def remove(self, rooms: Sequence[Room], client: Client, *, is_last: bool, reason: str | None) -> None:
@@ -100,9 +104,11 @@ class SharedSequencer:
         """Post an effect."""
         kind, data = encode_effect(effect)
         field, value = encode_change(effect)
-        member = by.member.id if by is not None else getattr(effect, "member", "")
+        sender = _identify(by) if by is not None else getattr(effect, "member", "")
+        if by is None and not self.replica.is_here(sender):
+            sender = ""  # the one at the terminal
         tag = (by, by.asking) if by is not None and by.asking is not None else None
-        posting = Posting(kind, data, member, field=field, value=value, tag=tag)
+        posting = Posting(kind, data, sender, field=field, value=value, tag=tag)
         if not self._log.post(posting) and not isinstance(effect, Typing):
             self.refuse([posting])
 
@@ -144,6 +150,6 @@ class SharedSequencer:
         return format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._log.clock_offset_s))
 
 
-def _is_told(client: Client) -> bool:
-    """Return whether other servers are told of a client's member: not of the one at a server's terminal."""
-    return not isinstance(client, ConsoleClient)
+def _identify(client: Client) -> str:
+    """Return the id of a client's member; empty for a server's terminal, which no other server knows."""
+    return "" if isinstance(client, ConsoleClient) else client.member.id

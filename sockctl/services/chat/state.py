@@ -45,19 +45,6 @@ class ChatState:
         with self._lock:
             return self._topics.get(room)
 
-    def set_topic(self, room: str, text: str, *, by: str, rooms: Collection[str] = ()) -> Topic | None:
-        """Set a room's topic, and return it; an empty text removes it.
-
-        Args:
-            room: The room.
-            text: The topic.
-            by: The name of the member that sets it.
-            rooms: The rooms that exist: their topics stay.
-        """
-        topic = self.make_topic(text, by=by)
-        self.put_topic(room, topic, rooms=rooms)
-        return topic
-
     def make_topic(self, text: str, *, by: str) -> Topic | None:
         """Return a topic, which `put_topic` sets; None for an empty text."""
         text = clean(text).strip()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from sockctl.errors import StoreError
 from sockctl.services.chat.history import RecentMessages
@@ -66,25 +65,6 @@ class StoredRoom:
 
     frames: tuple[bytes, ...]
     last_id: int
-
-
-class Store(Protocol):
-    """Saves the last messages of each room. Any thread may use it; it never blocks.
-
-    Attributes:
-        state: The topics, bans and mutes.
-    """
-
-    state: ChatState
-
-    def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int) -> None:
-        """Add messages of a room, of which `first_id` is the id of the first."""
-
-    def keep_last(self, room: str, remembered: int) -> None:
-        """Forget all but the last messages of a room."""
-
-    def forget(self, room: str) -> None:
-        """Forget the messages of a room."""
 
 
 class ChatStore:

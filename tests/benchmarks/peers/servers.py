@@ -96,7 +96,7 @@ def run_server(command: list[str], folder: Path) -> Iterator[tuple[int, int]]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=UNMEASURED,
-        start_new_session=True,  # a server may have a process for each client, which end with it
+        process_group=0,  # a server may have a process for each client, which end with it
     ) as process:
         try:
             wait_until(lambda: listens(port), what=f"{command[0]} listens")

@@ -10,6 +10,7 @@ from sockctl.services.chat.roll_call import LISTED_AT_ONCE
 from sockctl.services.chat.room_info import NAMES_AT_ONCE, RoomInfo
 from sockctl.services.chat.state import ChatState
 from tests.support.chat_room import Played, said
+from tests.support.chat_topics import set_topic
 
 LARGE = 250
 
@@ -68,7 +69,7 @@ def test_the_line_in_the_list_says_what_holds_now() -> None:
     assert stage.info.encode_listing() is stage.info.encode_listing(), "encoded once for many"
     stage.add(1)
     assert stage.info.encode_listing().line == b"#lobby: 2 members\r\n"
-    stage.state.set_topic("#lobby", "tea", by="ann")
+    set_topic(stage.state, "#lobby", "tea", by="ann")
     assert stage.info.encode_listing().line == b"#lobby: 2 members, tea\r\n"
     fields = json.loads(stage.info.encode_listing().frame[4:])
     assert (fields["code"], fields["room"], fields["count"], fields["topic"]) == ("room", "#lobby", 2, "tea")
@@ -76,7 +77,7 @@ def test_the_line_in_the_list_says_what_holds_now() -> None:
 
 def test_a_welcome_in_order() -> None:
     stage, ann = Stage(1), Played("ann")
-    stage.state.set_topic("#lobby", "tea", by="bob")
+    set_topic(stage.state, "#lobby", "tea", by="bob")
     stage.info.welcome(ann, [said(7, "one"), said(8, "two")], missed=True)
     shown = [(one["kind"], one.get("code")) for one in ann.messages]
     assert shown == [

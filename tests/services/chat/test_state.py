@@ -10,6 +10,7 @@ from sockctl.services.chat.bans import Ban, Target, parse_banned_network
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.state_file import check_state, decode_state, encode_state
 from tests.support.chat_history import AT
+from tests.support.chat_topics import set_topic
 from tests.support.clock import NOON, Clock
 
 HOUR = datetime.timedelta(hours=1)
@@ -54,19 +55,19 @@ def shown(bans: list[Ban]) -> list[str]:
 
 def test_topics(state: ChatState, clock: Clock) -> None:
     assert state.find_topic("#lobby") is None
-    topic = state.set_topic("#lobby", " what\nwe\x1b do ", by="ann")
+    topic = set_topic(state, "#lobby", " what\nwe\x1b do ", by="ann")
     assert topic is not None
     assert (topic.text, topic.by, topic.at) == ("what we do", "ann", NOON)
     assert again(state, clock).find_topic("#lobby") == state.find_topic("#lobby") == topic
-    assert state.set_topic("#lobby", "\x1b ", by="ann") is None
+    assert set_topic(state, "#lobby", "\x1b ", by="ann") is None
     assert state.find_topic("#lobby") is None
 
 
 def test_topics_of_rooms_that_are_there_stay() -> None:
     state = ChatState(max_topics=2)
-    state.set_topic("#lobby", "tea", by="ann")
+    set_topic(state, "#lobby", "tea", by="ann")
     for number in range(3):
-        state.set_topic(f"#stranger{number}", "mine", by="eve", rooms={"#lobby", f"#stranger{number}"})
+        set_topic(state, f"#stranger{number}", "mine", by="eve", rooms={"#lobby", f"#stranger{number}"})
     assert state.find_topic("#lobby") is not None
     assert [state.find_topic(f"#stranger{number}") is not None for number in range(3)] == [False, False, True]
 
@@ -74,7 +75,7 @@ def test_topics_of_rooms_that_are_there_stay() -> None:
 def test_topics_are_bounded() -> None:
     state = ChatState(max_topics=2)
     for room in ("#a", "#b", "#a", "#c"):
-        state.set_topic(room, room, by="ann")
+        set_topic(state, room, room, by="ann")
     assert [state.find_topic(room) is not None for room in ("#a", "#b", "#c")] == [True, False, True]
 
 

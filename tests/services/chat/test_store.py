@@ -22,6 +22,7 @@ from sockctl.services.chat.bans import Target, parse_banned_network
 from sockctl.services.chat.history_file import HistoryFileLimits
 from sockctl.services.chat.store import TOO_FAST, ChatStore, StoredRoom, StoreLimits
 from tests.support.chat_history import frame, frames, ids
+from tests.support.chat_topics import set_topic
 from tests.support.clock import Clock
 
 WAIT_S = 10
@@ -88,7 +89,7 @@ def test_a_restart(tmp_path: Path) -> None:
         chat_store.add_messages("#dev", 1, [frame(1, "#dev")])
         chat_store.add_messages("#lobby", 11, frames(11, 30))
         chat_store.add_messages("#lobby", 31, [])
-        chat_store.state.set_topic("#lobby", "what we do", by="ann")
+        set_topic(chat_store.state, "#lobby", "what we do", by="ann")
         network = parse_banned_network("192.0.2.0/24")
         assert network is not None
         ban = chat_store.state.bans.add(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
@@ -190,11 +191,11 @@ def test_files_that_are_no_good_stay(tmp_path: Path, history: Path) -> None:
 def test_a_spoiled_store_is_never_overwritten(tmp_path: Path) -> None:
     store = tmp_path / "chat.json"
     with running(tmp_path) as chat_store:
-        chat_store.state.set_topic("#lobby", "one", by="ann")
+        set_topic(chat_store.state, "#lobby", "one", by="ann")
         wait_for(store.exists)
         good = store.read_text()
         store.write_text("junk")
-        chat_store.state.set_topic("#lobby", "two", by="ann")
+        set_topic(chat_store.state, "#lobby", "two", by="ann")
         why, count = chat_store.failures.get(timeout=WAIT_S)
         assert "is no JSON at line 1" in why
         assert why.endswith("hold all the same, as long as the server runs.")
@@ -251,7 +252,7 @@ def test_a_disk_that_stays_full(tmp_path: Path, history: Path, monkeypatch: pyte
 
         monkeypatch.setattr(os, "write", full)
         chat_store.add_messages("#lobby", 2, frames(2, 5))
-        chat_store.state.set_topic("#lobby", "one", by="ann")
+        set_topic(chat_store.state, "#lobby", "one", by="ann")
         chat_store.close()
     told = [chat_store.failures.get_nowait() for _ in range(chat_store.failures.qsize())]
     last = {why.partition(" ")[0].rpartition("/")[2]: count for why, count in told[-2:]}
@@ -360,7 +361,7 @@ def test_many_threads_at_once(tmp_path: Path) -> None:
         def speak(room: str) -> None:
             for number in range(1, 501):
                 chat_store.add_messages(room, number, [frame(number, room)])
-                chat_store.state.set_topic(room, str(number), by="ann")
+                set_topic(chat_store.state, room, str(number), by="ann")
                 assert chat_store.state.bans.find(address="192.0.2.7") is None
 
         speakers = [threading.Thread(target=speak, args=(f"#room{number}",)) for number in range(8)]
