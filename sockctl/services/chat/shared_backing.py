@@ -251,6 +251,7 @@ class SharedBacking:
                     member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
                 )
                 for member in self._replica.list_here()
+                if self._members.is_here(member)  # else it has gone, and only the log's answer is missing
             ]
             parts = [records[start : start + _PART] for start in range(0, len(records), _PART)] or [[]]
             for number, some in enumerate(parts):
