@@ -15,6 +15,8 @@ from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.two_hosts import Host
 
+START_S = 60.0
+"""How long a node may take to start: machines that test are busy."""
 ENGINES = {
     "always": DURABLE,
     "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
@@ -60,7 +62,9 @@ class ChatNode:
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections."""
         wait_until(
-            lambda: self._has_ended() or self._there(lambda: listens(self.port)), what=f"that {self.name} listens"
+            lambda: self._has_ended() or self._there(lambda: listens(self.port)),
+            timeout_s=START_S,
+            what=f"that {self.name} listens",
         )
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
 
