@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from sockctl.cluster.entry import GONE, NODE, Entry, Lost, Missed, News
+from sockctl.cluster.entry import EPOCH, GONE, NODE, Entry, Lost, Missed, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.node_settings import Callbacks
 from sockctl.cluster.posting import CAME, Claim, Posting
@@ -30,9 +30,18 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Names, Sequencer
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.shared_log import Log, MakeLog
+from sockctl.services.chat.shared_losses import Losses
 from sockctl.services.chat.shared_members import SharedMembers
 from sockctl.services.chat.shared_names import SharedNames
-from sockctl.services.chat.shared_records import ASK, ROSTER, decode_effect, encode, encode_member, restore_state
+from sockctl.services.chat.shared_records import (
+    ASK,
+    ROSTER,
+    decode,
+    decode_effect,
+    encode,
+    encode_member,
+    restore_state,
+)
 from sockctl.services.chat.shared_replica import LOST, Replica
 from sockctl.services.chat.shared_sequencer import SharedSequencer
 from sockctl.services.chat.shared_store import SharedStore
@@ -43,6 +52,7 @@ CLOSE_AFTER_S = 30.0
 """How long the engine may be away before the server sends its clients to another one."""
 ROSTERS_S = 2.0
 """How long a new server waits for the rosters of the others."""
+LOSS = "The servers' engine has lost what was said last: some heard it, some did not."
 _PART = 100
 """Members in one part of a roster."""
 _CLAIMS = 500
@@ -70,6 +80,7 @@ class SharedBacking:
         self._sequencer: SharedSequencer
         self._talk: TalkReader
         self._own: set[str] = set()  # the names of this server in the log, now and before
+        self._losses = Losses()
         self._away_at: float | None = None
         self._is_roster_due = False
         self._unclaimed: dict[str, Member] = {}  # members that must claim their name again
@@ -162,20 +173,23 @@ class SharedBacking:
 
     def _take_news(self, news: Sequence[News]) -> None:
         heard: dict[str, Room] = {}
+        read_id = self._replica.read_id
         for one in news:
             if isinstance(one, Entry) and one.kind in {SAY, BLOCK}:
                 self._talk.add(one, is_own=one.node in self._own)
+                read_id = one.id
                 continue
             heard.update((room.name, room) for room in self._talk.flush())
             if isinstance(one, Entry):
                 with contextlib.suppress(KeyError, ValueError, TypeError):  # an entry of a newer version
                     self._apply(one)
-                self._replica.read_id = one.id
+                if one.kind == EPOCH:
+                    self._losses.note_epoch(one.previous, read_id=read_id)
+                self._replica.read_id = read_id = one.id
             else:
                 self._tell_loss(one)
         heard.update((room.name, room) for room in self._talk.flush())
-        if news and isinstance(news[-1], Entry):
-            self._replica.read_id = news[-1].id
+        self._replica.read_id = read_id
         for room in heard.values():
             room.process_pending()
 
@@ -188,6 +202,9 @@ class SharedBacking:
             self._is_roster_due |= not is_own
         elif one.kind == ASK:
             self._is_roster_due = True
+            loss = decode(one.data)
+            if loss and self._losses.is_news(loss["previous"], loss["upto"]):
+                self._tell_all(LOSS, "lost")
         elif self._replica.apply(one):
             if one.kind == GONE:
                 self._note_roster(one.node)
@@ -202,13 +219,14 @@ class SharedBacking:
     def _tell_loss(self, one: Lost | Missed) -> None:
         """Tell all clients here that they may miss something, and ask who is where: that may be lost, too."""
         if isinstance(one, Lost):
-            text, code = "The servers' engine has lost what was said last: some heard it, some did not.", "lost"
+            text, code = LOSS, "lost"
+            loss = {"previous": one.previous, "upto": one.upto}
         else:
-            text, code = "Something was said that this server could not read in time.", "missed"
+            text, code, loss = "Something was said that this server could not read in time.", "missed", {}
             threading.Thread(target=self._load_state, name="sockctl-chat-state", daemon=True).start()
         self._tell_all(text, code)
         self._claim_all()
-        self._sequencer.post_for_server(ASK, {})
+        self._sequencer.post_for_server(ASK, loss)
 
     def _load_state(self) -> None:
         """Load topics, bans and mutes again."""
