@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.cluster.keys import LOG
 from tests.support.cluster_nodes import Cluster, running_cluster
 from tests.support.cluster_talk import STEADY, Talk, talking
 from tests.support.running import wait_until
@@ -85,6 +86,19 @@ def test_a_member_who_comes_to_a_node_that_reads_late_hears_nothing_twice(tmp_pa
         wait_until(lambda: comer.transcript.arrivals > arrivals, what="that the member is let in")
         outcome = talk.finish()
     assert outcome.flaws == []
+
+
+def test_members_of_a_node_that_reads_behind_the_logs_end_are_told(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        cluster.proxies[1].hold_replies(b"XREAD")
+        wait_for_others(talk)
+        cluster.proxies[1].reset()
+        cluster.engine.ask("XTRIM", LOG, "MAXLEN", 1)
+        cluster.proxies[1].hold_replies(b"")
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert {one.name for one in outcome.transcripts if one.told} == {"m1", "m4"}
+    assert outcome.notices["missed"] == outcome.notices.total()
 
 
 def wait_for_others(talk: Talk) -> None:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.sentinels import Watched
 from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.two_hosts import Host
@@ -155,6 +156,15 @@ def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
         ]
         start_all(made, stack)
         yield Cluster(server, made, ())
+
+
+@contextlib.contextmanager
+def running_watched(folder: Path, watched: Watched, *, nodes: int = 3) -> Iterator[Cluster]:
+    """Run a chat whose engines are watched by Sentinels; without proxies."""
+    with contextlib.ExitStack() as stack:
+        made = [ChatNode(folder, f"n{number}", watched.url) for number in range(nodes)]
+        start_all(made, stack)
+        yield Cluster(watched.engines[0], made, ())
 
 
 def start_all(nodes: Sequence[ChatNode], stack: contextlib.ExitStack) -> None:
