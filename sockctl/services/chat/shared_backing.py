@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from sockctl.cluster.entry import EPOCH, GONE, NODE, Entry, Lost, Missed, News
+from sockctl.cluster.entry import EPOCH, GONE, NODE, Entry, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.node_settings import Callbacks
 from sockctl.cluster.posting import CAME, Claim, Posting
-from sockctl.errors import EngineError, NameTakenError
+from sockctl.errors import NameTakenError
 from sockctl.events.journal import Journal
 from sockctl.protocol.look_alikes import compute_skeletons
 from sockctl.protocol.messages import make_message
@@ -52,7 +52,6 @@ CLOSE_AFTER_S = 30.0
 """How long the engine may be away before the server sends its clients to another one."""
 ROSTERS_S = 2.0
 """How long a new server waits for the rosters of the others."""
-LOSS = "The servers' engine has lost what was said last: some heard it, some did not."
 _PART = 100
 """Members in one part of a roster."""
 _CLAIMS = 500
@@ -80,7 +79,7 @@ class SharedBacking:
         self._sequencer: SharedSequencer
         self._talk: TalkReader
         self._own: set[str] = set()  # the names of this server in the log, now and before
-        self._losses = Losses()
+        self._losses: Losses
         self._away_at: float | None = None
         self._is_roster_due = False
         self._unclaimed: dict[str, Member] = {}  # members that must claim their name again
@@ -142,6 +141,8 @@ class SharedBacking:
             forsake=lambda member: self._sequencer.post_went(member, LOST),
         )
         self._sequencer.replica = self._replica
+        ask = partial(self._sequencer.post_for_server, ASK)
+        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again)
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -187,7 +188,8 @@ class SharedBacking:
                     self._losses.note_epoch(one.previous, read_id=read_id)
                 self._replica.read_id = read_id = one.id
             else:
-                self._tell_loss(one)
+                self._claim_all()
+                self._losses.take(one)
         heard.update((room.name, room) for room in self._talk.flush())
         self._replica.read_id = read_id
         for room in heard.values():
@@ -202,9 +204,7 @@ class SharedBacking:
             self._is_roster_due |= not is_own
         elif one.kind == ASK:
             self._is_roster_due = True
-            loss = decode(one.data)
-            if loss and self._losses.is_news(loss["previous"], loss["upto"]):
-                self._tell_all(LOSS, "lost")
+            self._losses.hear(decode(one.data))
         elif self._replica.apply(one):
             if one.kind == GONE:
                 self._note_roster(one.node)
@@ -215,23 +215,6 @@ class SharedBacking:
         self._awaited.discard(node)
         if not self._awaited:
             self._is_whole.set()
-
-    def _tell_loss(self, one: Lost | Missed) -> None:
-        """Tell all clients here that they may miss something, and ask who is where: that may be lost, too."""
-        if isinstance(one, Lost):
-            text, code = LOSS, "lost"
-            loss = {"previous": one.previous, "upto": one.upto}
-        else:
-            text, code, loss = "Something was said that this server could not read in time.", "missed", {}
-            threading.Thread(target=self._load_state, name="sockctl-chat-state", daemon=True).start()
-        self._tell_all(text, code)
-        self._claim_all()
-        self._sequencer.post_for_server(ASK, loss)
-
-    def _load_state(self) -> None:
-        """Load topics, bans and mutes again."""
-        with contextlib.suppress(EngineError):  # it is away again: who comes back misses more
-            restore_state(self._store.state, self._log.load().state)
 
     def _refuse(self, postings: Sequence[Posting]) -> None:
         self._sequencer.refuse(postings)
