@@ -305,12 +305,12 @@ def test_what_the_log_has_no_more_is_told(join: Callable[..., Node]) -> None:
     ],
 )
 def test_an_entry_that_can_not_be_read_stops_no_reader(
-    server: RedisServer, join: Callable[..., Node], words: tuple[str | bytes | int, ...]
+    join: Callable[..., Node], words: tuple[str | bytes | int, ...]
 ) -> None:
     a = join("a")
     a.say("one")
     a.write()
-    server.ask("XADD", LOG, "0-*", *words)
+    a.engine.ask("XADD", LOG, "0-*", *words)
     a.say("two")
     a.write()
     news = [one for one in a.read() if isinstance(one, Entry)]
