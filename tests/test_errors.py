@@ -60,16 +60,18 @@ EXIT_CODES = {
         "OptionError PasswordRefusedError ProgramError RoomRefusedError RuleError ScriptError TextTooLongError "
         "UnknownCommandError WeakPasswordError"
     ),
-    ExitCode.UNREACHABLE: "UnreachableError",
+    ExitCode.UNREACHABLE: "EngineAwayError UnreachableError",
     ExitCode.NOT_LET_IN: (
-        "BusyError InsecureError LoginError LoginFailedError NotLetInError NotToldError ThrottledError "
-        "TokenRefusedError TokenReusedError TurnedAwayError UntrustedError"
+        "BusyError EngineLoginError EngineUntrustedError InsecureError LoginError LoginFailedError NotLetInError "
+        "NotToldError ThrottledError "
+        "TokenRefusedError TokenReusedError TurnedAwayError UnknownCertificateError UntrustedError"
     ),
-    ExitCode.TIMED_OUT: "ConnectTimeoutError IdleTimeoutError",
+    ExitCode.TIMED_OUT: "ConnectTimeoutError EngineTimeoutError IdleTimeoutError",
     ExitCode.UNEXPECTED: "ExpectationError",
     ExitCode.BROKEN: (
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
-        "MessageTooLargeError NotGreetedError ProtocolError TlsError TlsReceivedError TruncatedMessageError"
+        "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
+        "TruncatedMessageError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""

@@ -24,6 +24,7 @@ BLOCKS = {
     for number, block in enumerate(_BLOCK.findall(page.read_text()), 1)
 }
 NOT_TYPED = {
+    "accounts 3": "an engine on another machine; tests/cli/test_account_stores.py imports and serves so",
     "chat 1": "three people on three terminals, one of whom has typed half a line; "
     "tests/cli/test_chat_client.py plays such chats",
     "chat 2": "lines of a log; tests/client/test_room_log.py writes such logs",

@@ -22,7 +22,7 @@ from sockctl.accounts.throttle import Throttle
 from sockctl.accounts.user import User, parse_user_name
 from sockctl.accounts.user_store import UserFile, UserStore
 from sockctl.accounts.users import Users
-from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError
+from sockctl.errors import NameTakenError, PasswordRefusedError, StoreError, StoreFormatError
 from sockctl.stores.timestamps import Clock, read_utc_clock
 
 Turn = Callable[[], AbstractContextManager[object]]
@@ -100,6 +100,15 @@ class Accounts:
             StoreError: The settings can't be read.
         """
         return Hasher(self.settings.hash_parameters)
+
+    def refresh(self) -> None:
+        """Learn what other machines have changed; may block. Users of a wrong form stay as they were.
+
+        Raises:
+            StoreError: A store can't be used.
+        """
+        with contextlib.suppress(StoreFormatError):  # `ActiveLogins` tells the operator
+            self.users.refresh()
 
     def add(
         self, name: str, password: str, *, min_length: int = MIN_LENGTH, turn: Turn = contextlib.nullcontext

@@ -34,11 +34,20 @@ class ActiveLogins:
 
     Args:
         accounts: The accounts.
+        on_bad: Called by the thread, once until they can be read again, when the users can't be read any more.
         tidy_after_s: Seconds until the first deletion of expired sessions.
     """
 
-    def __init__(self, accounts: Accounts, *, tidy_after_s: float = TIDY_AFTER_S) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        on_bad: Callable[[StoreError], None] = lambda _: None,
+        tidy_after_s: float = TIDY_AFTER_S,
+    ) -> None:
         self._accounts = accounts
+        self._on_bad = on_bad
+        self._is_bad = False  # whether that was told
         self._tidy_at = time.monotonic() + tidy_after_s
         self._users: object = None  # as they were at the last look
         self._mark = ""  # of the ends of sessions that the last look knew
@@ -136,9 +145,12 @@ class ActiveLogins:
             users = self._accounts.users.state
             suspects = list(logins) if users is not self._users else [key for key in new if key in logins]
             over = [key for key in suspects if not self._accounts.is_current(logins[key][0].session)]
-            self._users = users
-        except StoreError:
+            self._users, self._is_bad = users, False
+        except StoreError as error:
             self._users, over = None, []  # the next look is at all
+            if not self._is_bad:
+                self._is_bad = True
+                self._on_bad(error)
         keys: defaultdict[str, list[object]] = defaultdict(list)  # several clients may share a session
         for key, (login, _) in logins.items():
             if login.kept:

@@ -133,7 +133,7 @@ class Authenticator:
             TokenRefusedError: The token resumes no session now.
             StoreError: A file can't be read or written.
         """
-        self.accounts.users.refresh()
+        self.accounts.refresh()
         session = self.accounts.sessions.resume(token, address, is_current=self.accounts.is_current)
         self._queue.know([self._identify(address, session.user)])
         return Login(session)
@@ -189,7 +189,7 @@ class Authenticator:
         began = time.monotonic()
         name = name.strip()
         rehashed = ""
-        self.accounts.users.refresh()
+        self.accounts.refresh()
         with self._queue.hold_slot(who, given_up=given_up) as one:
             user = self.accounts.users.find(name)
             one.right = self._verify(user, password)

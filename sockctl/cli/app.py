@@ -28,7 +28,7 @@ COMMANDS = {
     "hosts": "See and change which servers' certificates 'connect' trusts.",
     "users": "See and change who may log in at 'serve auth'.",
     "sessions": "See and end the sessions of those who are logged in.",
-    "cluster": "Check the engine of a chat on several machines.",
+    "cluster": "See and check the engine of a chat on several machines.",
     "bench": "Measure a server with many clients at once.",
     "config": "See and check the configuration file.",
     "help": "Show a page about a topic: scripts, events, files and more.",

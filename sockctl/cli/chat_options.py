@@ -78,7 +78,7 @@ class ChatOptions:
             envvar="SOCKCTL_CLUSTER",
             metavar="URL",
             show_default=False,
-            rich_help_panel="Engine",
+            rich_help_panel="Several machines",
         ),
     ] = None
     node: Annotated[
@@ -88,7 +88,7 @@ class ChatOptions:
             envvar="SOCKCTL_NODE",
             metavar="NAME",
             show_default=False,
-            rich_help_panel="Engine",
+            rich_help_panel="Several machines",
         ),
     ] = None
     accounts: ServerStoreOptions

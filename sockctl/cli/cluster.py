@@ -82,7 +82,7 @@ def status(url: Url, *, json: options.Json = False, engine: EngineOptions) -> No
 
     def ask(client: "Engine") -> "tuple[EngineAccess, Status]":
         place = client.find_place()
-        return place, read_status(client, place)
+        return place, read_status(client, access)
 
     place, found = ask_in_time(access, ask)
     if json:

@@ -1,6 +1,7 @@
 """Completes the names that sockctl has saved, for the shell. No function here fails."""
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,18 +17,22 @@ MAX_HISTORY_BYTES = 4 * 1024 * 1024
 
 
 def complete_users(ctx: typer.Context) -> list[str]:
-    """Return the names of the users."""
+    """Return the names of the users in the data directory."""
     from sockctl.accounts.accounts import Accounts
 
+    if _names_engine(ctx):
+        return []
     return _list(
         lambda: (user.name for user in Accounts(find_data_dir(_find_folder(ctx, "data_dir"))).users.list_all())
     )
 
 
 def complete_sessions(ctx: typer.Context) -> list[str]:
-    """Return the ids of the sessions."""
+    """Return the ids of the sessions in the data directory."""
     from sockctl.accounts.accounts import Accounts
 
+    if _names_engine(ctx):
+        return []
     return _list(
         lambda: (session.id for session in Accounts(find_data_dir(_find_folder(ctx, "data_dir"))).list_sessions(None))
     )
@@ -90,6 +95,11 @@ def complete_rooms(ctx: typer.Context) -> list[str]:
             return [room.decode() for room in re.findall(_ROOM, file.read(MAX_HISTORY_BYTES))]
 
     return _list(find)
+
+
+def _names_engine(ctx: typer.Context) -> bool:
+    """Return whether the accounts are in an engine, which may be slow: nobody waits for it while typing."""
+    return bool(ctx.params.get("store") or os.environ.get("SOCKCTL_STORE"))
 
 
 def _find_folder(ctx: typer.Context, name: str) -> Path | None:

@@ -124,10 +124,6 @@ class TokenStore:
             _read_kept(address, one) for address, entries in self._store.read()["sessions"].items() for one in entries
         ]
 
-    def list_server(self, host: str, port: int) -> list[KeptToken]:
-        """Return all tokens of one server, expired ones as well. Raises what `list_servers` raises."""
-        return self.list_servers([Endpoint(host, port)])
-
     def list_servers(self, servers: Iterable[Endpoint]) -> list[KeptToken]:
         """Return all tokens that count at each of some servers, expired ones as well.
 

@@ -125,26 +125,16 @@ local function list(K, user, limit)
   return rows
 end
 
-local function give(tokens, sha)
-  local unused = 0
+-- Returns the newest tokens: so many that no client has shown, and so many that were replaced. A client that resumes its
+-- session all the time makes no long list.
+local function trim(tokens, limits)
+  local counts, kept = { unused = 0, replaced = 0 }, {}
   for i = #tokens, 1, -1 do
-    if tokens[i][1] == sha then return false end -- the same request once more
-    if not tokens[i][2] and tokens[i][3] == 0 then unused = unused + 1 end
+    local kind = tokens[i][3] ~= 0 and 'replaced' or not tokens[i][2] and 'unused'
+    if kind then counts[kind] = counts[kind] + 1 end
+    if not kind or counts[kind] <= limits.tokens then table.insert(kept, 1, tokens[i]) end
   end
-  tokens[#tokens + 1] = { sha, false, 0 }
-  return unused + 1
-end
-
-local function trim(tokens, unused, limits)
-  local i = 1
-  while unused > limits.tokens do
-    if not tokens[i][2] and tokens[i][3] == 0 then
-      table.remove(tokens, i)
-      unused = unused - 1
-    else
-      i = i + 1
-    end
-  end
+  return kept
 end
 
 -- find | ids -> the rows of those that are there
@@ -214,8 +204,8 @@ redis.register_function('sockctl_accounts1_rotate', function(K, A)
     return redis.error_reply('ENDED')
   end
   if found then
-    local unused = give(tokens, A[3])
-    if unused then trim(tokens, unused, limits) end
+    if tokens[#tokens][1] ~= A[3] then tokens[#tokens + 1] = { A[3], false, 0 } end -- else the same request once more
+    tokens = trim(tokens, limits)
     use(K, row, A[5], now, limits)
   end
   if #tokens > 0 then redis.call('HSET', K[3], A[1], cjson.encode(tokens)) else redis.call('HDEL', K[3], A[1]) end

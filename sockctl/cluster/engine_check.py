@@ -118,7 +118,7 @@ def _check_network(subject: _Subject) -> Iterator[Finding]:
     if _is_this_machine(access.host):
         return
     if access.login is None:
-        text = "The engine lets everybody in who reaches it, without a password. The page below gives it a user."
+        text = "The engine lets in everybody who reaches it, without a password: the page below gives it one."
         yield Finding(Level.WARNING, "password", text, "sockctl help cluster")
     if not access.tls:
         text = (

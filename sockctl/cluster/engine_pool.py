@@ -7,8 +7,9 @@ from typing import Any
 
 from sockctl.cluster.engine import Engine, Word
 from sockctl.cluster.engine_access import EngineAccess
+from sockctl.cluster.engine_connection import MOVED
 from sockctl.cluster.functions import Library, call_function
-from sockctl.errors import EngineAwayError, EngineTimeoutError
+from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
 
 SIZE = 4
 """Connections at most: a request of a login takes some 0.1 ms."""
@@ -74,6 +75,10 @@ class EnginePool:
         except EngineTimeoutError:
             self._slow_until = time.monotonic() + PAUSE_S
             raise
+        except EngineReplyError as error:
+            if error.code not in MOVED:
+                raise
+            self.close()  # it is no primary any more: Sentinels may know another one
         except EngineAwayError:
             was_used = engine in self._used
             self.close()  # they are broken, too

@@ -34,6 +34,7 @@ NEEDED: list[Request] = [
     ("EXPIRE", _KEY, "1"),
     ("UNLINK", _KEY),
     ("HDEL", _KEY, "k"),
+    ("HEXISTS", _KEY, "k"),
     ("HGET", _KEY, "k"),
     ("HGETALL", _KEY),
     ("HINCRBY", _KEY, "k", "1"),

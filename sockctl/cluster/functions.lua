@@ -1,5 +1,6 @@
 #!lua name=sockctl1
 -- The functions of a chat on several machines, form 1. Each call is atomic, and so is its place in the engine's file.
+-- They are in one file, as a library of functions can't use the local ones of another.
 --
 -- The log is one stream; its ids are 0-N, and N grows by one a line. An epoch belongs to the server process that began
 -- it. Another run_id (a restart, a promoted replica) begins a new one, inside the engine and before the first write: no

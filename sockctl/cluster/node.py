@@ -17,6 +17,7 @@ from sockctl.cluster.health import Away, Back, Health
 from sockctl.cluster.heart import Heart
 from sockctl.cluster.node_settings import TIMES, Callbacks, NodeTimes
 from sockctl.cluster.outbox import Outbox
+from sockctl.cluster.pacing import ReadMark, Repeater
 from sockctl.cluster.posting import CAME, RENAMED, SPOKEN, Claim, Posting
 from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, register, retire
@@ -74,14 +75,14 @@ class Node:
             raise
         self._reader = Reader(self._place.last_id)
         self._writer = self._make_writer()
-        self._was_read = threading.Condition()  # guards the next one
-        self._read_id = self._place.last_id
+        self._mark = ReadMark(self._place.last_id)
         self._reports: Reports
+        repeater = Repeater(self._health, self._stopping, times, timeout_s=access.timeout_s)
         self._threads = [
             threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
             for what, run, args in (
-                ("writer", self._repeat, ("writer", self._write)),
-                ("reader", self._repeat, ("reader", self._read)),
+                ("writer", repeater.run, ("writer", self._write)),
+                ("reader", repeater.run, ("reader", self._read)),
                 ("heart", self._heart.run, (self._stopping, self._look, self._tell_lag)),
             )
         ]
@@ -108,7 +109,7 @@ class Node:
             EngineError: The engine is away, or refuses.
         """
         with contextlib.closing(Engine(self._access)) as engine:
-            return load(engine, self._read_id)
+            return load(engine, self._mark.entry_id)
 
     def start(self, emit: Callable[[Event], None]) -> None:
         """Start to read, and to post.
@@ -177,8 +178,7 @@ class Node:
 
     def wait_until_read(self, entry_id: int, timeout_s: float) -> bool:
         """Wait until `on_news` has got the entries up to an id; return whether it has. Blocks."""
-        with self._was_read:
-            return self._was_read.wait_for(lambda: self._read_id >= entry_id, timeout_s)
+        return self._mark.wait_for(entry_id, timeout_s)
 
     def stop(self) -> None:
         """Post what waits, leave the other nodes time to take the members over, and stop; blocks for some seconds."""
@@ -243,29 +243,7 @@ class Node:
         self._reports.report_lag(seconds)
 
     def _look(self) -> tuple[str, int, int]:
-        return self.name, self._read_id, self._outbox.length
-
-    def _repeat(self, source: str, step: Callable[[], bool]) -> None:
-        """Take a step again and again, with pauses while the engine is away.
-
-        Args:
-            source: What takes it.
-            step: Returns whether the engine has answered something.
-        """
-        pause_s = self._times.first_pause_s
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                answered = step()
-            except EngineError as error:
-                waited_s = min(time.monotonic() - began, self._access.timeout_s)
-                self._health.note_failure(source, error, waited_s=waited_s)
-                self._stopping.wait(pause_s)
-                pause_s = min(pause_s * 2, self._times.longest_pause_s)
-            else:
-                pause_s = self._times.first_pause_s
-                if answered:
-                    self._health.note_success(source)
+        return self.name, self._mark.entry_id, self._outbox.length
 
     def _write(self) -> bool:
         self._outbox.filled.wait(self._times.longest_pause_s)
@@ -293,8 +271,5 @@ class Node:
         if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
             self._reports.report_news(news)
             self._callbacks.on_news(news)
-        if self._read_id != self._reader.last_id:
-            with self._was_read:
-                self._read_id = self._reader.last_id
-                self._was_read.notify_all()
+        self._mark.move(self._reader.last_id)
         return True

@@ -9,6 +9,7 @@ Some kinds change what the engine keeps, in the same step in which their entry g
 ``renamed``        the member changes its name, on all its nodes
 ``went``           the member is at the node no more; the name is free when no other node has the member
 ``act``            a field of the state gets a value, or is deleted
+`SPOKEN`, `MOVES`  refused for a member that isn't at the node any more: it would be out of order
 =================  =====================================================================================
 """
 
@@ -100,8 +101,6 @@ class Posting:
         if self.claim is not None:
             words = (self.member, self.claim.key, json.dumps(sorted(self.claim.skeletons)))
             return (*words, "again" if self.claim.again else int(self.claim.alone)) if self.kind == CAME else words
-        if self.kind == WENT:
+        if self.kind == WENT or self.kind in SPOKEN or self.kind in MOVES:
             return (self.member,)
-        if self.kind in SPOKEN or self.kind in MOVES:
-            return (self.member,)  # is refused if the member isn't at this node any more
         return (self.field, self.value or b"") if self.kind == ACT else ()

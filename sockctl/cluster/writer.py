@@ -110,21 +110,28 @@ class Writer:
                 self._in_flight = self._outbox.take(AT_ONCE)
             if not self._in_flight:
                 return 0
-            answers = self._post()
+            answers = self._post_or_put_back()
             self.answers += 1
         except EngineReplyError as error:
             if error.code in {"BURIED", "STALE"}:
                 self.greet()
                 return 0
-            if error.code in NOT_DONE:
-                self._outbox.put_back(self._in_flight)
-                self._in_flight = []
             self._generation = ""
             raise
         except EngineError:
             self._generation = ""
             raise
         return self._finish(len(self._in_flight), answers)
+
+    def _post_or_put_back(self) -> dict[int, tuple[bytes, bytes]]:
+        """Post as `_post`; put back what the engine refuses to carry out: it waits, and gets too old."""
+        try:
+            return self._post()
+        except EngineReplyError as error:
+            if error.code in NOT_DONE:
+                self._outbox.put_back(self._in_flight)
+                self._in_flight = []
+            raise
 
     def _finish(self, count: int, answers: Mapping[int, tuple[bytes, bytes]]) -> int:
         refused = []

@@ -60,8 +60,8 @@ class AcceptPaused(Event):
     @property
     def explanation(self) -> str:
         return (
-            f"It goes on serving the {self.clients:,} connected ones. New ones wait in the backlog. The server calls "
-            f"accept() again every {self.retry_s:g} s."
+            f"It goes on serving {format_count(self.clients, 'connected client')}. New ones wait in the backlog. The "
+            f"server calls accept() again every {self.retry_s:g} s."
         )
 
 

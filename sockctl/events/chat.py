@@ -25,8 +25,9 @@ class ChatUnkept(Event):
 
     @property
     def explanation(self) -> str:
-        count = f"{format_count(self.messages, 'message')} not on the disk. " if self.messages else ""
-        return f"{count}The chat goes on."
+        if not self.messages:
+            return "The chat goes on."
+        return f"{format_count(self.messages, 'message is', 'messages are')} not on the disk. The chat goes on."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,8 @@ class ChatKeptAgain(Event):
 
     @property
     def happened(self) -> str:
-        lost = f"{format_count(self.lost, 'message')} of the history lost" if self.lost else "nothing was lost"
-        return f"The chat can write its files again: {lost}."
+        lost = format_count(self.lost, "message of the history is", "messages of the history are")
+        return f"The chat can write its files again: {f'{lost} lost' if self.lost else 'nothing was lost'}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

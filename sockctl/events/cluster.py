@@ -34,7 +34,7 @@ class StoreConnected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUnsafe(Event):
-    """The engine may lose messages, as it is set.
+    """The engine may lose messages, or lets in anybody, as it is set.
 
     Attributes:
         setting: The engine's setting.

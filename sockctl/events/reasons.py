@@ -91,7 +91,7 @@ class DisconnectReason(Reason, enum.ReprEnum):
     )
     STORE_FAILED = (
         "store_failed",
-        "The service could not read or write its files, so the server closed the connection.",
+        "The service could not read or write what it keeps, so the server closed the connection.",
         "Goodbye!",
     )
     IDLE_TIMEOUT = (

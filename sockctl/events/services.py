@@ -26,7 +26,7 @@ class ClientIdentified(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFailed(ConnectionEvent):
-    """The service can't read or write its files."""
+    """The service can't read or write what it keeps: its files, or an engine."""
 
     level: ClassVar[Level] = Level.ERROR
 
@@ -34,7 +34,7 @@ class StoreFailed(ConnectionEvent):
 
     @property
     def happened(self) -> str:
-        return f"The service can't read or write its files: {self.error}"
+        return f"The service can't read or write what it keeps: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ class LoginConversation:
             accounts, queue=queue, min_length=min_length, floor_s=floor_s, ipv6_prefix=ipv6_prefix
         )
         self._login_s = login_s
-        self.active_logins = ActiveLogins(accounts)
+        self.active_logins = ActiveLogins(accounts, on_bad=self._report_unreadable)
         self._signup = signup
         self._min_length = min_length
         self._journal: Journal
@@ -262,9 +262,8 @@ class LoginConversation:
         return "Your name (too many have signed up from your address: nobody new can for now):"
 
     def _log_in_by_password(self, peer: Peer, name: str, shown: Sequence[str]) -> Login:
-        users = self.authenticator.accounts.users
-        users.refresh()
-        if self._signup and users.find(name) is None:
+        self.authenticator.accounts.refresh()
+        if self._signup and self.authenticator.accounts.users.find(name) is None:
             new = parse_user_name(name)
             if self.authenticator.count_signup(peer.address):
                 return self._sign_up(peer, self.authenticator.accounts.check_signup_name(new))

@@ -13,7 +13,7 @@ from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import Login
 from sockctl.accounts.passwords import Hasher
 from sockctl.cluster.engine_pool import EnginePool
-from sockctl.errors import EngineAwayError
+from sockctl.errors import EngineAwayError, StoreError
 from tests.support.account_stores import shared_stores
 from tests.support.accounts import CHEAPEST, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.clock import NOON, Clock
@@ -29,7 +29,8 @@ class Stage:
         self.clock = Clock()
         self.accounts = Accounts(stores, clock=self.clock)
         self.others = Accounts(stores, clock=self.clock)  # as another process has them
-        self.logins = ActiveLogins(self.accounts)
+        self.bad: list[StoreError] = []
+        self.logins = ActiveLogins(self.accounts, on_bad=self.bad.append)
         self.ended: list[str] = []
         self.accounts.users.refresh()
 
@@ -198,5 +199,6 @@ def test_nobody_is_out_because_the_engine_is_away(pool: EnginePool, method: str)
         accounts.sessions.end_all(ann.name)
         stage.logins.look()
         assert not stage.ended or method == "users"
+        assert len(stage.bad) == (method == "users"), "told once"
     stage.logins.look()
     assert stage.ended == ["ann"], "once it is back"

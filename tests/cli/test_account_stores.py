@@ -19,6 +19,7 @@ from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, UNMEASURED, Process, process, sockctl, wait_until
+from tests.support.sentinels import watched_engines
 
 IN_FORCE_S = 1.0
 """How soon a change on one machine is in force on all."""
@@ -27,9 +28,13 @@ IN_FORCE_S = 1.0
 @pytest.fixture
 def store(engine: RedisServer) -> RedisServer:
     """An engine whose hashes cost next to nothing."""
+    make_cheap_hashes(engine)
+    return engine
+
+
+def make_cheap_hashes(engine: RedisServer) -> None:
     costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
     engine.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(costs))
-    return engine
 
 
 def run(store: RedisServer, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -209,6 +214,7 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
                 assert (error["code"], error["retry_after"]) == ("busy", 5)
                 client.expect("ask", field="name")
             assert store.url in server.event("store_failed")["error"]
+            assert store.url in server.event("accounts_unreadable")["error"]
             if service == "auth":
                 assert answer(ann, "sessions", "error")["code"] == "busy"
             answer(ann, command, kind)
@@ -220,8 +226,7 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
 
 def test_an_engine_that_restarts(tmp_path: Path) -> None:
     with redis_server(tmp_path, *DURABLE) as own:
-        costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
-        own.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(costs))
+        make_cheap_hashes(own)
         add(own, "ann")
         with served(own, tmp_path / "data") as (_, port), logged_in(port) as ann:
             own.kill()
@@ -256,3 +261,42 @@ def test_without_the_option_no_engine_is_loaded(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=TIMEOUT_S, check=True, env=UNMEASURED
     )
     assert ended.stdout.splitlines()[-1] == "[]", ended.stderr
+
+
+def test_a_spoiled_user_is_told_and_the_others_come_in(store: RedisServer, tmp_path: Path) -> None:
+    add(store, "ann", "bob")
+    with served(store, tmp_path) as (server, port):
+        store.ask("HSET", "{chat:0}:users", "bob", "{}")
+        store.ask("HSET", "{chat:0}:accounts", "generation", 9)
+        store.ask("ZADD", "{chat:0}:users:changed", 9, "bob")
+        assert "bob" in server.event("accounts_unreadable")["error"]
+        assert try_password(port, PASSWORD) == ""
+    refused = run(store, "users", "list")
+    assert (refused.returncode, b"are not of the right form" in refused.stderr) == (ExitCode.FAILED, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_failover_puts_nobody_out_and_lets_in_again(tmp_path: Path, number: signal.Signals) -> None:
+    with watched_engines(tmp_path) as watched:
+        first = watched.engines[0]
+        make_cheap_hashes(first)
+        environment = {**without_engine_variables(), "SOCKCTL_STORE": watched.url}
+        sockctl("users", "add", "ann", "--password-stdin", stdin=PASSWORD.encode(), env=environment)
+        command = ["serve", "auth", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json"]
+        with process(*command, "--engine-timeout", "1s", env=environment) as server:
+            port = int(server.event("listening")["port"])
+            with logged_in(port) as ann:
+                os.kill(first.pid, number)
+                began = time.monotonic()
+                codes = set[str]()
+                while (code := try_password(port, PASSWORD)) and time.monotonic() - began < TIMEOUT_S:
+                    codes.add(code)
+                    time.sleep(0.1)  # as a client that comes again
+                took_s = time.monotonic() - began
+                assert codes <= {"busy"}, "never a wrong password"
+                assert took_s < 8.0
+                ann.line("whoami")
+                assert ann.expect("notice")["user"] == "ann"
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first.pid, signal.SIGCONT)

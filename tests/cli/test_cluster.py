@@ -313,7 +313,9 @@ def test_sentinels_in_a_url(tmp_path: Path) -> None:
         assert done.returncode == ExitCode.DONE
         add_nodes(watched.engines[0], "alpha")
         assert json.loads(check(watched.url, "--json", command="status").stdout)["url"] == place
-        assert check(f"{watched.url}/5", command="status").returncode == ExitCode.FAILED
+        elsewhere = check(f"{watched.url}/5", command="status")
+        assert elsewhere.returncode == ExitCode.FAILED
+        assert f"'sockctl serve chat --cluster {watched.url}/5' starts" in elsewhere.stderr
         assert check(f"{watched.url}r", command="status").returncode == ExitCode.FAILED
 
 

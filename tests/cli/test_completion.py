@@ -102,6 +102,11 @@ def test_files_that_cannot_be_used_offer_nothing(kept: dict[str, str], tmp_path:
     assert complete({**kept, "SOCKCTL_CONFIG": str(tmp_path)}, "users", "remove", "z") == []
 
 
+def test_nobody_waits_for_an_engine_while_typing(kept: dict[str, str]) -> None:
+    assert complete({**kept, "SOCKCTL_STORE": "redis://192.0.2.1"}, "users", "remove", "z") == []
+    assert complete(kept, "users", "remove", "--store", "redis://192.0.2.1", "z") == []
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_in_the_shell_itself(kept: dict[str, str], shell: str) -> None:
     if shutil.which(shell) is None:

@@ -13,6 +13,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.token_store import Login, TokenStore
+from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import read_fingerprint
 from sockctl.net.reachability import find_reach
 from tests.support.changes import changed
@@ -43,7 +44,7 @@ def keep(state: Path, target: str, token: str = "tok", *, service: str = "auth",
 
 def kept(state: Path, target: str) -> list[str]:
     host, _, port = target.rpartition(":")
-    return [one.token for one in TokenStore(state).list_server(host, int(port))]
+    return [one.token for one in TokenStore(state).list_servers([Endpoint(host, int(port))])]
 
 
 def log_out(target: str, *options: str) -> subprocess.CompletedProcess[bytes]:

@@ -10,6 +10,7 @@ import pytest
 from sockctl.client.logout import log_out
 from sockctl.client.token_store import KeptToken, Login, TokenStore
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, NotToldError, SockctlError
+from sockctl.net.address import Endpoint
 from tests.support.frames import framed
 from tests.support.played_server import read_frame
 from tests.support.running import TIMEOUT_S
@@ -32,7 +33,7 @@ def kept(tmp_path: Path) -> KeptToken:
 def keep(store: TokenStore, service: str) -> KeptToken:
     place = Login.at("localhost", 9090, service)
     store.keep(place, token="tok", expires="2099-01-31T12:00:00Z", user="ann")
-    (one,) = store.list_server("localhost", 9090)
+    (one,) = store.list_servers([Endpoint("localhost", 9090)])
     return one
 
 

@@ -160,7 +160,7 @@ def test_no_token_is_sent_or_kept(server: TokenServer, state: Path) -> None:
 def test_insecure_lifts_it(server: TokenServer, state: Path) -> None:
     assert connect(server, "--insecure", stdin=LOGIN).stdout.endswith(b"Hello, ann!\n<ann> hello\n")
     assert len(passwords(server)) == 1
-    assert [one.token for one in TokenStore(state).list_server(server.host, server.port)] == server.given
+    assert [one.token for one in TokenStore(state).list_servers([Endpoint(server.host, server.port)])] == server.given
     assert connect(server, "--insecure").stdout == b"Hello, ann!\n"
 
 

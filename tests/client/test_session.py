@@ -35,6 +35,7 @@ from sockctl.errors import (
     UnsendableError,
     UntrustedError,
 )
+from sockctl.net.address import Endpoint
 from tests.support.frames import framed
 from tests.support.session import GREETING, SERVER, Played, frames_in
 
@@ -165,7 +166,7 @@ def test_a_person_logs_in(tmp_path: Path) -> None:
         {"kind": "answer", "text": "secret", "field": "password"},
     ]
     assert played.shown == ["Your name?", "Your password?", "Welcome, ann!"]
-    assert [one.token for one in TokenStore(tmp_path).list_server(SERVER.host, SERVER.port)] == ["tok"]
+    assert [one.token for one in TokenStore(tmp_path).list_servers([Endpoint(SERVER.host, SERVER.port)])] == ["tok"]
     played.type(b"exit\n")
     assert said(played)[-1] == {"kind": "bye", "text": ""}
     played.receive(framed(kind="bye", text="Bye.", reason="client_exit"))

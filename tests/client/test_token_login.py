@@ -40,7 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def kept(state: Path, server: TokenServer) -> list[KeptToken]:
-    return TokenStore(state).list_server(server.host, server.port)
+    return TokenStore(state).list_servers([Endpoint(server.host, server.port)])
 
 
 def keep(state: Path, server: TokenServer, token: str, *, service: str = "auth", fingerprint: str = "") -> None:
@@ -264,7 +264,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
     assert b'"token":"mine"' in one.open("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
     assert one.process_message(ending)
-    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["newer"]
+    assert [each.token for each in tokens.list_servers([Endpoint("localhost", 9090)])] == ["newer"]
 
 
 def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
@@ -278,11 +278,11 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
         one.process_message(token(given))
     for one in (quick, late):
         one.process_message(make_message("welcome", "Hello!", user="ann"))
-    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["quick"]
+    assert [each.token for each in tokens.list_servers([Endpoint("localhost", 9090)])] == ["quick"]
     assert late.held is not None
     assert late.held.token == "late", "it counts for this session"
     late.process_message(make_message("bye", "Bye.", reason="logged_out"))
-    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["quick"]
+    assert [each.token for each in tokens.list_servers([Endpoint("localhost", 9090)])] == ["quick"]
 
 
 def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> None:
@@ -294,7 +294,7 @@ def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> No
     one.process_message(make_message("error", "No.", code="bad_token"))
     one.process_message(token("anew"))
     one.process_message(make_message("welcome", "Hello!", user="ann"))
-    assert [each.token for each in tokens.list_server("localhost", 9090)] == ["anew"]
+    assert [each.token for each in tokens.list_servers([Endpoint("localhost", 9090)])] == ["anew"]
 
 
 def test_whose_token_it_is(state: Path) -> None:
@@ -302,7 +302,7 @@ def test_whose_token_it_is(state: Path) -> None:
     one.open("auth")
     assert not one.process_message(token("tok"))
     assert one.process_message(make_message("welcome", "Hello!", user="bob"))
-    assert [each.user for each in TokenStore(state).list_server("localhost", 9090)] == ["bob"]
+    assert [each.user for each in TokenStore(state).list_servers([Endpoint("localhost", 9090)])] == ["bob"]
     before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
     again.open("auth")
@@ -517,7 +517,7 @@ def test_services_without_logins_touch_no_file(state: Path, service: str) -> Non
     TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
     assert b"resume" not in one.open(service)
     assert not one.process_message(token("new"))
-    assert [each.token for each in TokenStore(state).list_server("localhost", 9090)] == ["tok"]
+    assert [each.token for each in TokenStore(state).list_servers([Endpoint("localhost", 9090)])] == ["tok"]
 
 
 # Never to another server.

@@ -65,14 +65,14 @@ def test_found_for_exactly_that_server(tokens: TokenStore) -> None:
     assert found(tokens, "0:0::1", 9090, "auth", "") == "address"
     for place in (("localhost", 9091, "auth", ""), ("127.0.0.1", 9090, "auth", ""), ("localhost", 9090, "chat", "")):
         assert found(tokens, *place) is None
-    assert [one.token for one in tokens.list_server("localhost", 9090)] == ["plain", "one", "two", "chat"]
-    assert tokens.list_server("localhost", 1) == []
+    assert [one.token for one in tokens.list_servers([Endpoint("localhost", 9090)])] == ["plain", "one", "two", "chat"]
+    assert tokens.list_servers([Endpoint("localhost", 1)]) == []
 
 
 def test_a_new_token_takes_the_place_of_the_old_one(tokens: TokenStore) -> None:
     tokens.keep(PLACE, token="old", expires=LATER, user="ann")
     tokens.keep(PLACE, token="new", expires=LATER)
-    assert [(one.token, one.user) for one in tokens.list_server("localhost", 9090)] == [("new", "")]
+    assert [(one.token, one.user) for one in tokens.list_servers([Endpoint("localhost", 9090)])] == [("new", "")]
 
 
 def test_logins_of_several_users(tokens: TokenStore) -> None:
@@ -98,7 +98,7 @@ def test_a_login_of_nobody_known_gives_way(tokens: TokenStore) -> None:
     assert tokens.users_at(PLACE) == []
     assert tokens.find(PLACE, "ann") is None
     tokens.keep(PLACE, token="new", expires=LATER, user="ann", in_place_of="old")
-    assert [(one.token, one.user) for one in tokens.list_server("localhost", 9090)] == [("new", "ann")]
+    assert [(one.token, one.user) for one in tokens.list_servers([Endpoint("localhost", 9090)])] == [("new", "ann")]
 
 
 def test_expired_ones(tokens: TokenStore, clock: Clock, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_expired_ones(tokens: TokenStore, clock: Clock, tmp_path: Path) -> None:
     kept = tokens.find(PLACE)
     assert kept is not None, "it still shows whose device this is"
     assert kept.expires == clock.now
-    assert [one.token for one in tokens.list_server("localhost", 9090)] == ["old"]
+    assert [one.token for one in tokens.list_servers([Endpoint("localhost", 9090)])] == ["old"]
     clock.now += REMEMBERED
     tokens.keep(Login.at("localhost", 9092, "auth"), token="new", expires="2026-02-01T00:00:00Z")
     content = json.loads((tmp_path / "state" / "tokens.json").read_text())
@@ -124,7 +124,7 @@ def test_forget(tokens: TokenStore) -> None:
     assert found(tokens, "Localhost", 9090, "auth") is None
     assert found(tokens, "localhost", 9090, "auth", ONE) == "encrypted"
     tokens.forget(Login.at("localhost", 9090, "auth", ONE))
-    assert tokens.list_server("localhost", 9090) == []
+    assert tokens.list_servers([Endpoint("localhost", 9090)]) == []
 
 
 def test_a_token_is_in_no_repr(tokens: TokenStore) -> None:
@@ -132,7 +132,7 @@ def test_a_token_is_in_no_repr(tokens: TokenStore) -> None:
     kept = tokens.find(PLACE)
     assert "2026" in repr(kept)
     assert TOKEN not in repr(kept)
-    assert TOKEN not in repr(tokens.list_server("localhost", 9090))
+    assert TOKEN not in repr(tokens.list_servers([Endpoint("localhost", 9090)]))
 
 
 @pytest.mark.parametrize("token", ["", "a b", "\ud800", "é", "a\n", "x" * 1025])
@@ -214,16 +214,16 @@ def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
     path = old_file(tmp_path / "state", {"version": 1, "sessions": {"localhost:9090": [ENTRY]}})
     data = path.read_text()
     tokens = TokenStore(path.parent)
-    assert [one.token for one in tokens.list_server("localhost", 9090)] == [TOKEN]
+    assert [one.token for one in tokens.list_servers([Endpoint("localhost", 9090)])] == [TOKEN]
     assert not path.exists()
     assert (path.parent / "tokens.json").read_text() == data
-    assert [one.token for one in TokenStore(path.parent).list_server("localhost", 9090)] == [TOKEN]
+    assert [one.token for one in TokenStore(path.parent).list_servers([Endpoint("localhost", 9090)])] == [TOKEN]
 
 
 def test_a_new_file_goes_before_an_old_one(tmp_path: Path) -> None:
     TokenStore(tmp_path).keep(Login.at("localhost", 9090, "auth"), token="new", expires=LATER)
     path = old_file(tmp_path, {"version": 1, "sessions": {"localhost:9090": [ENTRY]}})
-    assert [one.token for one in TokenStore(tmp_path).list_server("localhost", 9090)] == ["new"]
+    assert [one.token for one in TokenStore(tmp_path).list_servers([Endpoint("localhost", 9090)])] == ["new"]
     assert path.exists()
 
 
@@ -233,7 +233,7 @@ def test_a_new_file_goes_before_an_old_one(tmp_path: Path) -> None:
 def test_an_old_file_that_cannot_be_used_keeps_its_name(tmp_path: Path, content: object, mode: int) -> None:
     path = old_file(tmp_path / "state", content, mode)
     with pytest.raises(StoreError, match=r"sessions\.json"):
-        TokenStore(path.parent).list_server("localhost", 9090)
+        TokenStore(path.parent).list_servers([Endpoint("localhost", 9090)])
     assert [each.name for each in path.parent.iterdir()] == ["sessions.json"]
 
 
@@ -247,7 +247,7 @@ def test_several_servers_are_one_place_in_any_order(tmp_path: Path) -> None:
     tokens.keep(Login(make_address(CHAT), "chat", ONE), token="tok", expires=LATER, user="ann")
     again = TokenStore(tmp_path)
     assert [one.token for one in again.list_servers(reversed(CHAT))] == ["tok"]
-    assert again.list_server("a.example", 9090) == [], "a server alone is another place"
+    assert again.list_servers([Endpoint("a.example", 9090)]) == [], "a server alone is another place"
     assert again.list_servers(CHAT[:2]) == []
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from sockctl.cluster.engine import Engine
-from sockctl.cluster.engine_access import EngineAccess
+from sockctl.cluster.engine_access import EngineAccess, EngineLogin
 from sockctl.cluster.engine_check import check_engine
 from sockctl.cluster.engine_findings import Finding, Level, Report
 from sockctl.cluster.engine_rights import KEYS_RULE, list_rights
 from sockctl.errors import EngineReplyError, NotAnEngineError
 from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
-from tests.support.running import TIMEOUT_S, free_port
+from tests.support.running import TIMEOUT_S, free_port, wait_until
 from tests.support.tools import tool
+
+DURABLE_WORDS = [word.removeprefix("--") for word in DURABLE]
 
 
 def check(access: EngineAccess) -> Report:
@@ -126,6 +128,48 @@ def test_a_replica(engine: RedisServer, tmp_path: Path) -> None:
     assert finding.level is Level.ERROR
     assert finding.fix == f"sockctl cluster check redis://127.0.0.1:{engine.port}"
     assert "commands" not in {one.setting for one in report.findings}  # that it is read-only is told once
+
+
+def test_an_engine_with_a_replica(engine: RedisServer, tmp_path: Path) -> None:
+    with redis_server(tmp_path, *DURABLE, "--replicaof", "127.0.0.1", str(engine.port)) as replica:
+        wait_until(lambda: b"connected_slaves:1" in engine.ask("INFO", "replication"), what="the replica")
+        [finding] = check(engine.access()).findings
+    assert (finding.setting, finding.level) == ("replicas", Level.UNKNOWN)
+    assert finding.fix == f"sockctl cluster check redis://127.0.0.1:{replica.port}"
+    wait_until(lambda: b"connected_slaves:0" in engine.ask("INFO", "replication"), what="the replica's end")
+
+
+def test_one_line_mends_all_of_the_disk(engine: RedisServer) -> None:
+    engine.ask("CONFIG", "SET", "appendonly", "no", "appendfsync", "everysec")
+    try:
+        [finding] = check(engine.access()).findings
+        assert finding.setting == "appendonly"
+        run_fix(finding)
+        assert check(engine.access()).findings == []
+    finally:
+        engine.ask("CONFIG", "SET", *DURABLE_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("tls", "login", "settings"),
+    [
+        (False, False, ["password", "encryption"]),
+        (True, False, ["password"]),
+        (False, True, ["encryption"]),
+        (True, True, []),
+    ],
+)
+def test_an_engine_on_another_machine(*, tls: bool, login: bool, settings: list[str], engine: RedisServer) -> None:
+    access = EngineAccess(
+        host="engine.example", tls=tls, login=EngineLogin(user="chat", password="grey walnut") if login else None
+    )
+    with contextlib.closing(Engine(engine.access())) as client:
+        findings = check_engine(client, access).findings
+    assert [one.setting for one in findings] == settings
+    assert {one.level for one in findings} <= {Level.WARNING}
+    assert [one.fix for one in findings if one.setting == "encryption"] == [
+        "sockctl cluster check rediss://engine.example:6379" for _ in range(settings.count("encryption"))
+    ]
 
 
 def test_an_engine_with_shards(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -13,7 +13,7 @@ from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_pool import SIZE, EnginePool
 from sockctl.cluster.keys import ACCOUNTS
 from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
-from tests.support.engines import RedisServer
+from tests.support.engines import RedisServer, scripted_engine
 from tests.support.running import TIMEOUT_S, free_port
 
 
@@ -86,3 +86,19 @@ def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:
     with pytest.raises(EngineReplyError):
         pool.call("no_such_function", (ACCOUNTS,))
     assert ask(pool) == [b"name", b"value"]
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_an_engine_that_is_no_primary_any_more_is_left_for_another(*, lasts: bool) -> None:
+    refusals = [b"-READONLY You can't write against a read only replica.\r\n"] * (9 if lasts else 1)
+
+    def reply(request: Sequence[str]) -> bytes:
+        return (refusals.pop() if refusals else b"*0\r\n") if request[0] == "FCALL" else b"+OK\r\n"
+
+    with scripted_engine(reply) as access, closing(EnginePool(access)) as pool:
+        if lasts:
+            with pytest.raises(EngineReplyError, match="read only"):
+                ask(pool)
+            assert len(refusals) == 7, "one more try, and then it is told"
+        else:
+            assert ask(pool) == []

@@ -186,6 +186,29 @@ def test_a_reply_that_is_lost_after_its_request_was_done(server: RedisServer, jo
         a.engine.close()
 
 
+def test_a_lost_reply_and_then_an_engine_that_refuses_hello(server: RedisServer, join: Callable[..., Node]) -> None:
+    """What is in flight may have been said: that the engine refuses hello says nothing of it."""
+    cutter = Cutter(server.port)
+    with serving(cutter.handle) as port:
+        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
+        a.say("zero")
+        a.write()
+        cutter.cuts.set()
+        a.say("one", "two")
+        with pytest.raises(EngineError):
+            a.write()
+        cutter.cuts.clear()
+        server.ask("CONFIG", "SET", "maxmemory", 1)
+        with pytest.raises(EngineError):
+            a.write()
+        assert a.outbox.length == 0
+        server.ask("CONFIG", "SET", "maxmemory", 0)
+        a.say("three")
+        assert a.write() == 1
+        assert a.hear() == ["zero", "one", "two", "three"]
+        a.engine.close()
+
+
 def test_a_request_that_wakes_up_after_hello_is_stale(server: RedisServer, join: Callable[..., Node]) -> None:
     """A stopped engine still has the request of the connection before, and may serve it after the next one's hello."""
     a = join()

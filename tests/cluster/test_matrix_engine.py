@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster_nodes import ENGINES, Cluster, running_cluster
+from tests.support.cluster_nodes import ENGINES, Cluster, running_cluster, running_watched
 from tests.support.cluster_talk import STEADY, talking
 from tests.support.node_entry import TIMES
 from tests.support.running import wait_until
+from tests.support.sentinels import watched_engines
+
+FAILOVER_S = 20.0
+"""Enough for a busy machine; alone it takes some 3 s."""
 
 
 def kill(cluster: Cluster, away_s: float = 0.0) -> None:
@@ -79,4 +83,17 @@ def test_an_engine_that_loads_is_waited_for(tmp_path: Path) -> None:
         talk.go_on(60)
         kill(cluster)
         outcome = talk.finish()
+    assert outcome.flaws == []
+
+
+@pytest.mark.slow
+def test_a_replica_takes_over(tmp_path: Path) -> None:
+    """It may lack what came last: that is told, and no id is given twice."""
+    with (
+        watched_engines(tmp_path) as watched,
+        running_watched(tmp_path, watched) as cluster,
+        talking(cluster, manners=[STEADY]) as talk,
+    ):
+        cluster.engine.kill()
+        outcome = talk.finish(may_lose=True, alive_s=FAILOVER_S)
     assert outcome.flaws == []

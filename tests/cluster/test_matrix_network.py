@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.cluster.keys import LOG
 from tests.support.cluster_nodes import Cluster, running_cluster
 from tests.support.cluster_talk import STEADY, Talk, talking
 from tests.support.running import wait_until
 from tests.support.tcp_proxy import TcpProxy
 
 SHORT_S, LONG_S = 1.0, 3.0
-"""A hole in which nobody is refused anything, and one in which what was sent is refused."""
+"""A hole in which nobody is refused anything, and one in which what was sent is refused: about as long as a lease."""
 
 
 def hole(cluster: Cluster, seconds: float, *, late: bool) -> None:
@@ -57,9 +58,8 @@ def test_each_message_is_said_once(fault: str, tmp_path: Path) -> None:
         FAULTS[fault](cluster)
         outcome = talk.finish()
     assert outcome.flaws == []
-    assert outcome.departures == []
-    if "long" not in fault:
-        assert not outcome.refusals
+    assert set(outcome.refusals) == ({"not_said"} if "long" in fault else set())
+    assert not outcome.departures or "long" in fault
 
 
 def test_a_line_of_30_ms_is_only_slower(tmp_path: Path) -> None:
@@ -86,6 +86,19 @@ def test_a_member_who_comes_to_a_node_that_reads_late_hears_nothing_twice(tmp_pa
         wait_until(lambda: comer.transcript.arrivals > arrivals, what="that the member is let in")
         outcome = talk.finish()
     assert outcome.flaws == []
+
+
+def test_members_of_a_node_that_reads_behind_the_logs_end_are_told(tmp_path: Path) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
+        cluster.proxies[1].hold_replies(b"XREAD")
+        wait_for_others(talk)
+        cluster.proxies[1].reset()
+        cluster.engine.ask("XTRIM", LOG, "MAXLEN", 1)
+        cluster.proxies[1].hold_replies(b"")
+        outcome = talk.finish()
+    assert outcome.flaws == []
+    assert {one.name for one in outcome.transcripts if one.told} == {"m1", "m4"}
+    assert outcome.notices["missed"] == outcome.notices.total()
 
 
 def wait_for_others(talk: Talk) -> None:

@@ -1,5 +1,6 @@
 """A chat on three nodes, of which one is killed, stopped for too long, or asked to stop: nobody misses anything."""
 
+import contextlib
 import signal
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tests.support.cluster_members import Manner
 from tests.support.cluster_nodes import running_cluster
 from tests.support.cluster_talk import IMPATIENT, ROOMS, STEADY, talking
+from tests.support.frames import frame_client
 from tests.support.node_entry import TIMES
 from tests.support.running import wait_until
 from tests.support.transcript import Moved
@@ -64,6 +66,20 @@ def test_a_node_that_was_stopped_for_longer_than_its_lease_is_fenced(manner: Man
         assert outcome.departures == []
     else:
         assert outcome.departures
+
+
+def test_names_that_are_claimed_at_two_nodes_at_once_have_one_holder(tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(20)]
+    with running_cluster(tmp_path, nodes=2) as cluster, contextlib.ExitStack() as stack:
+        clients = {(name, port): stack.enter_context(frame_client(port)) for name in names for port in cluster.ports}
+        for client in clients.values():
+            client.expect("ask", field="name")
+        for (name, _), client in clients.items():
+            client.send(kind="answer", field="name", text=name)
+        answers = {each: client.receive() or {} for each, client in clients.items()}
+    for name in names:
+        kinds = sorted(answers[name, port]["kind"] for port in cluster.ports)
+        assert kinds == ["error", "token"], name
 
 
 def test_a_node_that_is_asked_to_stop_hands_its_members_on(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import contextlib
 import datetime
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sockctl.accounts.session import Session
+from sockctl.accounts.session_tokens import MAX_TOKENS
 from sockctl.accounts.sessions import Sessions
 from sockctl.accounts.user import User
 from sockctl.cluster import sessions as module
@@ -114,3 +116,19 @@ def test_a_request_that_is_sent_twice_begins_one_session(pool: EnginePool) -> No
     for _ in range(3):
         store.rotate(row[0], b"1" * 32, b"2" * 32, given=True, address=HERE, now=1_700_000_000)
     assert store.rotate(row[0], b"2" * 32, b"3" * 32, given=True, address=HERE, now=1_700_000_000)[0] is not None
+
+
+def test_a_client_that_resumes_all_the_time_makes_no_long_list(machines: list[Sessions], engine: RedisServer) -> None:
+    session, token = begun(machines[0])
+    for _ in range(3 * MAX_TOKENS):
+        token = resumed(machines[0], token)
+    assert len(json.loads(engine.ask("HGET", "{chat:0}:sessions:tokens", session.id))) == MAX_TOKENS + 2
+    assert not refused(machines[0], token)
+
+
+def test_a_session_has_so_many_unused_tokens(machines: list[Sessions], engine: RedisServer) -> None:
+    session, first = begun(machines[0])
+    lost = [resumed(machines[0], first) for _ in range(MAX_TOKENS + 5)]
+    assert len(json.loads(engine.ask("HGET", "{chat:0}:sessions:tokens", session.id))) == 1 + MAX_TOKENS
+    assert not refused(machines[0], lost[-1])
+    assert not refused(machines[0], first)

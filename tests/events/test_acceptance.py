@@ -41,7 +41,7 @@ READINGS = [
         "accept_paused",
         Level.WARNING,
         "The server can't accept further clients for now: Too many open files.",
-        "It goes on serving the 1,000 connected ones. New ones wait in the backlog. The server calls "
+        "It goes on serving 1,000 connected clients. New ones wait in the backlog. The server calls "
         "accept() again every 0.5 s.",
     ),
     Reading(

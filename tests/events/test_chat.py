@@ -27,7 +27,7 @@ READINGS = [
         "chat_unkept",
         Level.ERROR,
         "The chat can't write its files: No space left on device.",
-        "1 message not on the disk. The chat goes on.",
+        "1 message is not on the disk. The chat goes on.",
     ),
     Reading(
         ChatKeptAgain(lost=0),
@@ -39,7 +39,7 @@ READINGS = [
         ChatKeptAgain(lost=2_000),
         "chat_kept_again",
         Level.WARNING,
-        "The chat can write its files again: 2,000 messages of the history lost.",
+        "The chat can write its files again: 2,000 messages of the history are lost.",
     ),
     Reading(
         MemberCame(connection=3, peer="[::1]:50000", who="ann"),

@@ -32,7 +32,7 @@ READINGS = [
         StoreFailed(connection=3, peer="[::1]:50000", error="The disk is full."),
         "store_failed",
         Level.ERROR,
-        "The service can't read or write its files: The disk is full.",
+        "The service can't read or write what it keeps: The disk is full.",
     ),
     Reading(
         ProgramStarted(connection=3, peer="[::1]:50000", pid=4242),

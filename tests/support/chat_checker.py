@@ -176,7 +176,7 @@ def _check_answered(transcripts: Sequence[Transcript]) -> Iterator[str]:
             and one.n not in refused
             and not answered.issuperset(one.lines)
         ]
-        if silent and not any(told.code == "lost" for told in each.told):
+        if silent and not each.told:
             some = ", ".join(repr(one.lines[0]) for one in silent[:SHOWN])
             yield f"{each.name} sent {len(silent)} messages that vanished: {some}"
 

@@ -233,6 +233,7 @@ class Member(threading.Thread):
                 self._see_members(one)
             case "notice" if one.get("code") in {"lost", "missed"}:
                 self.transcript.events.append(Told(one["code"], one.get("room", "")))
+                self._waiting.clear()  # its own words may be among what it doesn't hear
             case "error":
                 self._take_error(one)
             case _:

@@ -11,10 +11,13 @@ from typing import TypeVar
 
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.sentinels import Watched
 from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.two_hosts import Host
 
+START_S = 60.0
+"""How long a node may take to start: machines that test are busy."""
 ENGINES = {
     "always": DURABLE,
     "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
@@ -60,7 +63,9 @@ class ChatNode:
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections."""
         wait_until(
-            lambda: self._has_ended() or self._there(lambda: listens(self.port)), what=f"that {self.name} listens"
+            lambda: self._has_ended() or self._there(lambda: listens(self.port)),
+            timeout_s=START_S,
+            what=f"that {self.name} listens",
         )
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
 
@@ -151,6 +156,15 @@ def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
         ]
         start_all(made, stack)
         yield Cluster(server, made, ())
+
+
+@contextlib.contextmanager
+def running_watched(folder: Path, watched: Watched, *, nodes: int = 3) -> Iterator[Cluster]:
+    """Run a chat whose engines are watched by Sentinels; without proxies."""
+    with contextlib.ExitStack() as stack:
+        made = [ChatNode(folder, f"n{number}", watched.url) for number in range(nodes)]
+        start_all(made, stack)
+        yield Cluster(watched.engines[0], made, ())
 
 
 def start_all(nodes: Sequence[ChatNode], stack: contextlib.ExitStack) -> None:

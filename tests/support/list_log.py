@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Sequence
 
-from sockctl.cluster.entry import GONE, NODE, Entry, Lost, News
+from sockctl.cluster.entry import GONE, NODE, Entry, Lost, Missed, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.node_settings import Callbacks
 from sockctl.cluster.posting import ACT, CAME, WENT, Claim, Posting
@@ -178,6 +178,10 @@ class ListNode:
     def lose(self, previous: int) -> None:
         """Hear that the engine has lost what came after an entry."""
         self.callbacks.on_news([Lost(previous, self._read_id)])
+
+    def miss(self, previous: int) -> None:
+        """Hear that what came after an entry can't be read any more."""
+        self.callbacks.on_news([Missed(previous, self._read_id)])
 
     def _run(self) -> None:
         log = self.log

@@ -17,7 +17,7 @@ from sockctl.cluster.reader import Reader
 TIMES = NodeTimes(
     lease_s=3.0,
     retired_s=3.0,
-    away_after_s=0.5,
+    away_after_s=1.0,
     refused_after_s=2.0,
     claim_s=2.0,
     reader_wait_s=0.3,

@@ -139,12 +139,18 @@ class LocalSequencer:
     ) -> None:
         """Say texts of a client's member in a room."""
         room.say(client, texts, format_timestamp(read_utc_clock()), action=action)
-        _process(room, client, texts)
+        if sum(map(len, texts)) > MAX_WAITING:
+            room.process_pending()
+        else:
+            room.process_soon(client)
 
     def say_block(self, room: Room, client: Client, lines: Sequence[str], spoken: Message) -> None:  # noqa: ARG002
         """Say the lines of a client's message as one block."""
         room.say_block(client, lines, format_timestamp(read_utc_clock()))
-        _process(room, client, lines)
+        if sum(map(len, lines)) > MAX_WAITING:
+            room.process_pending()
+        else:
+            room.process_soon(client)
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
         """Let a client hear a room, and tell the others if its member is new there."""
@@ -220,10 +226,3 @@ class LocalNames:
     def _tell(self, renamed: Renamed | None) -> None:
         if renamed is not None:
             self._effects.announce_rename(renamed.member, renamed.before, account=renamed.account)
-
-
-def _process(room: Room, client: Client, texts: Sequence[str]) -> None:
-    if sum(map(len, texts)) > MAX_WAITING:
-        room.process_pending()
-    else:
-        room.process_soon(client)

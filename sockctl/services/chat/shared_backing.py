@@ -14,7 +14,7 @@ from sockctl.cluster.entry import GONE, NODE, Entry, Lost, Missed, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.node_settings import Callbacks
 from sockctl.cluster.posting import CAME, Claim, Posting
-from sockctl.errors import NameTakenError
+from sockctl.errors import EngineError, NameTakenError
 from sockctl.events.journal import Journal
 from sockctl.protocol.look_alikes import compute_skeletons
 from sockctl.protocol.messages import make_message
@@ -63,6 +63,7 @@ class SharedBacking:
         self._make_log = make_log
         self._close_after_s = close_after_s
         self._log: Log
+        self._store: SharedStore
         self._members: SharedMembers
         self._effects: Effects
         self._replica: Replica
@@ -97,7 +98,7 @@ class SharedBacking:
         self._own.add(self._log.name)
         self._awaited = set(self._log.others)
         snapshot = self._log.load()
-        store = SharedStore(self._log)
+        self._store = store = SharedStore(self._log)
         restore_state(store.state, snapshot.state)
         rooms = {
             name: StoredRoom(tuple(complete(one.data, one.id) for one in kept), kept[-1].id)
@@ -204,9 +205,15 @@ class SharedBacking:
             text, code = "The servers' engine has lost what was said last: some heard it, some did not.", "lost"
         else:
             text, code = "Something was said that this server could not read in time.", "missed"
+            threading.Thread(target=self._load_state, name="sockctl-chat-state", daemon=True).start()
         self._tell_all(text, code)
         self._claim_all()
         self._sequencer.post_for_server(ASK, {})
+
+    def _load_state(self) -> None:
+        """Load topics, bans and mutes again."""
+        with contextlib.suppress(EngineError):  # it is away again: who comes back misses more
+            restore_state(self._store.state, self._log.load().state)
 
     def _refuse(self, postings: Sequence[Posting]) -> None:
         self._sequencer.refuse(postings)
@@ -244,6 +251,7 @@ class SharedBacking:
                     member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
                 )
                 for member in self._replica.list_here()
+                if self._members.is_here(member)  # else it has gone, and only the log's answer is missing
             ]
             parts = [records[start : start + _PART] for start in range(0, len(records), _PART)] or [[]]
             for number, some in enumerate(parts):

@@ -107,6 +107,7 @@ class Replica:
         places = self._places.setdefault(member.id, {})
         if record.alone:
             places.clear()
+            member.elsewhere = record.member.elsewhere if not self._is_own(one.node) else ()
             if not self._is_own(one.node):
                 self._put_out(member)
         places[one.node] = one.id

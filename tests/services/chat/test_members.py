@@ -83,7 +83,7 @@ def test_a_squatter_never_gets_a_name_that_somebody_has(stage: Stage) -> None:
     assert stage.members.rename(carl, "ann") == "carl"
     stage.accounts = {"ann", "bob", "carl"}
     assert stage.members.displace(ann) == (ann, "Bob", "bob")
-    assert stage.names == ["ann", "ann-2"]
+    assert stage.names == ["ann-2", "ann"]
     assert stage.members.find("ann-2") is ann
 
 

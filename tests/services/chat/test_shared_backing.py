@@ -190,6 +190,26 @@ def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers) -> None:
         ann.nothing_but()
 
 
+def test_what_was_missed_is_told_and_the_state_loaded_again(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob):
+        ann.line("/topic tea")
+        bob.until("notice", code="topic")
+        value = next(iter(log.state.values()))
+        log.state["topic:#lobby"] = value.replace(b"tea", b"cake")
+        servers.nodes[1].miss(0)
+        assert bob.until("notice", code="missed")
+
+        def topic() -> str:
+            bob.line("/topic")
+            text: str = bob.until("notice", code="topic")["topic"]
+            return text
+
+        wait_until(lambda: topic() == "cake")
+        ann.nothing_but("notice")
+
+
 def test_a_new_server_knows_all(servers: Servers) -> None:
     log = servers.log
     assert log is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, client
 from tests.support.frames import Fields
 from tests.support.running import receive_all, wait_until
@@ -281,6 +282,22 @@ def _announced(*hearers: ChatClient) -> str:
     texts: set[str] = {one.until("notice", code="announcement")["text"] for one in hearers}
     assert len(texts) == 1
     return texts.pop()
+
+
+def test_a_name_is_given_back_to_a_user(auth_servers: Servers, tmp_path: Path) -> None:
+    servers = auth_servers
+    with client(servers.one) as ann, client(servers.two) as bob:
+        ann.log_in("ann").ready()
+        bob.log_in("bob").ready()
+        ann.until("joined", name="bob")
+        ann.line("/nick dan")
+        bob.until("renamed", name="dan")
+        accounts_at(tmp_path, "dan")
+        assert bob.until("renamed")["name"] == "ann"
+        told = ann.until("notice", code="renamed")["text"]
+        assert told == "dan is the name of a user now: you are ann from here on."
+        with client(servers.two) as dan:
+            dan.log_in("dan")
 
 
 def test_operators_are_obeyed_everywhere(servers: Servers) -> None:

@@ -378,9 +378,10 @@ def test_many_threads_at_once(tmp_path: Path) -> None:
 def test_events() -> None:
     failed = ChatUnkept(error="The disk is full.", messages=2)
     assert (
-        failed.text == "The chat can't write its files: The disk is full. 2 messages not on the disk. The chat goes on."
+        failed.text
+        == "The chat can't write its files: The disk is full. 2 messages are not on the disk. The chat goes on."
     )
     assert ChatUnkept(error="The disk is full.", messages=0).text.endswith("The disk is full. The chat goes on.")
     assert ChatKeptAgain(lost=0).text == "The chat can write its files again: nothing was lost."
-    assert ChatKeptAgain(lost=1).text.endswith("1 message of the history lost.")
+    assert ChatKeptAgain(lost=1).text.endswith("1 message of the history is lost.")
     assert (failed.name, failed.fields) == ("chat_unkept", {"error": "The disk is full.", "messages": 2})
