@@ -3,6 +3,7 @@
 Every line is unlike any other, and has its sender's name in it. All members are in all rooms from the beginning on.
 """
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ from tests.support.transcript import Came, Event, Heard, Moved, Told, Transcript
 
 SHOWN = 3
 """Examples of one flaw."""
+LATE_S = 2.0
+"""How long after a loss it may be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,23 +127,33 @@ def _check_gaps(transcripts: Sequence[Transcript]) -> Iterator[str]:
                 continue
             told = [at for at, one in enumerate(each.events) if isinstance(one, Told) and one.room in {"", room}]
             missing = sorted(set(lines).difference(number for number, _ in heard))
-            unexcused = [one for one in missing if one > heard[0][0] and not _is_excused(one, heard, told)]
+            gaps = {bisect_left(heard, (one, 0)) for one in missing if one > heard[0][0]}
+            silent = {at for at in gaps if not _is_told(each, heard, at, told)}
+            unexcused = [one for one in missing if bisect_left(heard, (one, 0)) in silent]
             if unexcused:
                 some = ", ".join(f"{one} {lines[one]!r}" for one in unexcused[:SHOWN])
                 yield f"{each.name} did not hear {len(unexcused)} of {room}, and was not told: {some}"
 
 
-def _is_excused(number: int, heard: Sequence[tuple[int, int]], told: Sequence[int]) -> bool:
-    """Return whether a notice stands between the lines around one that was not heard.
+def _is_told(one: Transcript, heard: Sequence[tuple[int, int]], gap: int, told: Sequence[int]) -> bool:
+    """Return whether a member was told of a gap: before it heard more, or of a loss soon afterwards.
+
+    A server that has not read what the engine lost learns only from the others that there was more.
 
     Args:
-        number: The id of the line.
-        heard: The ids of the lines that were heard, which grow, and their places among the events.
+        one: What the member has lived through.
+        heard: The ids of the lines that it has heard in a room, which grow, and their places among the events.
+        gap: The gap, by the number of the line after it.
         told: The places of the notices.
     """
-    at = bisect_left(heard, (number, 0))
-    first = bisect_left(told, heard[at - 1][1])
-    return first < len(told) and (at == len(heard) or told[first] < heard[at][1])
+    end = heard[gap][1] if gap < len(heard) else len(one.events)
+    until_s = one.events[end].at_s + LATE_S if gap < len(heard) else math.inf  # type: ignore[union-attr]  # a Heard
+    for at in told[bisect_left(told, heard[gap - 1][1]) :]:
+        notice = one.events[at]
+        assert isinstance(notice, Told)
+        if at < end or (notice.code == "lost" and notice.at_s <= until_s):
+            return True
+    return False
 
 
 def _check_refused(transcripts: Sequence[Transcript], *, may_lose: bool) -> Iterator[str]:

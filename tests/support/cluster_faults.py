@@ -10,6 +10,8 @@ from tests.support.cluster_nodes import ChatNode, Cluster
 from tests.support.node_entry import TIMES
 from tests.support.tcp_proxy import TcpProxy
 
+MOST_LOST_BYTES = 20_000
+"""What a crash takes from the engine at most: some 40 messages."""
 CUT_WAIT_S = 2.0
 """How long a reply that is to be cut off is waited for."""
 
@@ -30,6 +32,7 @@ class Faults:
             "term": self.restart_node,
             "stop": self.stop_node,
             "engine": self.kill_engine,
+            "crash": self.crash_engine,
             "freeze": self.freeze_engine,
             "memory": self.fill_engine,
             "hole": self.open_hole,
@@ -63,6 +66,12 @@ class Faults:
         """Kill the engine, and start it again."""
         self._cluster.engine.kill()
         self._wait(0.0, 1.0)
+        self._cluster.engine.start()
+
+    def crash_engine(self) -> None:
+        """Kill the engine together with its machine, so that it loses what it had acknowledged last."""
+        self._cluster.engine.kill()
+        self._cluster.engine.lose(self._chance.randint(1, MOST_LOST_BYTES))
         self._cluster.engine.start()
 
     def freeze_engine(self) -> None:

@@ -232,7 +232,7 @@ class Member(threading.Thread):
             case "members":
                 self._see_members(one)
             case "notice" if one.get("code") in {"lost", "missed"}:
-                self.transcript.events.append(Told(one["code"], one.get("room", "")))
+                self.transcript.events.append(Told(one["code"], one.get("room", ""), time.monotonic()))
                 self._waiting.clear()  # its own words may be among what it doesn't hear
             case "error":
                 self._take_error(one)

@@ -47,6 +47,11 @@ class RedisServer:
             self._process.wait(TIMEOUT_S)
             self._process = None
 
+    def lose(self, size_bytes: int) -> None:
+        """Cut the end off its append-only file, while it is down: as if the whole machine had crashed."""
+        (path,) = self._folder.glob("appendonlydir/*.incr.aof")
+        os.truncate(path, max(0, path.stat().st_size - size_bytes))
+
     @property
     def pid(self) -> int:
         """The process."""

@@ -110,6 +110,15 @@ def test_a_notice_in_another_place_or_room_excuses_nothing() -> None:
         assert "cem did not hear 1" in only_flaw(talked)
 
 
+def test_a_loss_may_be_told_a_moment_later() -> None:
+    talked = talk()
+    drop(talked[2], 4)
+    talked[2].events.insert(place(talked[2], 7), Told("lost", at_s=6.2))
+    assert check(talked, may_lose=True) == []
+    talked[2].events[place(talked[2], 7) - 1] = Told("lost", at_s=9.2)
+    assert "cem did not hear 1" in only_flaw(talked, may_lose=True)
+
+
 def test_the_last_line_that_one_member_does_not_hear() -> None:
     talked = talk()
     drop(talked[2], LINES)

@@ -68,10 +68,12 @@ class Told:
     Attributes:
         code: ``lost``, where the chat has lost it; ``missed``, where it is only too much.
         room: The room; empty for all.
+        at_s: When, on the monotonic clock.
     """
 
     code: str
     room: str = ""
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
