@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from sockctl.cluster.posting import MOVES, WENT, Posting
 
-
 _AGELESS = MOVES | {WENT}
 
 
