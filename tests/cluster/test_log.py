@@ -813,6 +813,15 @@ def test_the_queue_is_bounded() -> None:
     assert not outbox.filled.is_set()
 
 
+def test_what_says_where_members_are_is_not_refused_for_its_age() -> None:
+    """Members would hear somebody speak who, for them, never came."""
+    outbox = Outbox()
+    for kind in ("enter", "say", "exit", "went"):
+        assert outbox.add(Posting(kind, b"", "ann", at=1.0))
+    assert [one.kind for one in outbox.take_older(2.0)] == ["say"]
+    assert [one.kind for one in outbox.take_all()] == ["enter", "exit", "went"]
+
+
 def test_what_was_taken_can_be_put_back() -> None:
     outbox = Outbox(OutboxLimits(of_member=2))
     postings = [Posting("say", b"%d" % number, "ann") for number in range(3)]
