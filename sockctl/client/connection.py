@@ -90,6 +90,7 @@ class ClientConnection:
         self._held_until = now + settings.first_line_held_s
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
+        self._heard_at = now  # when the server has said something, or the client that something is being typed
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -154,6 +155,7 @@ class ClientConnection:
             self._receive_end(now)
             return
         self._idleness.note_traffic(now)
+        self._heard_at = now
         if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
@@ -265,8 +267,9 @@ class ClientConnection:
         else:
             self._sender.held.append(entry)
 
-    def tell_typing(self, _: float) -> None:
-        """Tell the server that something is being typed."""
+    def tell_typing(self, now: float) -> None:
+        """Tell the server that something is being typed; it pings no client that says so."""
+        self._heard_at = now
         self._sender.send(b"" if self.protocol is None else self.protocol.encode_typing())
 
     def count_sent(self, count: int, now: float) -> None:
@@ -282,6 +285,7 @@ class ClientConnection:
 
         Raises:
             ConnectTimeoutError: The time for something is up that the server was to do.
+            ConnectionBrokenError: The server of a chat has been silent for too long.
             ExpectationError: The time of an expectation is up.
             SockctlError: A line can't be sent, as for `Sender.release`.
         """
@@ -318,6 +322,11 @@ class ClientConnection:
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
         times = self._waits.settle(protocol, now)
+        if self._settings.reconnects and protocol.hears_pings:
+            silent_at = self._heard_at + self._settings.silence_s
+            if now >= silent_at:
+                raise ConnectionBrokenError(f"The server has said nothing for {self._settings.silence_s:g} s.")
+            times.append(silent_at)
         if self._settings.terminal and protocol.wire.is_framed and self.input_ended:
             self._sender.say_goodbye(protocol)
         return times

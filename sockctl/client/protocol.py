@@ -83,6 +83,7 @@ class MessageProtocol:
         self.farewell = ""
         self.room = ""
         self._can = can
+        self._moves_on = moves_on
         self._return_reasons = MOVE_REASONS if moves_on else RETURN_REASONS
         self._tries_again = tries_again
         self._server_can: frozenset[str] = frozenset()
@@ -133,6 +134,11 @@ class MessageProtocol:
     def is_undone(self) -> bool:
         """Whether the service lets clients in, and has neither let this one in nor said why not."""
         return self._asks is True and not (self.is_welcomed or self.is_over or self.refusals.is_refused)
+
+    @property
+    def hears_pings(self) -> bool:
+        """Whether the server pings a client that is silent, and another server is there for one that doesn't."""
+        return self._moves_on and self.is_chat and self.can_return
 
     @property
     def can_return(self) -> bool:

@@ -66,6 +66,8 @@ class ClientSettings:
         state_dir: The folder where tokens are kept, as it was chosen.
         reconnect: Connect again after a lost connection, where that can be; None: only where a person sits.
         explain: Which events are explained; None for the usual ones.
+        silence_s: After so many seconds without a word of a chat's server, a client with several servers tries another
+            one: the server pings a client that is silent for 60 s.
         return_pauses: The pauses before a lost connection is made again.
         retries: How many further tries the first connection gets.
         family: Restricts the addresses to IPv4 or IPv6.
@@ -99,6 +101,7 @@ class ClientSettings:
     state_dir: Path | None = None
     reconnect: bool | None = None
     explain: "Explain | None" = None
+    silence_s: float = 150.0
     return_pauses: ReturnPauses = USUAL_PAUSES
     retries: int = 0
     family: socket.AddressFamily = socket.AF_UNSPEC

@@ -43,6 +43,11 @@ class Peer(ABC):
         self.outlet: Connection | None = None
         self.until = math.inf
 
+    @property
+    def keeps_tokens(self) -> bool:
+        """Whether the client can save a token, and wants to."""
+        return self.hello is not None and self.hello.fields.get("session") is not False
+
     def tell(self, kind: str, text: str = "", **fields: Any) -> None:
         """Send a message that is the service's own reply.
 

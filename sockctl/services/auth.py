@@ -19,7 +19,8 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
-from sockctl.services.login import LOGGED_OUT, SESSION_ENDED, LoginConversation
+from sockctl.services.login import LoginConversation
+from sockctl.services.login_reasons import LOGGED_OUT, SESSION_ENDED
 
 COMMANDS = {
     "whoami": "who you are, since when, from where",

@@ -36,27 +36,16 @@ from sockctl.events.accounts import (
     UserSignedUp,
 )
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.events.reasons import DisconnectReason
 from sockctl.events.services import StoreFailed
 from sockctl.net.peer import TRIES, Peer
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import Message
+from sockctl.services.login_reasons import SESSION_ENDED
 from sockctl.source_network import IPV6_PREFIX
 from sockctl.stores.steady_clock import SteadyClock
 from sockctl.stores.timestamps import format_timestamp
 
-LOGGED_OUT = Reason(
-    "logged_out",
-    "The user logged out, so the server closed the connection; the session and its token are no more.",
-    "You are logged out. Goodbye!",
-)
-SESSION_ENDED = Reason(
-    "session_ended",
-    "The session has ended (revoked, expired, or the user was removed, disabled or given another password), so the "
-    "server closed the connection.",
-    "Your session has ended: log in again. Goodbye!",
-    puts_out=True,
-)
 LOGIN_S = 120.0
 """How long a client may take to log in, typing included."""
 AGAIN_S = 5
@@ -213,8 +202,7 @@ class LoginConversation:
     def make_busy_error(self, peer: Peer, error: EngineError) -> BusyError:
         """Return the error for a client while the engine with the accounts can't be used, and emit its event."""
         self._report_store_failure(peer, error)
-        text = f"The accounts are out of reach right now: try again in {AGAIN_S} s."
-        return BusyError(text, retry_after_s=AGAIN_S)
+        return BusyError(f"The accounts are out of reach: try again in {AGAIN_S} s.", retry_after_s=AGAIN_S)
 
     def _log_in(self, peer: Peer) -> tuple[Login, Message | None]:
         shown: list[str] = []  # refused tokens, which may still prove the device's account
@@ -273,7 +261,7 @@ class LoginConversation:
             name,
             password,
             peer.address,
-            with_token=_keeps_tokens(peer.hello),
+            with_token=peer.keeps_tokens,
             shown=shown,
             given_up=lambda: peer.stopping,
         )
@@ -283,7 +271,7 @@ class LoginConversation:
         peer.tell("notice", f"There is no user {name} yet: choose a password to become one.")
         password = self.ask_new_password(peer, name)
         login = self.authenticator.sign_up(
-            name, password, peer.address, with_token=_keeps_tokens(peer.hello), given_up=lambda: peer.stopping
+            name, password, peer.address, with_token=peer.keeps_tokens, given_up=lambda: peer.stopping
         )
         self._journal.emit(UserSignedUp(connection=peer.number, peer=peer.shown, user=login.user))
         return self._report_success(peer, login, "signup")
@@ -310,8 +298,3 @@ class LoginConversation:
 
     def _report_unreadable(self, error: StoreError) -> None:
         self._journal.emit(AccountsUnreadable(error=str(error)))
-
-
-def _keeps_tokens(hello: Message | None) -> bool:
-    """Return whether a client can save a token, and wants to."""
-    return hello is not None and hello.fields.get("session") is not False

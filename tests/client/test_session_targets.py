@@ -185,6 +185,35 @@ def test_a_busy_server_is_passed_over_and_the_token_kept(tmp_path: Path) -> None
     assert said(played)[0]["token"] == "tok"
 
 
+def test_a_server_that_is_frozen_is_left(tmp_path: Path) -> None:
+    played = chatting(tmp_path)
+    played.wait(149.0)
+    played.receive(framed(kind="ping", text=""))
+    played.wait(149.0)
+    assert played.ended is None
+    assert wanted(played) == 0, "a ping is a word"
+    played.type(b"two\n")
+    played.wait(1.0)
+    assert "was lost (The server has said nothing for 150 s): trying 127.0.0.1:9091" in told(played)[-1]
+    assert played.returned == [("two", "This may not have arrived")]
+    alone = chatting(tmp_path, A)
+    alone.wait(1000.0)
+    assert "connection_lost" not in alone.emitted, "there is no other server"
+
+
+def test_who_types_is_not_pinged(tmp_path: Path) -> None:
+    played = Played(tmp_path, servers=(A, B), terminal=True, messages=None, edits=True)
+    played.connect()
+    played.receive(GREETING, ASK)
+    played.enter("ann")
+    welcome = framed(kind="welcome", text="Welcome!", name="ann", room="#lobby", can=["blocks", "typing"])
+    played.receive(TOKEN + welcome + JOINED)
+    for _ in range(10):
+        played.wait(100.0)
+        played.step(played.session.note_typing)
+    assert "connection_lost" not in played.emitted
+
+
 def test_a_person_types_while_it_is_away(tmp_path: Path) -> None:
     played = Played(tmp_path, servers=(A, B), terminal=True, messages=None, edits=True)
     played.connect()

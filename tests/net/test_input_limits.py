@@ -17,7 +17,7 @@ from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
-from sockctl.services.login import SESSION_ENDED
+from sockctl.services.login_reasons import SESSION_ENDED
 from tests.support.budgets import NO_WORK
 from tests.support.frames import frame, frame_client, framed
 from tests.support.message_services import reason_of

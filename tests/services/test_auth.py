@@ -20,7 +20,8 @@ from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.auth import COMMANDS, Auth
-from sockctl.services.login import LOGGED_OUT, LOGIN_S, SESSION_ENDED, LoginConversation
+from sockctl.services.login import LOGIN_S, LoginConversation
+from sockctl.services.login_reasons import LOGGED_OUT, SESSION_ENDED
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.frames import FrameClient, frame_client, framed
 from tests.support.running import TIMEOUT_S, MemorySink, Running, receive_all, running, send_and_half_close, wait_until

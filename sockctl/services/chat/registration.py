@@ -179,7 +179,7 @@ class Registration:
             raise
         peer.state = client
         peer.admit()
-        if guest and peer.hello is not None and peer.hello.fields.get("session") is not False:
+        if guest and peer.keeps_tokens:
             expires = format_timestamp(read_utc_clock() + datetime.timedelta(seconds=self._limits.guest_token_s))
             peer.tell("token", "This token brings you back under your name.", token=member.token, expires=expires)
         return client

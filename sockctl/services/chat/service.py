@@ -33,7 +33,8 @@ from sockctl.services.chat.registration import Registration
 from sockctl.services.chat.reserved_names import CONSOLE_NAME, ReservedNames
 from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.login import LOGGED_OUT, LoginConversation
+from sockctl.services.login import LoginConversation
+from sockctl.services.login_reasons import LOGGED_OUT
 from sockctl.stores.timestamps import read_utc_clock
 from sockctl.text import format_count
 

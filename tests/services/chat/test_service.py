@@ -10,7 +10,7 @@ from sockctl.net.event_loop import EventLoop
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.login import SESSION_ENDED
+from sockctl.services.login_reasons import SESSION_ENDED
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, lines_of, members, served
 from tests.support.frames import framed
