@@ -35,6 +35,7 @@ from sockctl.services.chat.shared_members import SharedMembers
 from sockctl.services.chat.shared_names import SharedNames
 from sockctl.services.chat.shared_records import (
     ASK,
+    BROKEN,
     MARK,
     ROSTER,
     decode,
@@ -139,7 +140,7 @@ class SharedBacking:
         )
         self._sequencer.replica = self._replica
         ask = partial(self._sequencer.post_for_server, ASK)
-        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again)
+        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again, forget=rooms.miss)
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -180,7 +181,7 @@ class SharedBacking:
                 continue
             heard.update((room.name, room) for room in self._talk.flush())
             if isinstance(one, Entry):
-                with contextlib.suppress(KeyError, ValueError, TypeError):  # an entry of a newer version
+                with contextlib.suppress(*BROKEN):
                     self._apply(one)
                 if one.kind == EPOCH:
                     self._losses.note_epoch(one.previous, read_id=read_id)
@@ -195,14 +196,13 @@ class SharedBacking:
         self._sequencer.go_on()
 
     def _apply(self, one: Entry) -> None:
-        is_own = one.node in self._own
         if one.kind == ROSTER:
             if self._replica.take_roster(one):
                 self._note_roster(one.node)
-        elif one.kind == MARK and is_own:
+        elif one.kind == MARK and one.node in self._own:
             self._sequencer.note_mark(decode(one.data)["number"])
         elif one.kind == NODE:
-            self._is_roster_due |= not is_own
+            self._is_roster_due = True
         elif one.kind == ASK:
             self._is_roster_due = True
             self._losses.hear(decode(one.data))
