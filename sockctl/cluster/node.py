@@ -1,7 +1,7 @@
 """A node's share in the log: three threads, each with a connection of its own.
 
-The writer posts what members say, the reader tells what the log says, and the beat (see `Heart`) renews the node's
-lease. A node that was buried registers anew, under another name.
+The writer posts what members say, and the reader tells what the log says. The heart renews the node's lease. A node
+that was buried registers anew, under another name.
 """
 
 import concurrent.futures
