@@ -18,6 +18,8 @@ from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 
 ROSTER, ASK = "roster", "ask"
 """Kinds of postings: the members of a server, and a server's wish for the rosters of the others."""
+MARK = "mark"
+"""A kind of postings: it tells its own server that all before it has been read."""
 ENTER, EXIT = "enter", "exit"
 """Kinds of postings: a member is in a room from here on, or no more."""
 BROKEN = (AttributeError, BadMessageError, LookupError, RecursionError, TypeError, ValueError)

@@ -1,6 +1,8 @@
 """Several servers of one chat: what only they can do wrong."""
 
 import contextlib
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -336,3 +338,35 @@ def test_the_log_is_not_asked_for_a_free_name_that_is_known_to_be_taken(servers:
         ann.line("/nick ann")
         ann.nothing_but()
         assert len(log.news) == length
+
+
+@pytest.mark.parametrize("end", ["quit", "bye", "eof"])
+def test_who_leaves_waits_for_a_moment_only(servers: Servers, end: str) -> None:
+    with ann_and_bob(servers) as (_, bob):
+        servers.nodes[1].hold()
+        bob.line("hello")
+        if end == "quit":
+            bob.line("/quit")
+        elif end == "bye":
+            bob.send(kind="bye")
+        else:
+            bob.sock.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        assert not [one for one in bob.rest() if one["kind"] == "say"]
+        assert 1 < time.monotonic() - began < 10
+        servers.nodes[1].go_on()
+
+
+def test_who_leaves_does_not_wait_for_an_engine_that_is_away(servers: Servers) -> None:
+    with ann_and_bob(servers) as (_, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        servers.nodes[1].hold()
+        bob.line("/quit")
+        servers.nodes[1].go_away()
+        bob.rest()
+        carl.line("/quit")
+        began = time.monotonic()
+        carl.rest()
+        assert time.monotonic() - began < 1
+        servers.nodes[1].go_on()
+        servers.nodes[1].come_back()
