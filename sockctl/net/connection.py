@@ -56,6 +56,7 @@ class Connection(SendingSide):
         frame_until: When a frame that has begun must be complete, else infinity. Only the event thread uses this.
         held_until: Until when the event thread doesn't read, since the client was beyond its budget, or has sent more
             messages than one round decodes; None if it may read. Only the event thread uses this.
+        stay_s: How long the handler wants to send more when the input has ended; 0 for not at all.
         cut_at: When the event thread cuts off an interrupted conversation, whose thread may be stuck.
         admitted: Whether the client has logged in, or the service asks for no login.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets
@@ -81,6 +82,7 @@ class Connection(SendingSide):
         "peer",
         "reason",
         "started",
+        "stay_s",
         "unacked",
         "waits_since",
     )
@@ -107,6 +109,7 @@ class Connection(SendingSide):
         self.interrupt_fd = -1
         self.frame_until = math.inf
         self.held_until: float | None = None
+        self.stay_s = 0.0
         self.cut_at = math.inf
         self.admitted = False
         self.on_admitted: Callable[[Connection], None] = lambda _: None

@@ -24,7 +24,14 @@ from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, beat, bury, register, retire
 from sockctl.cluster.snapshot import Kept, load
 from sockctl.cluster.writer import MAX_LOG, Writer
-from sockctl.errors import EngineAwayError, EngineError, EngineReplyError, NameTakenError, RulesDifferError
+from sockctl.errors import (
+    EngineAwayError,
+    EngineError,
+    EngineReplyError,
+    NameTakenError,
+    NoChatError,
+    RulesDifferError,
+)
 from sockctl.protocol.look_alikes import compute_skeletons
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.wrong_servers import serving
@@ -283,6 +290,41 @@ def test_what_the_log_has_no_more_is_told(join: Callable[..., Node]) -> None:
     assert not [one for one in news[1:] if not isinstance(one, Entry)]
 
 
+# Entries that no node of this version has posted.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("x", "y"),
+        ("k", b"\xff", "n", "a"),
+        ("k", "epoch", "p", "soon"),
+        ("k", "say", "n", "a", "s", "first", "r", ROOM, "l", 1, "d", "text"),
+        ("k", "say", "n", "a", "s", 1, "r", ROOM, "l", b"\xff", "d", "text"),
+        ("d", "text", "k", "say", "n", "a", "s", 1, "r", ROOM, "l", 1),
+    ],
+)
+def test_an_entry_that_can_not_be_read_stops_no_reader(
+    join: Callable[..., Node], words: tuple[str | bytes | int, ...]
+) -> None:
+    a = join("a")
+    a.say("one")
+    a.write()
+    a.engine.ask("XADD", LOG, "0-*", *words)
+    a.say("two")
+    a.write()
+    news = [one for one in a.read() if isinstance(one, Entry)]
+    assert [one.data for one in news if one.kind == "say"] == [b"one", b"two"]
+    assert not [one for one in a.read() if isinstance(one, Missed)]
+
+
+def test_a_log_with_an_id_of_another_form_can_not_be_used(server: RedisServer, join: Callable[..., Node]) -> None:
+    a = join("a")
+    server.ask("XADD", LOG, "1526919030474-55", "k", "say")
+    with pytest.raises(NoChatError, match="1526919030474-55"):
+        a.read()
+
+
 # The engine dies.
 
 
@@ -397,6 +439,22 @@ def test_an_expired_node_is_buried_once_and_posts_no_more(server: RedisServer, j
     assert caught.value.code == "BURIED"
     b.claim("ann", "m2")
     assert [text for text in b.hear() + c.hear() if text == "after"] == []
+
+
+def test_a_large_node_is_buried_in_pieces(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    for number in range(1_200):
+        a.post("came", member=f"m{number}", claim=Claim(f"n{number}"))
+    while a.write():
+        pass
+    expire(server, a)
+    assert bury(b.engine, a.place.node)
+    assert not bury(b.engine, a.place.node)
+    kinds: list[str] = []
+    while seen := b.see():
+        kinds += [kind for kind, _, _ in seen]
+    assert kinds == ["came"] * 1_200 + ["gone"]
+    assert [server.ask("EXISTS", key) for key in (NAMES, LOOKS, here_key(a.place.node))] == [0, 0, 0]
 
 
 def test_a_node_that_was_only_slow_stays(server: RedisServer, join: Callable[..., Node]) -> None:
@@ -555,6 +613,18 @@ def test_a_member_who_comes_again_under_another_name_leaves_the_first(join: Call
     a.claim("ann", "m1")
     a.claim("anna", "m1")
     b.claim("ann", "m2")
+
+
+def test_a_member_who_has_gone_on_takes_no_name_at_the_node_before(
+    server: RedisServer, join: Callable[..., Node]
+) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    b.claim("ann", "m1", alone=True)
+    with pytest.raises(NameTakenError, match="gone on"):
+        a.claim("zoe", "m1", kind="renamed")
+    assert server.ask("HGETALL", here_key(a.place.node)) == []
+    assert b.claim("zoe", "m2")
 
 
 def test_what_a_member_says_at_a_node_that_it_has_left_is_refused(join: Callable[..., Node]) -> None:
