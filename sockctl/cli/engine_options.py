@@ -28,7 +28,7 @@ Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="The engine: redis://HOST:PORT, or rediss:// for TLS. By Sentinels: redis+sentinel://HOST:PORT,…/NAME. "
+        help="The engine: redis://HOST:PORT, or rediss:// for TLS. By Sentinels: redis+sentinel://HOST,HOST/NAME. "
         "/N at the end chooses a database.",
         show_default=False,
     ),

@@ -108,7 +108,8 @@ class Outbox:
         if posting.member:
             self._of_member[posting.member] += 1
             self._size_bytes += len(posting.data)
-        self.filled.set()
+        if not self.filled.is_set():  # `set` costs much more than the question
+            self.filled.set()
 
     def _note_taken(self, taken: Iterable[Posting]) -> None:
         for one in taken:

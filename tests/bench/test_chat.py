@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from sockctl.bench.chat import encode_line
 from sockctl.bench.plan import Kind
+from sockctl.bench.said import encode_said
 from sockctl.events.base import Level
 from sockctl.net.limits import Limits
+from sockctl.protocol.client_wire import ClientWire
+from sockctl.protocol.messages import make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
-from tests.support.bench import measured, where
+from tests.support.bench import RUN, measured, where
 from tests.support.frames import FrameClient, framed
 from tests.support.running import TIMEOUT_S, receive_exactly, running
 from tests.support.wrong_servers import serving
@@ -54,6 +58,11 @@ def test_a_flood_limit_is_told(tmp_path: Path) -> None:
     assert not stats.errors
     assert stats.held_back > 0
     assert stats.lost == 0
+
+
+def test_a_line_is_encoded_as_any_message() -> None:
+    text = encode_said(RUN, 3, 17, 12.5, 300)
+    assert encode_line(text) == ClientWire.encode(make_message("line", text))
 
 
 def scripted(behave: Callable[["ScriptedChat", str], None]) -> Callable[[socket.socket], None]:

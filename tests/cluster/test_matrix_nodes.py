@@ -28,7 +28,7 @@ def test_members_of_a_killed_node_go_on_at_another_and_nobody_hears_that_they_le
         cluster.nodes[0].kill()
         talk.go_on(50)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert outcome.departures == []
     assert outcome.recovery_s < 2
 
@@ -61,7 +61,7 @@ def test_a_node_that_was_stopped_for_longer_than_its_lease_is_fenced(manner: Man
         wait_until(lambda: bool(cluster.nodes[1].events("node_gone")), what="that the node is given up")
         cluster.nodes[0].send(signal.SIGCONT)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     if manner is IMPATIENT:
         assert outcome.departures == []
     else:
@@ -86,6 +86,6 @@ def test_a_node_that_is_asked_to_stop_hands_its_members_on(tmp_path: Path) -> No
     with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
         assert cluster.nodes[0].terminate() == 0
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert outcome.departures == []
     assert any("server_stopping" in end for each in outcome.transcripts for end in each.ends)

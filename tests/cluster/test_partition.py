@@ -36,7 +36,7 @@ def test_a_short_partition_loses_nothing(tmp_path: Path) -> None:
         time.sleep(TIMES.away_after_s + 0.3)
         machines.mend(0)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert not outcome.refusals
     assert outcome.departures == []
 
@@ -52,6 +52,6 @@ def test_a_partition_for_longer_than_the_lease_heals(tmp_path: Path) -> None:
         )
         machines.mend(0)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert set(outcome.refusals) == {"not_said"}
     assert outcome.departures

@@ -19,7 +19,7 @@ def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
     with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
         restart_all(talk)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert outcome.departures == []
     assert not outcome.refusals
     assert not outcome.notices
@@ -31,7 +31,7 @@ def test_nor_are_three_of_them_with_more_members(tmp_path: Path) -> None:
         for _ in range(3):
             restart_all(talk)
         outcome = talk.finish()
-    assert outcome.flaws == []
+    assert not outcome.flaws, "\n".join(outcome.flaws)
     assert outcome.departures == []
     assert not outcome.refusals
     assert not outcome.notices

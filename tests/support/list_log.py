@@ -56,6 +56,11 @@ class ListLog:
             if one.claim is not None:
                 one.claim.settle(str(entry_id).encode(), b"")
 
+    def count(self, kind: str, node: str) -> int:
+        """Return how many entries of a kind a server has posted."""
+        with self.changed:
+            return sum(isinstance(one, Entry) and (one.kind, one.node) == (kind, node) for one in self.news)
+
     def bury(self, node: str) -> None:
         """Give a server up; it notices when it posts the next time."""
         with self.changed:

@@ -51,7 +51,8 @@ def check_screen(name: str, screen: str) -> None:
 def find_cut_words(screen: str, wide: str, columns: int) -> list[str]:
     """Return what a narrow screen cuts: words that a wide one doesn't have, or that are lost, and lines too long.
 
-    A word that is longer than the terminal may be cut between its parts, or make its line too long.
+    A word that is longer than the terminal may be cut between its parts, or make its line too long. A line to copy,
+    which begins with four spaces, may be too long.
 
     Args:
         screen: The screen of a terminal with that many columns.
@@ -65,7 +66,8 @@ def find_cut_words(screen: str, wide: str, columns: int) -> list[str]:
     }
     lost = {word for word in there - here if measure_width(word) <= columns}
     lines = [line.rstrip() for line in _COLOURS.sub("", screen).splitlines()]
-    long = [line for line in lines if measure_width(line) > columns and len(list_words(line)) > 1]
+    whole = [line for line in lines if not line.startswith("    ")]
+    long = [line for line in whole if measure_width(line) > columns and len(list_words(line)) > 1]
     return sorted((here - there - pieces) | lost) + long
 
 

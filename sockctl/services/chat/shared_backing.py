@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 
-from sockctl.cluster.entry import GONE, NODE, Entry, Lost, Missed, News
+from sockctl.cluster.entry import EPOCH, GONE, NODE, Entry, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.node_settings import Callbacks
 from sockctl.cluster.posting import CAME, Claim, Posting
-from sockctl.errors import EngineError, NameTakenError
+from sockctl.errors import NameTakenError
 from sockctl.events.journal import Journal
 from sockctl.protocol.look_alikes import compute_skeletons
 from sockctl.protocol.messages import make_message
@@ -30,9 +30,18 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Names, Sequencer
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.shared_log import Log, MakeLog
+from sockctl.services.chat.shared_losses import Losses
 from sockctl.services.chat.shared_members import SharedMembers
 from sockctl.services.chat.shared_names import SharedNames
-from sockctl.services.chat.shared_records import ASK, ROSTER, decode_effect, encode, encode_member, restore_state
+from sockctl.services.chat.shared_records import (
+    ASK,
+    ROSTER,
+    decode,
+    decode_effect,
+    encode,
+    encode_member,
+    restore_state,
+)
 from sockctl.services.chat.shared_replica import LOST, Replica
 from sockctl.services.chat.shared_sequencer import SharedSequencer
 from sockctl.services.chat.shared_store import SharedStore
@@ -70,6 +79,7 @@ class SharedBacking:
         self._sequencer: SharedSequencer
         self._talk: TalkReader
         self._own: set[str] = set()  # the names of this server in the log, now and before
+        self._losses: Losses
         self._away_at: float | None = None
         self._is_roster_due = False
         self._unclaimed: dict[str, Member] = {}  # members that must claim their name again
@@ -131,6 +141,8 @@ class SharedBacking:
             forsake=lambda member: self._sequencer.post_went(member, LOST),
         )
         self._sequencer.replica = self._replica
+        ask = partial(self._sequencer.post_for_server, ASK)
+        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again)
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -162,20 +174,24 @@ class SharedBacking:
 
     def _take_news(self, news: Sequence[News]) -> None:
         heard: dict[str, Room] = {}
+        read_id = self._replica.read_id
         for one in news:
             if isinstance(one, Entry) and one.kind in {SAY, BLOCK}:
                 self._talk.add(one, is_own=one.node in self._own)
+                read_id = one.id
                 continue
             heard.update((room.name, room) for room in self._talk.flush())
             if isinstance(one, Entry):
                 with contextlib.suppress(KeyError, ValueError, TypeError):  # an entry of a newer version
                     self._apply(one)
-                self._replica.read_id = one.id
+                if one.kind == EPOCH:
+                    self._losses.note_epoch(one.previous, read_id=read_id)
+                self._replica.read_id = read_id = one.id
             else:
-                self._tell_loss(one)
+                self._claim_all()
+                self._losses.take(one)
         heard.update((room.name, room) for room in self._talk.flush())
-        if news and isinstance(news[-1], Entry):
-            self._replica.read_id = news[-1].id
+        self._replica.read_id = read_id
         for room in heard.values():
             room.process_pending()
 
@@ -188,6 +204,7 @@ class SharedBacking:
             self._is_roster_due |= not is_own
         elif one.kind == ASK:
             self._is_roster_due = True
+            self._losses.hear(decode(one.data))
         elif self._replica.apply(one):
             if one.kind == GONE:
                 self._note_roster(one.node)
@@ -198,22 +215,6 @@ class SharedBacking:
         self._awaited.discard(node)
         if not self._awaited:
             self._is_whole.set()
-
-    def _tell_loss(self, one: Lost | Missed) -> None:
-        """Tell all clients here that they may miss something, and ask who is where: that may be lost, too."""
-        if isinstance(one, Lost):
-            text, code = "The servers' engine has lost what was said last: some heard it, some did not.", "lost"
-        else:
-            text, code = "Something was said that this server could not read in time.", "missed"
-            threading.Thread(target=self._load_state, name="sockctl-chat-state", daemon=True).start()
-        self._tell_all(text, code)
-        self._claim_all()
-        self._sequencer.post_for_server(ASK, {})
-
-    def _load_state(self) -> None:
-        """Load topics, bans and mutes again."""
-        with contextlib.suppress(EngineError):  # it is away again: who comes back misses more
-            restore_state(self._store.state, self._log.load().state)
 
     def _refuse(self, postings: Sequence[Posting]) -> None:
         self._sequencer.refuse(postings)

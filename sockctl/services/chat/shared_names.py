@@ -88,7 +88,7 @@ class SharedNames:
 
     def is_replaced(self, member: Member) -> bool:
         """Return whether a member has come to another server since its arrival here."""
-        return not self._replica.is_here(member.id)
+        return self._replica.is_only_elsewhere(member.id)
 
     def _arrive(self, prepared: Member, address: str, *, alone: bool) -> Arrival:
         """Claim a member's name, and wait until this server knows that it has come."""

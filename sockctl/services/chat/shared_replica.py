@@ -91,6 +91,11 @@ class Replica:
         """Return whether this server is a place of the member of an id. Any thread may call it."""
         return any(map(self._is_own, list(self._places.get(member_id, ()))))
 
+    def is_only_elsewhere(self, member_id: str) -> bool:
+        """Return whether the member of an id is at another server, and not at this one. Any thread may call it."""
+        places = list(self._places.get(member_id, ()))
+        return bool(places) and not any(map(self._is_own, places))
+
     def has_entered(self, member: Member, room: str) -> bool:
         """Return whether all have heard that a member is in a room. Any thread may call it."""
         return room in self._entered.get(member.id, ())

@@ -1,9 +1,12 @@
 """Stands for the store of a chat on several servers: the log's engine keeps what is posted."""
 
+import contextlib
 from collections.abc import Sequence
 
 from sockctl.cluster.posting import Posting
+from sockctl.errors import EngineError
 from sockctl.services.chat.shared_log import Log
+from sockctl.services.chat.shared_records import restore_state
 from sockctl.services.chat.state import ChatState
 
 DROP = "drop"
@@ -16,6 +19,11 @@ class SharedStore:
     def __init__(self, log: Log) -> None:
         self._log = log
         self.state = ChatState()
+
+    def load_again(self) -> None:
+        """Load the state again, if the engine answers; blocks."""
+        with contextlib.suppress(EngineError):  # it is away again: who comes back misses more
+            restore_state(self.state, self._log.load().state)
 
     def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int) -> None:
         """Do nothing: what was posted is kept."""

@@ -18,6 +18,7 @@ from sockctl.services.chat.room_event import HeardText, Told
 
 SAY, BLOCK = "say", "block"
 """Kinds of postings."""
+_PARTS = 3
 
 
 def encode_texts(member: Member, number: int, texts: Iterable[str], *, room: str, at: str, action: bool) -> list[bytes]:
@@ -72,7 +73,10 @@ class TalkReader:
 
     def add(self, one: Entry, *, is_own: bool) -> None:
         """Add what a member says; `flush` tells it. `is_own` says whether this server posted it."""
-        author, number, json = one.data.split(b"\n", 2)
+        parts = one.data.split(b"\n", 2)
+        if len(parts) < _PARTS:
+            return  # an entry of a newer version
+        author, number, json = parts
         key = author.decode()
         sender = self._find_speaker(int(number)) if number and is_own else None
         full = b'%b,"id":%d}' % (json, one.id)

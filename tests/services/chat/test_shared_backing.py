@@ -176,6 +176,25 @@ def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
         wait_until(lambda: rooms_of(ann, "bob") == ["#games"])
 
 
+def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob):
+        node = servers.nodes[1]
+        node.hold()  # it does not read yet that bob has gone
+        bob.sock.close()
+        assert ann.until("left")["name"] == "bob"
+        rosters = log.count("roster", "two")
+        node.come_back()
+        wait_until(lambda: log.count("roster", "two") > rosters)
+        ann.nothing_but()
+        node.go_on()
+        with client(servers.one) as back:
+            back.resume(bob.token)
+            back.until("welcome", name="bob")
+            assert ann.until("joined")["name"] == "bob"
+
+
 def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers) -> None:
     log = servers.log
     assert log is not None
