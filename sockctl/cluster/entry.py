@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sockctl.errors import NoChatError
+
 EPOCH, NODE, GONE = "epoch", "node", "gone"
 """Kinds of entries that functions make: an epoch begins, a node registers, a node was buried."""
-_ID_FROM = len("0-")
 _POSTED_WORDS = 12
 
 
@@ -53,9 +54,27 @@ News = Entry | Lost | Missed
 
 
 def read_entry(row: Any) -> Entry:
-    """Return the entry of a row, as the engine's XREAD has it."""
+    """Return the entry of a row, as the engine's XREAD has it.
+
+    An entry of another form, which no node of this version has posted, has no kind: so no node takes it for anything.
+
+    Raises:
+        NoChatError: The id is of another form; above it, the engine gives none of this form.
+    """
     name, words = row
-    number = int(name[_ID_FROM:])
+    try:
+        number = int(name.removeprefix(b"0-"))
+    except ValueError as error:
+        raise NoChatError(
+            f"The log has an entry {name.decode()}, which is not of a chat: this server can't read on."
+        ) from error
+    try:
+        return _read_words(number, words)
+    except (LookupError, ValueError):
+        return Entry(number, "")
+
+
+def _read_words(number: int, words: Any) -> Entry:
     if len(words) == _POSTED_WORDS:  # in the order in which `post` writes them
         _, kind, _, node, _, sequence, _, room, _, lines, _, data = words
         return Entry(number, kind.decode(), node.decode(), int(sequence), room.decode(), data, int(lines))

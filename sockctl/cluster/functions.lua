@@ -225,6 +225,7 @@ local EFFECTS = {
     local taken = find_taken(K[3], K[5], K[6], key, member, skeletons)
     if taken then return taken end
     local nodes, before = { node }, redis.call('HGET', HERE .. node, member)
+    if not before and is_elsewhere(K[3], node, member) then return MOVED end
     local holder = read_json(K[5], before or '')
     if holder.m == member then
       nodes = holder.n

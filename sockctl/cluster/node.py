@@ -22,7 +22,7 @@ from sockctl.cluster.posting import CAME, RENAMED, SPOKEN, Claim, Posting
 from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, register, retire
 from sockctl.cluster.reports import Reports
-from sockctl.cluster.snapshot import Snapshot, load
+from sockctl.cluster.snapshot import Snapshot, load, load_state
 from sockctl.cluster.writer import USUAL_HISTORY, Writer
 from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
 from sockctl.events.base import Event
@@ -110,6 +110,15 @@ class Node:
         """
         with contextlib.closing(Engine(self._access)) as engine:
             return load(engine, self._mark.entry_id)
+
+    def load_state(self) -> dict[str, bytes]:
+        """Load what operators have set, by field; blocks.
+
+        Raises:
+            SockctlError: The engine can't be used.
+        """
+        with contextlib.closing(Engine(self._access)) as engine:
+            return load_state(engine)
 
     def start(self, emit: Callable[[Event], None]) -> None:
         """Start to read, and to post.

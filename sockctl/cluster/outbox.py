@@ -1,7 +1,8 @@
 """What a node posts, while it waits for the engine: bounded, and in order.
 
 What the node posts for itself has no limit, as it posts little. A member's ``went`` is never refused: else the engine
-would keep the name for ever. There is one at most for each claim, and claims are limited.
+would keep the name for ever. There is one at most for each claim, and claims are limited. What says in which rooms a
+member is (`MOVES`) is not refused for its age: members would hear somebody who, for them, isn't there.
 """
 
 import itertools
@@ -10,7 +11,9 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sockctl.cluster.posting import WENT, Posting
+from sockctl.cluster.posting import MOVES, WENT, Posting
+
+_AGELESS = MOVES | {WENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +81,9 @@ class Outbox:
         """Take the postings that were said before a time on the monotonic clock, but none that must not be refused."""
         with self._lock:
             old = list(itertools.takewhile(lambda one: one.at < than, self._waiting))
-            taken = [one for one in old if one.kind != WENT]
+            taken = [one for one in old if one.kind not in _AGELESS]
             if taken:
-                kept = [one for one in old if one.kind == WENT]
+                kept = [one for one in old if one.kind in _AGELESS]
                 self._waiting = deque([*kept, *itertools.islice(self._waiting, len(old), None)])
                 self._note_taken(taken)
         return taken

@@ -50,8 +50,7 @@ def load(engine: "Engine", last_id: int) -> Snapshot:
     Raises:
         EngineError: The engine is away, or refuses.
     """
-    words = engine.ask("HGETALL", STATE)
-    state = {field.decode(): value for field, value in zip(words[::2], words[1::2], strict=True)}
+    state = load_state(engine)
     names = sorted(name.decode() for name in engine.ask("SMEMBERS", ROOMS))
     rooms: dict[str, list[Kept]] = {}
     for first in range(0, len(names), AT_ONCE):
@@ -62,6 +61,16 @@ def load(engine: "Engine", last_id: int) -> Snapshot:
                 raise reply
             rooms[name] = list(_read_rows(reply))
     return Snapshot(last_id, rooms, state)
+
+
+def load_state(engine: "Engine") -> dict[str, bytes]:
+    """Load the state.
+
+    Raises:
+        EngineError: The engine is away, or refuses.
+    """
+    words = engine.ask("HGETALL", STATE)
+    return {field.decode(): value for field, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def _read_rows(rows: Any) -> Iterator[Kept]:

@@ -81,6 +81,7 @@ class Connection(SendingSide):
         "peer",
         "reason",
         "started",
+        "stay_s",
         "unacked",
         "waits_since",
     )
@@ -107,6 +108,7 @@ class Connection(SendingSide):
         self.interrupt_fd = -1
         self.frame_until = math.inf
         self.held_until: float | None = None
+        self.stay_s = 0.0
         self.cut_at = math.inf
         self.admitted = False
         self.on_admitted: Callable[[Connection], None] = lambda _: None

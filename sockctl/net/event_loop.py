@@ -267,7 +267,7 @@ class EventLoop:
         connection.handler.ended()
         if connection.error is not None:
             self._lifecycle.end_broken(connection, connection.error)
-        else:
+        elif not self._lifecycle.stay(connection):
             self._lifecycle.finish(connection, connection.reason or DisconnectReason.CLIENT_CLOSED)
 
     def _add(self, connection: Connection) -> None:

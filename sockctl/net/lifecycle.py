@@ -92,6 +92,13 @@ class ConnectionLifecycle:
         if wait_s:
             self._table.set_deadline(connection, connection.held_until, sooner_only=True)
 
+    def stay(self, connection: Connection) -> bool:
+        """Hold a connection whose input has ended as long as its handler wants; return whether it does."""
+        wait_s, connection.stay_s = connection.stay_s, 0.0
+        if wait_s:
+            self.hold(connection, wait_s)
+        return bool(wait_s)
+
     # One connection.
 
     def end_conversation(self, connection: Connection) -> None:

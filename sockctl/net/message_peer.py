@@ -97,6 +97,16 @@ class MessagePeer(ConversingPeer, Handler):
         else:
             self._event_loop.close(self._connection, reason)
 
+    def stay(self, wait_s: float) -> None:
+        """Keep the connection when the input has ended."""
+        self._done = True
+        self._connection.stay_s = wait_s
+
+    def finish(self) -> None:
+        """Close the connection of a client that has ended its input."""
+        ended = self._connection.input_ended  # else it has said bye
+        self.close(DisconnectReason.CLIENT_CLOSED if ended else DisconnectReason.CLIENT_EXIT)
+
     def call_soon(self, call: Callable[[], None]) -> None:
         """Have the event thread make a call."""
         self._event_loop.call_soon(self._connection, call)
@@ -247,7 +257,11 @@ class MessagePeer(ConversingPeer, Handler):
             self._service.received(self, batch)
         if "bye" in kinds:
             self._service.ended(self)
-            self.close(DisconnectReason.CLIENT_EXIT)
+            wait_s, self._connection.stay_s = self._connection.stay_s, 0.0
+            if wait_s:
+                self._event_loop.hold(self._connection, wait_s)
+            else:
+                self.close(DisconnectReason.CLIENT_EXIT)
 
     def _refuse(self, error: ProtocolError) -> Reason:
         """Send the client the error; return the reason for closing the connection."""

@@ -243,6 +243,16 @@ class Peer(ABC):
     def give_up(self, reason: Reason) -> PeerGoneError:
         """Return the error that a conversation raises to close the connection for `reason`."""
 
+    def stay(self, wait_s: float) -> None:  # noqa: B027  a peer without a connection ends with its input
+        """Keep the connection when the input has ended, until `finish`; after `wait_s` it ends anyway.
+
+        A service calls this in `ended` only.
+        """
+
+    def finish(self) -> None:
+        """Close the connection of a client that has ended its input. Any thread may call this."""
+        self.close(DisconnectReason.CLIENT_CLOSED)
+
     @abstractmethod
     def close(self, reason: Reason = DisconnectReason.SERVER_CLOSED) -> None:
         """Close the connection once the queued bytes are sent. Any thread may call this; it returns at once."""

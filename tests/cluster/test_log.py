@@ -24,7 +24,14 @@ from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, beat, bury, register, retire
 from sockctl.cluster.snapshot import Kept, load
 from sockctl.cluster.writer import MAX_LOG, Writer
-from sockctl.errors import EngineAwayError, EngineError, EngineReplyError, NameTakenError, RulesDifferError
+from sockctl.errors import (
+    EngineAwayError,
+    EngineError,
+    EngineReplyError,
+    NameTakenError,
+    NoChatError,
+    RulesDifferError,
+)
 from sockctl.protocol.look_alikes import compute_skeletons
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.wrong_servers import serving
@@ -281,6 +288,41 @@ def test_what_the_log_has_no_more_is_told(join: Callable[..., Node]) -> None:
     assert isinstance(news[1], Entry)
     assert (news[0].previous, news[0].before) == (behind.place.last_id, news[1].id)
     assert not [one for one in news[1:] if not isinstance(one, Entry)]
+
+
+# Entries that no node of this version has posted.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("x", "y"),
+        ("k", b"\xff", "n", "a"),
+        ("k", "epoch", "p", "soon"),
+        ("k", "say", "n", "a", "s", "first", "r", ROOM, "l", 1, "d", "text"),
+        ("k", "say", "n", "a", "s", 1, "r", ROOM, "l", b"\xff", "d", "text"),
+        ("d", "text", "k", "say", "n", "a", "s", 1, "r", ROOM, "l", 1),
+    ],
+)
+def test_an_entry_that_can_not_be_read_stops_no_reader(
+    join: Callable[..., Node], words: tuple[str | bytes | int, ...]
+) -> None:
+    a = join("a")
+    a.say("one")
+    a.write()
+    a.engine.ask("XADD", LOG, "0-*", *words)
+    a.say("two")
+    a.write()
+    news = [one for one in a.read() if isinstance(one, Entry)]
+    assert [one.data for one in news if one.kind == "say"] == [b"one", b"two"]
+    assert not [one for one in a.read() if isinstance(one, Missed)]
+
+
+def test_a_log_with_an_id_of_another_form_can_not_be_used(server: RedisServer, join: Callable[..., Node]) -> None:
+    a = join("a")
+    server.ask("XADD", LOG, "1526919030474-55", "k", "say")
+    with pytest.raises(NoChatError, match="1526919030474-55"):
+        a.read()
 
 
 # The engine dies.
@@ -557,6 +599,18 @@ def test_a_member_who_comes_again_under_another_name_leaves_the_first(join: Call
     b.claim("ann", "m2")
 
 
+def test_a_member_who_has_gone_on_takes_no_name_at_the_node_before(
+    server: RedisServer, join: Callable[..., Node]
+) -> None:
+    a, b = join("a"), join("b")
+    a.claim("ann", "m1")
+    b.claim("ann", "m1", alone=True)
+    with pytest.raises(NameTakenError, match="gone on"):
+        a.claim("zoe", "m1", kind="renamed")
+    assert server.ask("HGETALL", here_key(a.place.node)) == []
+    assert b.claim("zoe", "m2")
+
+
 def test_what_a_member_says_at_a_node_that_it_has_left_is_refused(join: Callable[..., Node]) -> None:
     """The node has not read yet that the member is at another one: what it had sent there would be out of order."""
     a, b = join("a"), join("b")
@@ -757,6 +811,15 @@ def test_the_queue_is_bounded() -> None:
     assert [add("ann", "x"), add("ann", "123456789")] == [True, True]
     assert outbox.take_older(9.0)
     assert not outbox.filled.is_set()
+
+
+def test_what_says_where_members_are_is_not_refused_for_its_age() -> None:
+    """Members would hear somebody speak who, for them, never came."""
+    outbox = Outbox()
+    for kind in ("enter", "say", "exit", "went"):
+        assert outbox.add(Posting(kind, b"", "ann", at=1.0))
+    assert [one.kind for one in outbox.take_older(2.0)] == ["say"]
+    assert [one.kind for one in outbox.take_all()] == ["enter", "exit", "went"]
 
 
 def test_what_was_taken_can_be_put_back() -> None:

@@ -115,6 +115,10 @@ class ListNode:
         with self.log.changed:
             return Snapshot(self._read_id, {name: [*kept] for name, kept in self.log.rooms.items()}, {**self.log.state})
 
+    def load_state(self) -> dict[str, bytes]:
+        with self.log.changed:
+            return {**self.log.state}
+
     def start(self, emit: Callable[[Event], None]) -> None:  # noqa: ARG002
         self._thread.start()
 

@@ -232,4 +232,6 @@ class CommandHandlers:
     def _quit(self, client: Client, _: Sequence[str]) -> None:
         if isinstance(client, RemoteClient):
             client.finish_replay()
-        client.close(DisconnectReason.SERVER_CLOSED)
+        client.leaving = self._sequencer.flush(client, lambda: client.close(DisconnectReason.SERVER_CLOSED)) > 0
+        if not client.leaving:
+            client.close(DisconnectReason.SERVER_CLOSED)

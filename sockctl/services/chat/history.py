@@ -112,6 +112,12 @@ class History:
             self._text_bytes -= len(forgotten.json)
         return before - self.size_bytes
 
+    def miss(self, last_id: int) -> int:
+        """Forget all messages, as some up to an id were never heard; return how many bytes are free."""
+        free = self.forget_oldest(self.size_bytes)
+        self.forgotten_id = max(self.forgotten_id, last_id)
+        return free
+
     def list_all(self) -> list[HistoryEntry]:
         """Return all messages."""
         return list(self._entries)

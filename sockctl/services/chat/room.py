@@ -123,6 +123,11 @@ class Room:
         with self._lock:
             self._history.forget_oldest(size_bytes)
 
+    def miss(self, last_id: int) -> None:
+        """Forget all messages here: some up to an id were never heard. A client that saw less is told so."""
+        with self._lock:
+            self._history.miss(last_id)
+
     # Queueing events. The caller calls `process_pending` or `process_soon` afterwards.
 
     def say(self, client: Client, texts: Sequence[str], at: str, *, action: bool = False) -> None:

@@ -77,6 +77,10 @@ class RoomHistory:
             self._budget.add(-self._history.forget_oldest(self._history.size_bytes))
             self._store.forget(self._room)
 
+    def miss(self, last_id: int) -> None:
+        """Forget all messages here, and not in the store: some up to an id were never heard."""
+        self._budget.add(-self._history.miss(last_id))
+
     def forget_oldest(self, size_bytes: int) -> None:
         """Forget the oldest messages until `size_bytes` bytes are free."""
         self._budget.add(-self._history.forget_oldest(size_bytes))

@@ -149,6 +149,11 @@ class RoomRegistry:
         if self.budget.surplus_bytes:
             self._trim_longest(rooms)
 
+    def miss(self, last_id: int) -> None:
+        """Let all rooms forget what was said up to an id: some of it was never heard here."""
+        for room in self.list_all():
+            room.miss(last_id)
+
     def _trim_longest(self, rooms: Iterable[Room]) -> None:
         """Forget the oldest messages of the longest histories, until all histories fit their limit."""
         sizes = [(room.history_bytes, room) for room in rooms]

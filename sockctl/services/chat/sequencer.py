@@ -56,6 +56,13 @@ class Sequencer(Protocol):
             reason: Why its member leaves the chat with it, for the others; None if that is no news to them.
         """
 
+    def flush(self, client: Client, then: Callable[[], None]) -> float:
+        """Call `then` once all that a client has asked for has taken effect, from any thread.
+
+        Returns:
+            How long that may take, in seconds; 0 where it has taken effect: then nothing is called.
+        """
+
     def order(self, effect: Effect, *, by: Client | None = None) -> None:
         """Carry an effect out, in its turn.
 
@@ -175,6 +182,10 @@ class LocalSequencer:
         for room in rooms:
             room.leave(client, reason=reason)
             room.process_soon(client)
+
+    def flush(self, client: Client, then: Callable[[], None]) -> float:  # noqa: ARG002
+        """Return 0: all takes effect at once."""
+        return 0.0
 
     def order(self, effect: Effect, *, by: Client | None = None) -> None:  # noqa: ARG002  it always can
         """Carry an effect out."""

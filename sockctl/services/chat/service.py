@@ -80,16 +80,16 @@ class Chat(MessageService, Conversation[Peer]):
         self.members = backing.make_members(find_reserved=self._reserved.find, clock=time.monotonic, limits=limits)
         self.rooms = RoomRegistry(fixed=rules.rooms, stored=stored, history=rules.history, store=store, limits=limits)
         self._effects = Effects(self.members, self.rooms, state)
-        sequencer, names = backing.connect(self.members, self.rooms, self._effects)
-        self.membership = Membership(self.members, self.rooms, sequencer, limits)
+        self._sequencer, names = backing.connect(self.members, self.rooms, self._effects)
+        self.membership = Membership(self.members, self.rooms, self._sequencer, limits)
         self._moderation = Moderation(
             self.members,
             state,
-            sequencer,
+            self._sequencer,
             is_account=self._reserved.is_account,
             lets_strangers_in=login is None or login.lets_sign_up,
         )
-        presence = Presence(self.rooms, self._moderation, sequencer)
+        presence = Presence(self.rooms, self._moderation, self._sequencer)
         handlers = CommandHandlers(
             self.members,
             self.rooms,
@@ -97,12 +97,12 @@ class Chat(MessageService, Conversation[Peer]):
             self.membership,
             self._moderation,
             presence=presence,
-            sequencer=sequencer,
+            sequencer=self._sequencer,
             names=names,
         ).handlers
         handlers = {**handlers, **self._moderation.handlers, "logout": self._log_out}
         self._lines = LineProcessor(
-            self.rooms, state, self.membership, self._moderation, handlers, presence=presence, sequencer=sequencer
+            self.rooms, state, self.membership, self._moderation, handlers, presence=presence, sequencer=self._sequencer
         )
         self._flood_control = FloodControl(Costs(self.members, self.rooms), self._lines, self.membership)
         self._registration = Registration(
@@ -230,6 +230,8 @@ class Chat(MessageService, Conversation[Peer]):
                     code="not_said",
                     each="Your input has ended while this was held back: it was not said.",
                 )
+            if wait_s := self._sequencer.flush(client, peer.finish):
+                peer.stay(wait_s)
 
     def left(self, peer: Peer, reason: Reason) -> None:
         """Remove a client whose connection has ended."""

@@ -35,6 +35,8 @@ from sockctl.services.chat.shared_members import SharedMembers
 from sockctl.services.chat.shared_names import SharedNames
 from sockctl.services.chat.shared_records import (
     ASK,
+    BROKEN,
+    MARK,
     ROSTER,
     decode,
     decode_effect,
@@ -118,11 +120,7 @@ class SharedBacking:
         return store, rooms
 
     def make_members(
-        self,
-        *,
-        find_reserved: Callable[[str, str], str],
-        clock: Callable[[], float],
-        limits: ChatLimits,
+        self, *, find_reserved: Callable[[str, str], str], clock: Callable[[], float], limits: ChatLimits
     ) -> Members:
         """Return the registry of members."""
         self._members = SharedMembers(find_reserved=find_reserved, clock=clock, limits=limits)
@@ -142,7 +140,7 @@ class SharedBacking:
         )
         self._sequencer.replica = self._replica
         ask = partial(self._sequencer.post_for_server, ASK)
-        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again)
+        self._losses = Losses(tell=self._tell_all, ask=ask, load_state=self._store.load_again, forget=rooms.miss)
         self._talk = TalkReader(rooms.bring, self._sequencer.find_speaker, self._members.note_active)
         return self._sequencer, SharedNames(self._log, self._members, self._replica, self._sequencer)
 
@@ -155,6 +153,7 @@ class SharedBacking:
 
     def tick(self, now: float) -> None:
         """Post a roster and claims that are due; send the clients away if the engine is away for long."""
+        self._sequencer.expire_marks(now)
         if self._away_at is not None:
             if now - self._away_at >= self._close_after_s:
                 for client in self._list_clients():
@@ -182,7 +181,7 @@ class SharedBacking:
                 continue
             heard.update((room.name, room) for room in self._talk.flush())
             if isinstance(one, Entry):
-                with contextlib.suppress(KeyError, ValueError, TypeError):  # an entry of a newer version
+                with contextlib.suppress(*BROKEN):
                     self._apply(one)
                 if one.kind == EPOCH:
                     self._losses.note_epoch(one.previous, read_id=read_id)
@@ -194,14 +193,16 @@ class SharedBacking:
         self._replica.read_id = read_id
         for room in heard.values():
             room.process_pending()
+        self._sequencer.go_on()
 
     def _apply(self, one: Entry) -> None:
-        is_own = one.node in self._own
         if one.kind == ROSTER:
             if self._replica.take_roster(one):
                 self._note_roster(one.node)
+        elif one.kind == MARK and one.node in self._own:
+            self._sequencer.note_mark(decode(one.data)["number"])
         elif one.kind == NODE:
-            self._is_roster_due |= not is_own
+            self._is_roster_due = True
         elif one.kind == ASK:
             self._is_roster_due = True
             self._losses.hear(decode(one.data))
@@ -227,10 +228,10 @@ class SharedBacking:
 
     def _note_health(self, change: Away | Back) -> None:
         if isinstance(change, Away):
-            self._away_at = time.monotonic()
+            self._away_at, self._sequencer.is_away = time.monotonic(), True
             self._tell_all("The servers can't reach each other now: what is said waits.", "engine_away")
         else:
-            self._away_at = None
+            self._away_at, self._sequencer.is_away = None, False
             self._is_roster_due = True
             self._tell_all("The servers reach each other again.", "engine_back")
 

@@ -1,6 +1,6 @@
 """What a chat on several servers needs of the log that they share."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from sockctl.cluster.node_settings import Callbacks
@@ -27,6 +27,9 @@ class Log(Protocol):
 
     def load(self) -> Snapshot:
         """Load the last messages of the rooms, and the state; blocks."""
+
+    def load_state(self) -> Mapping[str, bytes]:
+        """Load the state alone; blocks."""
 
     def start(self, emit: Callable[[Event], None]) -> None:
         """Begin to read and to post."""

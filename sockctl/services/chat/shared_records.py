@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sockctl.errors import BadMessageError
 from sockctl.services.chat.bans import Ban, Topic
 from sockctl.services.chat.effects import Act, AwayChange, Effect, Preferences, PrivateText, Rule, TopicChange, Typing
 from sockctl.services.chat.member import Identity, Member
@@ -17,8 +18,12 @@ from sockctl.stores.timestamps import format_timestamp, parse_timestamp
 
 ROSTER, ASK = "roster", "ask"
 """Kinds of postings: the members of a server, and a server's wish for the rosters of the others."""
+MARK = "mark"
+"""A kind of postings: it tells its own server that all before it has been read."""
 ENTER, EXIT = "enter", "exit"
 """Kinds of postings: a member is in a room from here on, or no more."""
+BROKEN = (AttributeError, BadMessageError, LookupError, RecursionError, TypeError, ValueError)
+"""What an entry raises that is not of this version's form: the log's reader passes over it."""
 BANS, MUTES, TOPICS = "ban:", "mute:", "topic:"
 """What the fields of the shared state begin with."""
 

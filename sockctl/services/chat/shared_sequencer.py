@@ -1,8 +1,10 @@
 """Posts to a log what others must hear; it takes effect where it comes back, see `Replica`."""
 
 import datetime
+import itertools
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sockctl.cluster.posting import WENT, Posting
@@ -13,11 +15,13 @@ from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.refusals import refuse
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.shared_log import Log
-from sockctl.services.chat.shared_records import ENTER, EXIT, encode, encode_change, encode_effect
+from sockctl.services.chat.shared_records import ENTER, EXIT, MARK, encode, encode_change, encode_effect
 from sockctl.services.chat.shared_replica import Replica
 from sockctl.services.chat.shared_talk import BLOCK, SAY, encode_lines, encode_texts
 from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
+FLUSH_S = 2.0
+"""How long a client that leaves may wait for what it has posted."""
 NOT_SAID = "The chat's servers can't reach each other now: this was not said."
 NOT_DONE = "The chat's servers can't reach each other now: this was not done."
 
@@ -31,6 +35,7 @@ class SharedSequencer:
     Attributes:
         presence: Guards the order of the postings that say where members are. A roster holds it, too.
         replica: Knows the members of all servers.
+        is_away: Whether the engine is away.
         is_roster_due: Whether a posting was lost that says where members are: the next roster tells it.
     """
 
@@ -39,6 +44,10 @@ class SharedSequencer:
         self.presence = threading.Lock()
         self.is_roster_due = False
         self.replica: Replica
+        self.is_away = False
+        self._numbers = itertools.count()
+        self._marks: dict[int, tuple[Callable[[], None], float]] = {}  # each with the time when it expires
+        self._read: list[int] = []
         self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
 
     def find_speaker(self, number: int) -> Client | None:
@@ -99,6 +108,32 @@ class SharedSequencer:
             room.process_soon(client)
         if is_last and not (peer is not None and peer.stopping):
             self.post_went(client.member, reason or "left")
+
+    def flush(self, client: Client, then: Callable[[], None]) -> float:
+        """Call `then` when this server has read all that was posted until now, or after FLUSH_S."""
+        if self.is_away or isinstance(client, ConsoleClient):
+            return 0.0
+        number = next(self._numbers)
+        self._marks[number] = (then, time.monotonic() + FLUSH_S)
+        self.post_for_server(MARK, {"number": number})
+        return FLUSH_S * 2
+
+    def note_mark(self, number: int) -> None:
+        """Note that this server has read a mark of its own; `go_on` makes the call."""
+        self._read.append(number)
+
+    def go_on(self) -> None:
+        """Make the calls whose marks were read; the log's reader calls it."""
+        read, self._read = self._read, []
+        for number in read:
+            if (mark := self._marks.pop(number, None)) is not None:
+                mark[0]()
+
+    def expire_marks(self, now: float) -> None:
+        """Make the calls that have waited for too long, or all while the engine is away."""
+        for number, (then, until) in [*self._marks.items()]:
+            if (self.is_away or until < now) and self._marks.pop(number, None) is not None:
+                then()
 
     def order(self, effect: Effect, *, by: Client | None = None) -> None:
         """Post an effect."""

@@ -1,10 +1,8 @@
 """Stands for the store of a chat on several servers: the log's engine keeps what is posted."""
 
-import contextlib
 from collections.abc import Sequence
 
 from sockctl.cluster.posting import Posting
-from sockctl.errors import EngineError
 from sockctl.services.chat.shared_log import Log
 from sockctl.services.chat.shared_records import restore_state
 from sockctl.services.chat.state import ChatState
@@ -21,9 +19,12 @@ class SharedStore:
         self.state = ChatState()
 
     def load_again(self) -> None:
-        """Load the state again, if the engine answers; blocks."""
-        with contextlib.suppress(EngineError):  # it is away again: who comes back misses more
-            restore_state(self.state, self._log.load().state)
+        """Load the state again; blocks.
+
+        Raises:
+            SockctlError: The engine can't be used.
+        """
+        restore_state(self.state, self._log.load_state())
 
     def add_messages(self, room: str, first_id: int, frames: Sequence[bytes], *, remembered: int) -> None:
         """Do nothing: what was posted is kept."""

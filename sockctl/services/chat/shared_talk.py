@@ -15,10 +15,10 @@ from sockctl.services.chat.history_entry import HistoryEntry
 from sockctl.services.chat.member import Client, Member
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.room_event import HeardText, Told
+from sockctl.services.chat.shared_records import BROKEN
 
 SAY, BLOCK = "say", "block"
 """Kinds of postings."""
-_PARTS = 3
 
 
 def encode_texts(member: Member, number: int, texts: Iterable[str], *, room: str, at: str, action: bool) -> list[bytes]:
@@ -73,23 +73,22 @@ class TalkReader:
 
     def add(self, one: Entry, *, is_own: bool) -> None:
         """Add what a member says; `flush` tells it. `is_own` says whether this server posted it."""
-        parts = one.data.split(b"\n", 2)
-        if len(parts) < _PARTS:
-            return  # an entry of a newer version
-        author, number, json = parts
-        key = author.decode()
-        sender = self._find_speaker(int(number)) if number and is_own else None
-        full = b'%b,"id":%d}' % (json, one.id)
+        try:
+            author, number, json = one.data.split(b"\n", 2)
+            key = author.decode()
+            sender = self._find_speaker(int(number)) if number and is_own else None
+            full = b'%b,"id":%d}' % (json, one.id)
+            event: Told
+            if one.kind == SAY:
+                event, entry = HeardText(full, sender=sender, key=key), HistoryEntry(one.id, full, key)
+            else:
+                event, entry = _make_block(full, sender=sender, key=key)
+        except BROKEN:
+            return
         entries, events = self._heard.setdefault(one.room, ([], []))
         self._keys.add(key)
-        if one.kind == SAY:
-            entries.append(HistoryEntry(one.id, full, key))
-            events.append(HeardText(full, sender=sender, key=key))
-        else:
-            text = full.decode()
-            event, entry = encode_block(decode_message(text), text, sender=sender, key=key)
-            entries.append(entry)
-            events.append(event)
+        entries.append(entry)
+        events.append(event)
 
     def flush(self) -> list[Room]:
         """Queue what was added, and return the rooms, whose queues the caller processes."""
@@ -103,3 +102,8 @@ class TalkReader:
             self._note_active(self._keys, time.monotonic())
             self._keys = set()
         return rooms
+
+
+def _make_block(json: bytes, *, sender: Client | None, key: str) -> tuple[Told, HistoryEntry]:
+    text = json.decode()
+    return encode_block(decode_message(text), text, sender=sender, key=key)

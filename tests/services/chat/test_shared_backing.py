@@ -1,6 +1,8 @@
 """Several servers of one chat: what only they can do wrong."""
 
 import contextlib
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.shared_records import ASK, ROSTER
 from tests.support.chat_client import ChatClient, chat_of, client
-from tests.support.running import running, wait_until
+from tests.support.running import TIMEOUT_S, running, wait_until
 from tests.support.two_servers import Servers, make_shared, serve_two
 
 
@@ -250,6 +252,47 @@ def test_what_was_missed_is_told_and_the_state_loaded_again(servers: Servers) ->
         ann.nothing_but("notice")
 
 
+def test_who_comes_back_after_its_server_has_missed_something_is_told(servers: Servers) -> None:
+    node = servers.nodes[1]
+    with ann_and_bob(servers) as (ann, bob):
+        last = say(ann, "one", bob)
+        bob.line("/quit")
+        ann.until("left", name="bob")
+        two = say(ann, "two")
+        assert node.wait_until_read(two, TIMEOUT_S)
+        node.miss(last)
+        with client(servers.two) as back:
+            back.resume(bob.token, lobby=last)
+            assert back.until("notice", code="missed")["room"] == "#lobby"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("say", b"no form at all"),
+        ("say", b'ann\nx\n{"kind":"say","text":"one"'),
+        ("say", b'\xff\n\n{"kind":"say"'),
+        ("block", b'ann\n\n{"kind":"say","text":"one"'),
+        ("block", b"ann\n\nno json"),
+        ("came", b'{"m":"g:1"}'),
+        ("came", b"[" * 100_000),
+        ("renamed", b'{"m":["a"]}'),
+        ("roster", b'["part"]'),
+        ("act", b'{"do":"topic","room":"#lobby","topic":{"text":1},"by":"x","key":"x"}'),
+        ("act", b'{"do":"ban","text":"","public":"","until":null,"m":"","ban":{"by":7,"at":8,"guest":9}}'),
+        ("later", b"of a newer version"),
+    ],
+)
+def test_an_entry_that_can_not_be_read_stops_no_server(servers: Servers, kind: str, data: bytes) -> None:
+    log = servers.log
+    assert log is not None
+    with ann_and_bob(servers) as (ann, bob):
+        with log.changed:
+            log.append(kind, "one", data, room="#lobby", lines=2 if kind == "block" else 1)
+        ann.line("hello")
+        assert bob.until("say", text="hello")
+
+
 def test_a_new_server_knows_all(servers: Servers) -> None:
     log = servers.log
     assert log is not None
@@ -316,3 +359,35 @@ def test_the_log_is_not_asked_for_a_free_name_that_is_known_to_be_taken(servers:
         ann.line("/nick ann")
         ann.nothing_but()
         assert len(log.news) == length
+
+
+@pytest.mark.parametrize("end", ["quit", "bye", "eof"])
+def test_who_leaves_waits_for_a_moment_only(servers: Servers, end: str) -> None:
+    with ann_and_bob(servers) as (_, bob):
+        servers.nodes[1].hold()
+        bob.line("hello")
+        if end == "quit":
+            bob.line("/quit")
+        elif end == "bye":
+            bob.send(kind="bye")
+        else:
+            bob.sock.shutdown(socket.SHUT_WR)
+        began = time.monotonic()
+        assert not [one for one in bob.rest() if one["kind"] == "say"]
+        assert 1 < time.monotonic() - began < 10
+        servers.nodes[1].go_on()
+
+
+def test_who_leaves_does_not_wait_for_an_engine_that_is_away(servers: Servers) -> None:
+    with ann_and_bob(servers) as (_, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        servers.nodes[1].hold()
+        bob.line("/quit")
+        servers.nodes[1].go_away()
+        bob.rest()
+        carl.line("/quit")
+        began = time.monotonic()
+        carl.rest()
+        assert time.monotonic() - began < 1
+        servers.nodes[1].go_on()
+        servers.nodes[1].come_back()

@@ -1,6 +1,7 @@
 """What a chat guarantees, on one server and on two that share a log: members can't tell the difference."""
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -356,3 +357,23 @@ def test_a_user_is_banned_everywhere(auth_servers: Servers) -> None:
         with client(servers.one) as again:
             again.log_in("bob", let_in=False)
             again.until("error", code="banned")
+
+
+@pytest.mark.parametrize("end", ["quit", "bye", "eof"])
+def test_who_leaves_hears_what_it_has_said(servers: Servers, end: str) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        for number in range(3):
+            bob.line(f"{number}")
+        if end == "quit":
+            bob.line("/quit")
+        elif end == "bye":
+            bob.send(kind="bye")
+        else:
+            bob.sock.shutdown(socket.SHUT_WR)
+        assert [one["text"] for one in bob.rest() if one["kind"] == "say"] == ["0", "1", "2"]
+        assert ann.until("left")["text"] == "bob left #lobby (left)."
+        with servers.two.client() as sock:
+            sock.sendall(b"carl\nhello\n/away at lunch\n" + (b"/quit\n" if end == "quit" else b""))
+            sock.shutdown(socket.SHUT_WR)
+            assert "You are away: at lunch" in receive_all(sock).decode()
+        assert ann.until("say")["text"] == "hello"

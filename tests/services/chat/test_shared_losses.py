@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sockctl.cluster.entry import Lost
+from sockctl.cluster.entry import Lost, Missed
+from sockctl.errors import EngineAwayError
 from sockctl.services.chat.shared_losses import REMEMBERED, Losses
 
 LOSS = {"previous": 100, "upto": 120}
@@ -15,9 +16,20 @@ class Stage:
     def __init__(self) -> None:
         self.codes: list[str] = []
         self.asked: list[Mapping[str, Any]] = []
+        self.is_away = False
+        self.loaded = 0
+        self.forgotten: list[int] = []
         self.losses = Losses(
-            tell=lambda _, code: self.codes.append(code), ask=self.asked.append, load_state=lambda: None
+            tell=lambda _, code: self.codes.append(code),
+            ask=self.asked.append,
+            load_state=self.load,
+            forget=self.forgotten.append,
         )
+
+    def load(self) -> None:
+        if self.is_away:
+            raise EngineAwayError("It is away.")
+        self.loaded += 1
 
 
 @pytest.fixture
@@ -55,3 +67,19 @@ def test_only_the_last_losses_are_remembered(stage: Stage) -> None:
     assert not stage.codes
     stage.losses.hear({"previous": 1, "upto": 500})
     assert stage.codes == ["lost"]
+
+
+def test_the_state_is_loaded_after_something_was_missed(stage: Stage) -> None:
+    stage.losses.take(Missed(100, 120))
+    assert (stage.codes, stage.asked, stage.forgotten, stage.loaded) == (["missed"], [{}], [119], 1)
+    stage.losses.hear({})
+    assert stage.loaded == 1
+
+
+def test_the_state_is_loaded_as_soon_as_the_engine_answers(stage: Stage) -> None:
+    stage.is_away = True
+    stage.losses.take(Missed(100, 120))
+    stage.is_away = False
+    stage.losses.hear({})
+    stage.losses.hear({})
+    assert stage.loaded == 1
