@@ -468,18 +468,7 @@ class EngineUnfitError(EngineError):
 
 
 class RulesDifferError(EngineError):
-    """The nodes that are there have another rule than this one.
-
-    Args:
-        rule: The rule, as the user gives it.
-        theirs: Its value there.
-        ours: Its value here.
-    """
-
-    def __init__(self, rule: str, *, theirs: str, ours: str) -> None:
-        super().__init__(
-            f"The nodes that are there have {rule} {theirs!r}, and this one has {ours!r}: give all of them the same."
-        )
+    """The nodes that are there have another rule than this one."""
 
 
 class EngineReplyError(EngineError):

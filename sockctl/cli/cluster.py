@@ -6,7 +6,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.commands import declare_group
-from sockctl.cli.engine_options import EngineOptions, Url, ask_in_time, with_engine_options
+from sockctl.cli.engine_options import EngineOptions, Url, ask_in_time, needing_redis, with_engine_options
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.tables import print_json, print_sentences, print_text
 from sockctl.palette import Style, paint
@@ -76,7 +76,9 @@ def status(url: Url, *, json: options.Json = False, engine: EngineOptions) -> No
     had not read, and what waited to be posted, at its last beat; when it began (UTC).
     """
     from sockctl.cli.cluster_status import make_fields, print_status
-    from sockctl.cluster.engine_status import read_status
+
+    with needing_redis():
+        from sockctl.cluster.engine_status import read_status
 
     access = engine.make_access(url)
 

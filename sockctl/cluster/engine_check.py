@@ -74,7 +74,7 @@ def _check_role(subject: _Subject) -> Iterator[Finding]:
         fix = "; ".join(f"sockctl cluster check {subject.access.at(replica)}" for replica in replicas)
         yield Finding(Level.UNKNOWN, "replicas", text, fix)
     if facts.info.get("cluster_enabled") == "1":
-        text = "cluster-enabled is yes: a chat keeps all in one engine. The line below stands in that one's redis.conf."
+        text = "cluster-enabled is yes: a chat keeps all in one engine. Take one whose redis.conf says no."
         yield Finding(Level.ERROR, "cluster-enabled", text, "cluster-enabled no")
 
 
@@ -118,7 +118,7 @@ def _check_network(subject: _Subject) -> Iterator[Finding]:
     if _is_this_machine(access.host):
         return
     if access.login is None:
-        text = "The engine lets in everybody who reaches it, without a password: the page below gives it one."
+        text = "The engine lets in everybody who reaches it, without a password."
         yield Finding(Level.WARNING, "password", text, "sockctl help cluster")
     if not access.tls:
         text = (
@@ -141,7 +141,7 @@ def _check_rights(subject: _Subject) -> Iterator[Finding]:
         text = "The user may not run INFO: the check sees no version, role, memory and disk."
         yield Finding(Level.UNKNOWN, "info", text, subject.fix("ACL", "SETUSER", user, "+info"))
     if missing := find_missing(subject.refused):
-        text = f"The user {user} lacks rights that a chat needs. The line below grants them."
+        text = f"The user {user} lacks rights that a chat needs."
         yield Finding(Level.ERROR, "acl", text, subject.fix("ACL", "SETUSER", user, *missing))
 
 

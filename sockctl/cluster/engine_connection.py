@@ -20,6 +20,8 @@ Word = str | bytes | int
 
 MOVED = frozenset({"READONLY", "UNBLOCKED", "MASTERDOWN"})
 """Replies of an engine that is a replica by now: the next request needs another connection."""
+NOT_DONE = frozenset({"LOADING", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS", "OOM", "READONLY"})
+"""Errors of an engine that has not begun to carry a request out."""
 
 
 class EngineConnection:

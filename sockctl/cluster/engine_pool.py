@@ -7,7 +7,7 @@ from typing import Any
 
 from sockctl.cluster.engine import Engine, Word
 from sockctl.cluster.engine_access import EngineAccess
-from sockctl.cluster.engine_connection import MOVED
+from sockctl.cluster.engine_connection import MOVED, NOT_DONE
 from sockctl.cluster.functions import Library, call_function
 from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
 
@@ -46,9 +46,18 @@ class EnginePool:
         """Call a function of the accounts, and return its reply.
 
         Raises:
-            EngineReplyError: The function, or the engine, refuses.
+            EngineReplyError: The function refuses; its `code` says why. Or the engine does; the text says what to do.
             EngineError: There is no reply, and the engine may have carried the call out.
         """
+        try:
+            return self._call(name, keys, arguments)
+        except EngineReplyError as error:
+            if error.code not in NOT_DONE:
+                raise
+            text = f"{self} refuses: {str(error).rstrip('.')}. 'sockctl cluster check {self}' says what is wrong."
+            raise EngineReplyError(text, code=error.code) from error
+
+    def _call(self, name: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         if time.monotonic() < self._slow_until or not self._free.acquire(timeout=self._access.timeout_s):
             raise EngineTimeoutError(f"{self} is too slow: see whether the engine runs there.")
         try:

@@ -19,6 +19,8 @@ _WITH_WORD = {"function", "xinfo"}
 Request = tuple[str, ...]
 Refusal = tuple[Request, EngineReplyError]
 
+_BEGIN: Request = ("MULTI",)
+
 
 NEEDED: list[Request] = [
     ("INFO", "server"),
@@ -65,10 +67,15 @@ def find_name(request: Request) -> str:
 
 
 def find_missing(refused: Iterable[Refusal]) -> list[str]:
-    """Return the rules that an engine's user lacks, for what the engine has refused."""
+    """Return the rules that an engine's user lacks, for what the engine has refused.
+
+    Without MULTI the other rights can't be tried: these are all rules, then.
+    """
     missing: dict[str, None] = {}
     for request, error in refused:
         if error.code == "NOPERM":
+            if request == _BEGIN:
+                return list_rights()
             missing[f"+{find_name(request)}" if _OF_COMMAND.search(str(error)) else KEYS_RULE] = None
     return list(missing)
 
@@ -80,9 +87,9 @@ def try_commands(engine: Asks) -> list[Refusal]:
         EngineError: The engine can't be asked.
     """
     try:
-        engine.ask("MULTI")
+        engine.ask(*_BEGIN)
     except EngineReplyError as error:
-        return [(("MULTI",), error)]
+        return [(_BEGIN, error)]
     requests = [*NEEDED, ("DISCARD",)]
     replies = zip(requests, engine.ask_all(requests), strict=True)
     return [(request, reply) for request, reply in replies if isinstance(reply, EngineReplyError)]

@@ -54,8 +54,18 @@ def register(
         if error.code != "RULES":
             raise
         rule, _, theirs = str(error).partition(" ")
-        raise RulesDifferError(rule, theirs=theirs, ours=rules[rule]) from error
+        there, here = (_show_rule(rule, value) for value in (theirs, rules[rule]))
+        raise RulesDifferError(
+            f"The nodes that are there have {there}, and this one has {here}: give all of them the same."
+        ) from error
     return Registration(node, int(last_id), int(now_us), [one.decode() for one in others])
+
+
+def _show_rule(rule: str, value: str) -> str:
+    """Return a rule as the user gives it; the value ``on`` stands for a rule that has none."""
+    if value in {"", "off"}:
+        return f"no {rule}"
+    return rule if value == "on" else f"{rule} {value}"
 
 
 @dataclass(frozen=True, slots=True)

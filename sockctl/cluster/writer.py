@@ -8,6 +8,7 @@ refuses requests of an earlier generation, and the number that it answers is fin
 from collections.abc import Callable, Mapping, Sequence
 
 from sockctl.cluster.engine import Engine, Word
+from sockctl.cluster.engine_connection import NOT_DONE
 from sockctl.cluster.functions import call_function
 from sockctl.cluster.keys import LOG, LOOKS, META, NAMES, NODES, ROOMS, STATE, posted_key, room_key
 from sockctl.cluster.outbox import Outbox
@@ -19,8 +20,6 @@ AT_ONCE = 500
 """Postings of one request."""
 
 
-NOT_DONE = frozenset({"LOADING", "MASTERDOWN", "MISCONF", "NOPERM", "NOREPLICAS", "OOM", "READONLY"})
-"""Errors of an engine that has not begun to carry a request out."""
 MAX_LOG = 100_000
 """Entries of the log that the engine keeps, roughly."""
 USUAL_HISTORY = 100

@@ -182,11 +182,12 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
         assert check(server.url, "--engine-ca", str(certificate)).returncode == ExitCode.DONE
 
 
-def test_without_the_library(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_without_the_library(tmp_path: Path, command: str) -> None:
     (tmp_path / "redis").mkdir()
     (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
     done = subprocess.run(
-        [sys.executable, "-m", "sockctl", "cluster", "check", "redis://localhost"],
+        [sys.executable, "-m", "sockctl", "cluster", command, "redis://localhost"],
         capture_output=True,
         text=True,
         check=False,

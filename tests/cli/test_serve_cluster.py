@@ -106,9 +106,10 @@ def test_a_server_with_other_rules_is_refused(engine: RedisServer, tmp_path: Pat
     with node(tmp_path / "a", engine.url, "--room", "tea", "--history", "50"):
         url = ("--cluster", engine.url, "--data-dir", str(tmp_path / "b"))
         assert refused(*url, "--history", "50") == (
-            "sockctl: The nodes that are there have --room '#tea', and this one has '': give all of them the same.\n"
+            "sockctl: The nodes that are there have --room #tea, and this one has no --room: "
+            "give all of them the same.\n"
         )
-        assert "--history '50', and this one has '100'" in refused(*url, "--room", "tea")
+        assert "--history 50, and this one has --history 100" in refused(*url, "--room", "tea")
 
 
 def test_an_engine_that_may_lose_messages_is_warned_of(tmp_path: Path) -> None:

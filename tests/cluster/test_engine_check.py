@@ -121,6 +121,13 @@ def test_a_user_who_may_not_try(engine: RedisServer) -> None:
     assert find(engine.access("chat", "grey walnut")) == {"acl": Level.ERROR, "info": Level.UNKNOWN}
 
 
+def test_one_line_grants_all_rights(engine: RedisServer) -> None:
+    engine.ask("ACL", "SETUSER", "chat", "reset", "on", ">grey walnut", "+info")
+    access = engine.access("chat", "grey walnut")
+    run_fix(next(one for one in check(access).findings if one.setting == "acl"))
+    assert find(access) == {"appendfsync": Level.UNKNOWN}
+
+
 def test_a_replica(engine: RedisServer, tmp_path: Path) -> None:
     with redis_server(tmp_path, *DURABLE, "--replicaof", "127.0.0.1", str(engine.port)) as replica:
         report = check(replica.access())

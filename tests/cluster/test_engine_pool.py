@@ -88,6 +88,17 @@ def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:
     assert ask(pool) == [b"name", b"value"]
 
 
+def test_an_engine_that_refuses_is_named_with_what_to_do(engine: RedisServer) -> None:
+    engine.ask("ACL", "SETUSER", "poor", "reset", "on", ">grey walnut", "+info")
+    with closing(EnginePool(engine.access("poor", "grey walnut"))) as pool, pytest.raises(EngineReplyError) as refused:
+        ask(pool)
+    assert str(refused.value) == (
+        f"{engine.url} refuses: this user has no permissions to run the 'fcall' command. "
+        f"'sockctl cluster check {engine.url}' says what is wrong."
+    )
+    assert refused.value.code == "NOPERM"
+
+
 @pytest.mark.parametrize("lasts", [False, True])
 def test_an_engine_that_is_no_primary_any_more_is_left_for_another(*, lasts: bool) -> None:
     refusals = [b"-READONLY You can't write against a read only replica.\r\n"] * (9 if lasts else 1)

@@ -99,6 +99,7 @@ class ListNode:
         self.clock_offset_s = 0.0
         self.is_held = False
         self.is_away = False
+        self.loses_answers = False
         self.most_waiting = 100
         self.waiting: list[Posting] = []
         with log.changed:
@@ -135,7 +136,11 @@ class ListNode:
         if self.is_away:
             raise EngineAwayError("The engine is away.")
         self.post(Posting(CAME, data, member, claim=claim))
-        return claim.answer.result(TIMEOUT_S)
+        entry_id = claim.answer.result(TIMEOUT_S)
+        if self.loses_answers:
+            assert self.wait_until_read(entry_id, TIMEOUT_S)
+            raise EngineAwayError("The engine has not answered.")
+        return entry_id
 
     def wait_until_read(self, entry_id: int, timeout_s: float) -> bool:
         with self.log.changed:

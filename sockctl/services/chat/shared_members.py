@@ -5,6 +5,7 @@ from itertools import islice
 
 from sockctl.services.chat.member import Client, Member, make_user_id
 from sockctl.services.chat.members import Members
+from sockctl.services.chat.reserved_names import CONSOLE_NAME
 
 _NAMES = 20
 """Names that are tried for a member that must give its own away."""
@@ -78,7 +79,8 @@ class SharedMembers(Members):
     def find_squatted(self, member: Member) -> str:
         """Return the account of another user that a member's name is or looks like; empty for none."""
         with self._lock:
-            return self._find_reserved(member.name, member.account)
+            account = self._find_reserved(member.name, member.account)
+        return "" if account == CONSOLE_NAME else account  # no user's, but the terminal's own
 
     def list_free_names(self, member: Member) -> list[str]:
         """Return some names, free as far as is known here, for a member that must give its own away."""

@@ -106,7 +106,7 @@ class SharedNames:
                 raise EngineTimeoutError("This server has not read the log for some seconds.")
         except (NameTakenError, EngineError) as error:
             self._replica.expect_no_more(prepared)
-            is_idle = held is None or self._members.let_go(held)
+            is_idle = self._members.let_go(shown)
             if is_idle and isinstance(error, EngineError):
                 self._sequencer.post_went(shown, "left")  # the claim may come through yet
             raise

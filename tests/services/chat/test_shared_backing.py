@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sockctl.services.chat.settings import ChatLimits
+from sockctl.services.chat.shared_records import ASK, ROSTER
 from tests.support.chat_client import ChatClient, chat_of, client
 from tests.support.running import TIMEOUT_S, running, wait_until
 from tests.support.two_servers import Servers, make_shared, serve_two
@@ -81,6 +82,26 @@ def test_a_name_has_one_holder(servers: Servers) -> None:
                 each.send(kind="answer", field="name", text=f"name{number}")
             told = [each.receive() for each in both]
             assert sorted(each["kind"] for each in told if each is not None) == ["error", "token"]
+
+
+def test_a_claim_whose_answer_is_lost_leaves_nobody_behind(servers: Servers) -> None:
+    log, node = servers.log, servers.nodes[0]
+    assert log is not None
+    node.loses_answers = True
+    with client(servers.one) as ann:
+        ann.expect("ask")
+        ann.send(kind="answer", field="name", text="ann")
+        assert ann.until("error")["code"] == "busy"
+    wait_until(lambda: log.count("went", "one") == 1)
+    with log.changed:
+        log.append(ASK, "two", b"{}")
+    wait_until(lambda: log.count(ROSTER, "one") == 1)
+    with log.changed:
+        log.append(ASK, "two", b"{}")
+    wait_until(lambda: log.count(ROSTER, "one") == 2)  # a turn of the server, in which it could claim the name again
+    assert log.count("came", "one") == 1
+    with client(servers.two) as ann:
+        ann.enter("ann").ready()
 
 
 def test_the_members_of_a_dead_server_leave_once(servers: Servers) -> None:

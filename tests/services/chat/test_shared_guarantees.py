@@ -299,6 +299,8 @@ def test_a_name_is_given_back_to_a_user(auth_servers: Servers, tmp_path: Path) -
         assert told == "dan is the name of a user now: you are ann from here on."
         with client(servers.two) as dan:
             dan.log_in("dan")
+        servers.terminal.type("/announce tea is ready")
+        assert _announced(ann, bob) == "server announces: tea is ready"  # the terminal keeps its name
 
 
 def test_operators_are_obeyed_everywhere(servers: Servers) -> None:
