@@ -4,11 +4,14 @@ A posting is ``KEY\nNUMBER\n{"kind":"say",…``, in UTF-8. KEY is the author key
 sender's connection if that reads lines, else empty. The end of the JSON is missing: the id, which the log gives.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from json.encoder import encode_basestring
 
 from sockctl.cluster.entry import Entry
+from sockctl.errors import BadMessageError
+from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.messages import decode_message
 from sockctl.services.chat.blocks import encode_block, make_block
 from sockctl.services.chat.history_entry import HistoryEntry
@@ -19,6 +22,14 @@ from sockctl.services.chat.shared_records import BROKEN
 
 SAY, BLOCK = "say", "block"
 """Kinds of postings."""
+_PLAIN = r'[^"\\\x00-\x1f]*'
+_USUAL = re.compile(
+    rf'{{"kind":"say","text":"{_PLAIN}(?:\\(?:["\\/bfnrt]|u00[01][0-9a-f]){_PLAIN})*","room":"{_PLAIN}",'
+    rf'"sender":"{_PLAIN}"(?:,"account":"{_PLAIN}")?,"at":"{_PLAIN}"(?:,"action":true)?'
+)
+"""What `encode_texts` makes: it needs no decoding, which takes three times as long."""
+_HEADROOM_BYTES = 1_024
+"""Bytes of a frame that a message leaves free: its id, and what the history adds."""
 
 
 def encode_texts(member: Member, number: int, texts: Iterable[str], *, room: str, at: str, action: bool) -> list[bytes]:
@@ -78,6 +89,8 @@ class TalkReader:
             key = author.decode()
             sender = self._find_speaker(int(number)) if number and is_own else None
             full = b'%b,"id":%d}' % (json, one.id)
+            if not is_own:
+                _refuse_unreadable(json, full)
             event: Told
             if one.kind == SAY:
                 event, entry = HeardText(full, sender=sender, key=key), HistoryEntry(one.id, full, key)
@@ -102,6 +115,19 @@ class TalkReader:
             self._note_active(self._keys, time.monotonic())
             self._keys = set()
         return rooms
+
+
+def _refuse_unreadable(json: bytes, full: bytes) -> None:
+    """Refuse what clients could not read: each of them would end its connection.
+
+    Raises:
+        BadMessageError: It is no message of a member, or too long for a frame.
+        UnicodeDecodeError: It is no UTF-8.
+    """
+    if len(full) > LIMIT_BYTES - _HEADROOM_BYTES:
+        raise BadMessageError("It is too long for a frame.")
+    if not _USUAL.fullmatch(json.decode()) and decode_message(full.decode()).kind != SAY:
+        raise BadMessageError("It is not said by a member.")
 
 
 def _make_block(json: bytes, *, sender: Client | None, key: str) -> tuple[Told, HistoryEntry]:

@@ -87,6 +87,33 @@ def test_the_number_of_a_connection_counts_on_its_own_server(stage: Stage) -> No
     assert stage.speaker.lines[-1] == "<dan> hello"
 
 
-def test_what_a_newer_version_says_is_skipped(stage: Stage) -> None:
-    stage.read(Entry(10, SAY, "a", 1, "#lobby", b"{}"))
+@pytest.mark.parametrize("kind", [SAY, BLOCK])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}",
+        b"eve\n\nno json",
+        b'eve\n\n{"kind":"say","text":5',
+        b'eve\n\n{"kind":"bye","text":"Goodbye!","reason":"kicked"',
+        b'eve\n\n{"kind":"say","text":"\xff"',
+        b'eve\n\n{"kind":"say","text":"\n"',
+        b'eve\n\n{"kind":"say","text":"' + b"x" * 66_000 + b'"',
+        b'eve\n\n{"kind":"say","text":' + b"[" * 5_000,
+    ],
+)
+def test_what_no_client_could_read_is_skipped(stage: Stage, kind: str, data: bytes) -> None:
+    ann, bob = Played("ann", can=["blocks"]), Played("bob", framed=False)
+    for one in (bob, ann):
+        enter(stage.room, one)
+    ann.data.clear()
+    stage.read(Entry(10, kind, "a", 1, "#lobby", data))
     assert stage.room.remembered == 0
+    assert not ann.data
+    assert not [line for line in bob.lines if "eve" in line]
+
+
+def test_what_a_newer_version_says_is_told(stage: Stage) -> None:
+    ann = Played("ann")
+    enter(stage.room, ann)
+    stage.read(Entry(10, SAY, "a", 1, "#lobby", b'eve\n\n{"kind":"say","text":"hi","sender":"eve","mood":"fine"'))
+    assert (ann.messages[-1]["text"], ann.messages[-1]["mood"]) == ("hi", "fine")
