@@ -279,6 +279,9 @@ class Node:
     def _read(self) -> bool:
         if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
             self._reports.report_news(news)
-            self._callbacks.on_news(news)
+            try:
+                self._callbacks.on_news(news)
+            except Exception as error:  # noqa: BLE001  else the node would hear nothing any more, and look alive
+                self._reports.report_defect(error)
         self._mark.move(self._reader.last_id)
         return True
