@@ -96,7 +96,6 @@ def serve(
         event_threads=options.event_threads or 0,
     )
     terminal = terminal or OperatorTerminal()
-    json = options.log_format is LogFormat.JSON and options.log_file is None
     with StopSignals() as signals, contextlib.closing(_open_journal(service.name, options, terminal)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _load_tls(options, journal)
@@ -113,22 +112,19 @@ def serve(
             tls.tell_certificate()
         server.start()
         if options.log_file is not None or options.quiet:
-            certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-            _say_place(
-                _encode_place(listeners, service.name)
-                if json
-                else _describe_place(listeners, options.log_file, certificate),
-                wraps=not json,
-            )
+            _say_place(listeners, service, options, tls)
         journal.wait_until_written(FIRST_WORDS_S)
         _wait_for_stop(signals, tls, terminal)
         terminal.stop()
         return _stop(server, options.drain_timeout, signals, journal)
 
 
-def _say_place(said: str, *, wraps: bool) -> None:
+def _say_place(listeners: Listeners, service: Service, options: ServerOptions, tls: "ServingTls | None") -> None:
     """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
-    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": wraps}, daemon=True)
+    json = options.log_format is LogFormat.JSON and options.log_file is None
+    certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
+    said = _encode_place(listeners, service.name) if json else _describe_place(listeners, options.log_file, certificate)
+    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
     teller.start()
     teller.join(FIRST_WORDS_S)
 

@@ -1,6 +1,6 @@
 """One connection to an engine or a Sentinel, by the library redis-py.
 
-The library tries nothing again by itself: a request whose reply was lost may have been carried out, and only the caller
+The library tries nothing again by itself. A request whose reply was lost may have been carried out: only the caller
 knows what a second one would do.
 """
 

@@ -8,6 +8,7 @@
 --
 -- Keys: meta (hash), log (stream), nodes (sorted set: when each lease ends, in us), posted (hash of one node).
 local DAY_S = 86400
+local AT_ONCE = 500 -- members that one call clears away
 local ROOM = '{chat:0}:room:' -- a room's name follows in the key of its stream
 local HERE = '{chat:0}:here:' -- a node's name follows in the key of its members
 local run
@@ -291,18 +292,19 @@ redis.register_function('sockctl1_post', function(K, A)
   return { text(last or 0), unpack(answers) }
 end)
 
--- bury meta log nodes posted names looks here | node -> 1 if this call did it
+-- bury meta log nodes posted names looks here | node -> 1 if this call did it, how many members are left
+-- The names of its members are free at once. They are cleared away by some in each call, so that no call takes long.
 -- `posted` stays for a day: the node, should it wake, learns from it what was said.
 redis.register_function('sockctl1_bury', function(K, A)
   epoch(K[1], K[2], K[3])
-  if not redis.call('ZSCORE', K[3], A[1]) or is_alive(K[3], A[1]) then return 0 end
-  redis.call('ZREM', K[3], A[1])
+  if is_alive(K[3], A[1]) then return { 0, 0 } end
+  local done = redis.call('ZREM', K[3], A[1])
+  if done == 1 then redis.call('XADD', K[2], '0-*', 'k', 'gone', 'n', A[1]) end
   redis.call('EXPIRE', K[4], DAY_S)
+  redis.call('EXPIRE', K[7], DAY_S)
   local members = redis.call('HGETALL', K[7])
-  for i = 1, #members, 2 do let_go(K[5], K[6], A[1], members[i]) end
-  redis.call('UNLINK', K[7])
-  redis.call('XADD', K[2], '0-*', 'k', 'gone', 'n', A[1])
-  return 1
+  for i = 1, math.min(#members, 2 * AT_ONCE), 2 do let_go(K[5], K[6], A[1], members[i]) end
+  return { done, math.max(0, #members / 2 - AT_ONCE) }
 end)
 
 -- retire meta log nodes | node lease_us -> 1; 0 where it was buried

@@ -1,7 +1,7 @@
 """Calls the functions that run inside the engine, those of the ``.lua`` files, and loads those that are missing.
 
 In the engine, the name of a library has a digest of its text. So a server never calls a text that another version of
-sockctl has loaded, and both versions may serve at once.
+sockctl has loaded. Both versions may serve at once.
 """
 
 import enum

@@ -1,7 +1,7 @@
 """A node's share in the log: three threads, each with a connection of its own.
 
-The writer posts what members say, the reader tells what the log says, and the beat (see `Heart`) renews the node's
-lease. A node that was buried registers anew, under another name.
+The writer posts what members say, and the reader tells what the log says. The heart renews the node's lease. A node
+that was buried registers anew, under another name.
 """
 
 import concurrent.futures
@@ -26,6 +26,9 @@ from sockctl.cluster.snapshot import Snapshot, load, load_state
 from sockctl.cluster.writer import USUAL_HISTORY, Writer
 from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
 from sockctl.events.base import Event
+
+FAILURES = 3
+"""How often in a row the news can't be taken until the node gives up: something is wrong with more than one entry."""
 
 
 class Node:
@@ -77,6 +80,7 @@ class Node:
         self._writer = self._make_writer()
         self._mark = ReadMark(self._place.last_id)
         self._reports: Reports
+        self._failures = 0  # of taking the news, in a row; the reader's alone
         repeater = Repeater(self._health, self._stopping, times, timeout_s=access.timeout_s)
         self._threads = [
             threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
@@ -281,7 +285,12 @@ class Node:
             self._reports.report_news(news)
             try:
                 self._callbacks.on_news(news)
-            except Exception as error:  # noqa: BLE001  else the node would hear nothing any more, and look alive
+            except Exception as error:
                 self._reports.report_defect(error)
+                self._failures += 1
+                if self._failures == FAILURES:
+                    raise
+            else:
+                self._failures = 0
         self._mark.move(self._reader.last_id)
         return True

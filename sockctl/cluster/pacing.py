@@ -26,7 +26,7 @@ class Repeater:
         self._timeout_s = timeout_s
 
     def run(self, source: str, step: Callable[[], bool]) -> None:
-        """Take a step again and again.
+        """Take a step again and again. After an error of another kind the engine counts as away, for good.
 
         Args:
             source: What takes it.
@@ -42,6 +42,11 @@ class Repeater:
                 self._health.note_failure(source, error, waited_s=waited_s)
                 self._stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, self._times.longest_pause_s)
+            except Exception as error:
+                # A flaw: without this thread the node is deaf or mute, so its clients must go to another one.
+                failure = EngineError(f"The {source} of this server has failed ({error!r}): restart it")
+                self._health.note_failure(source, failure, waited_s=self._times.away_after_s)
+                raise
             else:
                 pause_s = self._times.first_pause_s
                 if answered:

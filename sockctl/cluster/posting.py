@@ -1,6 +1,6 @@
 """What a node posts to the log, as data.
 
-Some kinds change what the engine keeps, in the same step in which their entry gets its place in the log:
+Some kinds change what the engine keeps, in the step that gives their entry its place in the log:
 
 =================  =====================================================================================
 ``say``, ``block`` the room's last messages get the posting

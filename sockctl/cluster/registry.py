@@ -105,10 +105,13 @@ def beat(engine: Engine, node: str, *, read: int, waiting: int = 0, lease_s: flo
 def bury(engine: Engine, node: str) -> bool:
     """Bury a node whose lease is over, and let all nodes know; return whether this call did it.
 
-    The names of members who are at no other node are free then.
+    The names of members who are at no other node are free then. Other requests come between those of a large node.
     """
     keys = (META, LOG, NODES, posted_key(node), NAMES, LOOKS, here_key(node))
-    return bool(call_function(engine, "bury", keys, node))
+    done, left = call_function(engine, "bury", keys, node)
+    while left:
+        _, left = call_function(engine, "bury", keys, node)
+    return bool(done)
 
 
 def retire(engine: Engine, node: str, *, lease_s: float) -> None:

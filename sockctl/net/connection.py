@@ -56,6 +56,7 @@ class Connection(SendingSide):
         frame_until: When a frame that has begun must be complete, else infinity. Only the event thread uses this.
         held_until: Until when the event thread doesn't read, since the client was beyond its budget, or has sent more
             messages than one round decodes; None if it may read. Only the event thread uses this.
+        stay_s: How long the handler wants to send more when the input has ended; 0 for not at all.
         cut_at: When the event thread cuts off an interrupted conversation, whose thread may be stuck.
         admitted: Whether the client has logged in, or the service asks for no login.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets

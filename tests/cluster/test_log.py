@@ -441,6 +441,22 @@ def test_an_expired_node_is_buried_once_and_posts_no_more(server: RedisServer, j
     assert [text for text in b.hear() + c.hear() if text == "after"] == []
 
 
+def test_a_large_node_is_buried_in_pieces(server: RedisServer, join: Callable[..., Node]) -> None:
+    a, b = join("a"), join("b")
+    for number in range(1_200):
+        a.post("came", member=f"m{number}", claim=Claim(f"n{number}"))
+    while a.write():
+        pass
+    expire(server, a)
+    assert bury(b.engine, a.place.node)
+    assert not bury(b.engine, a.place.node)
+    kinds: list[str] = []
+    while seen := b.see():
+        kinds += [kind for kind, _, _ in seen]
+    assert kinds == ["came"] * 1_200 + ["gone"]
+    assert [server.ask("EXISTS", key) for key in (NAMES, LOOKS, here_key(a.place.node))] == [0, 0, 0]
+
+
 def test_a_node_that_was_only_slow_stays(server: RedisServer, join: Callable[..., Node]) -> None:
     a, b = join("a"), join("b")
     expire(server, a)

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,22 @@ from sockctl.cluster.engine import Engine
 from sockctl.cluster.entry import Entry, Lost, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.keys import NODES
-from sockctl.cluster.node import Node
+from sockctl.cluster.node import FAILURES, Node
 from sockctl.cluster.node_settings import Callbacks, NodeTimes
 from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury, register
 from sockctl.errors import EngineAwayError, EngineTimeoutError, NameTakenError
 from sockctl.events.base import Event
-from sockctl.events.cluster import NodeGone, NodeJoined, StoreBack, StoreConnected, StoreLag, StoreLost, StoreUnread
+from sockctl.events.cluster import (
+    NodeGone,
+    NodeJoined,
+    StoreAway,
+    StoreBack,
+    StoreConnected,
+    StoreLag,
+    StoreLost,
+    StoreUnread,
+)
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, wait_until
 
@@ -254,6 +264,30 @@ def test_a_snapshot_and_what_is_read_after_it_are_the_whole(
     late.stop()
     kept = [one.data for one in snapshot.rooms["#lobby"]]
     assert kept + told.heard == [b"%d" % number for number in range(60)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_engine_counts_as_away_for_a_reader_that_fails(server: RedisServer) -> None:
+    told = Told()
+
+    def fail(_: Sequence[News]) -> None:
+        raise RuntimeError("a flaw")
+
+    def has_failed(count: int) -> bool:
+        return len(told.named("store_unread")) >= count
+
+    node = Node(server.access(), "a", dataclasses.replace(told.callbacks(), on_news=fail), rules={}, times=TIMES)
+    node.start(told.events.append)
+    try:
+        for count in range(1, FAILURES + 1):
+            say(node, b"one")
+            wait_until(partial(has_failed, count), what="that it has failed")
+        wait_until(lambda: told.named("store_away") != [], what="that it is away")
+    finally:
+        node.stop()
+    [away] = told.named("store_away")
+    assert isinstance(away, StoreAway)
+    assert "a flaw" in away.error
 
 
 def test_a_node_that_reads_too_slowly_is_told_of_it(server: RedisServer) -> None:

@@ -123,6 +123,7 @@ def _check_gaps(transcripts: Sequence[Transcript]) -> Iterator[str]:
         for one in each.heard:
             known[one.room][one.id] = one.line
     for each in transcripts:
+        own = {one.line for one in each.heard}  # under another id, where the engine had lost it
         for room, lines in known.items():
             heard = [(one.id, at) for at, one in enumerate(each.events) if isinstance(one, Heard) and one.room == room]
             if not heard:
@@ -130,7 +131,7 @@ def _check_gaps(transcripts: Sequence[Transcript]) -> Iterator[str]:
                     yield f"{each.name} heard nothing in {room}, where {len(lines)} lines were said"
                 continue
             told = [at for at, one in enumerate(each.events) if isinstance(one, Told) and one.room in {"", room}]
-            missing = sorted(set(lines).difference(number for number, _ in heard))
+            missing = sorted(number for number, line in lines.items() if line not in own)
             gaps = {bisect_left(heard, (one, 0)) for one in missing if one > heard[0][0]}
             silent = {at for at in gaps if not _is_told(each, heard, at, told)}
             unexcused = [one for one in missing if bisect_left(heard, (one, 0)) in silent]

@@ -84,7 +84,7 @@ def test_a_line_that_was_lost_may_be_said_again_to_others() -> None:
     talked = talk()
     change(talked[2], LINES, id=LINES + 1)
     talked[2].events.insert(-1, Told("lost"))
-    assert [flaw for flaw in check(talked, may_lose=True) if "said 2 times" in flaw] == []
+    assert check(talked, may_lose=True) == []
     assert [flaw for flaw in check(talked) if "said 2 times" in flaw] != []
     talked[2].events.append(Heard(ROOM, LINES + 2, "ann", f"ann {LINES}", 1, 20.0))
     assert [flaw for flaw in check(talked, may_lose=True) if "said 2 times" in flaw] != []

@@ -57,8 +57,8 @@ class RoomNews:
 
     def process(self, kind: type[Told | Movement], run: Iterable[Told | Movement]) -> None:
         """Process events of one type."""
-        if issubclass(kind, RoomEvent | HeardText):
-            self._audience.broadcast([one for one in run if isinstance(one, RoomEvent | HeardText)])
+        if kind is RoomEvent or kind is HeardText:
+            self._audience.broadcast([one for one in run if isinstance(one, Told)])
         elif kind is Join:
             self._process_joins([one for one in run if isinstance(one, Join)])
         elif kind is Leave:

@@ -108,8 +108,6 @@ class RoomRegistry:
                 if len(self._rooms) >= self._limits.max_rooms:
                     self._drop_one()
                 room = self._add(name)
-                if self._listener is not None:
-                    room.set_listener(self._listener)
             return room
 
     def bring(self, name: str) -> Room:
@@ -121,8 +119,6 @@ class RoomRegistry:
                     if len(self._rooms) >= self._limits.max_rooms:
                         self._drop_one()
                 room = self._add(name)
-                if self._listener is not None:
-                    room.set_listener(self._listener)
             return room
 
     def _may_create(self, client: Client) -> bool:
@@ -178,6 +174,8 @@ class RoomRegistry:
     def _add(self, name: str, stored: StoredRoom | None = None) -> Room:
         room = self._rooms[name] = self._create(name, stored)
         self._looks.add(name)
+        if self._listener is not None:
+            room.set_listener(self._listener)
         return room
 
     def _create(self, name: str, stored: StoredRoom | None = None) -> Room:

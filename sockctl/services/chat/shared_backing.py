@@ -1,6 +1,6 @@
 """What a chat on several servers stands on: a log that all servers read, see `sockctl.cluster.node`.
 
-What a member does is posted, and takes effect on every server where it comes back, in the order of the log.
+A server posts what its members do. Each server carries it out as it comes back, in the order of the log.
 """
 
 import contextlib

@@ -184,7 +184,7 @@ class Replica:
         return True
 
     def _take_record(self, fields: Mapping[str, Any], node: str, *, until: int) -> None:
-        """Take what a server tells of a member of its own, which it knew up to an entry of the log."""
+        """Take what a server tells of a member of its own; it had read the log up to an entry."""
         record = decode_member(fields)
         places = self._places.setdefault(record.member.id, {})
         if not record.member.account and any(at > until for at in places.values()):

@@ -89,7 +89,7 @@ class SharedSequencer:
         return told
 
     def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
-        """Let the clients of a member hear a room no more at once, and post that the member has left it."""
+        """Let the clients of a member hear a room no more, at once, and post that the member left."""
         for each in clients:
             room.leave(each, reason=None)
         if not isinstance(by, ConsoleClient):

@@ -1,7 +1,7 @@
 r"""What members say, on its way through a log: fast, since each server reads all of it.
 
-A posting is ``KEY\nNUMBER\n{"kind":"say",…``: the author key of its sender, the number of the sender's connection if
-that reads lines (else nothing), and the message without its end. The end is the id, which the log gives.
+A posting is ``KEY\nNUMBER\n{"kind":"say",…``, in UTF-8. KEY is the author key of its sender. NUMBER is that of the
+sender's connection if that reads lines, else empty. The end of the JSON is missing: the id, which the log gives.
 """
 
 import re
