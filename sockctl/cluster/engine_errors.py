@@ -40,13 +40,13 @@ _SHORTEST_CODE = 4
 """Letters of the shortest such word but ERR, which the library leaves out: then "DB index is …" begins a sentence."""
 
 
-_PLACE = re.compile(r" script: \S+, on \S+$")
-"""Where in a function a command has failed: the engine puts it behind the command's error."""
+_DETAIL = re.compile(r"(?: script: \S+, on \S+|, with args beginning with: .*)$", re.DOTALL)
+"""What the engine puts behind an error: where in a function, or with which words, a command has failed."""
 
 
 def read_reply_error(error: Exception) -> EngineReplyError:
     """Return an error reply of the engine."""
-    text = _PLACE.sub("", str(error))
+    text = _DETAIL.sub("", str(error))
     first = text.partition(" ")[0]
     code = _CODES.get(type(error)) or (first if first.isupper() and len(first) >= _SHORTEST_CODE else "ERR")
     return EngineReplyError(text.removeprefix(f"{code} "), code=code)
