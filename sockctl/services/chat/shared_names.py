@@ -98,7 +98,7 @@ class SharedNames:
             self._replica.expect(prepared)
         shown = prepared if held is None else held
         addresses = [*dict.fromkeys([*self._members.list_addresses(shown), address])]
-        data = encode(encode_member(shown, addresses=addresses, rooms=[], alone=alone))
+        data = encode(encode_member(shown, addresses=addresses, rooms=self._replica.list_entered(shown), alone=alone))
         skeletons = compute_skeletons(shown.name)
         try:
             came = self._log.claim(shown.key, shown.id, skeletons=skeletons, data=data, alone=alone)

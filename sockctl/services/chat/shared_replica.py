@@ -100,6 +100,10 @@ class Replica:
         """Return whether all have heard that a member is in a room. Any thread may call it."""
         return room in self._entered.get(member.id, ())
 
+    def list_entered(self, member: Member) -> list[str]:
+        """Return the rooms in which a member is, as all have heard: a new server has not. Any thread may call it."""
+        return list(self._entered.get(member.id, ()))
+
     def list_here(self) -> list[Member]:
         """Return the members of which this server is a place. Any thread may call it."""
         return [member for member in self._members.list_all() if self.is_here(member.id)]

@@ -122,6 +122,17 @@ def test_a_guest_is_at_one_server(stage: Stage) -> None:
     assert stage.news == ["ann left #lobby (connection lost)."]
 
 
+def test_who_comes_is_where_all_have_heard_that_it_is(stage: Stage) -> None:
+    """What a server tells of a member that comes to it: a server that is new has heard of no room yet."""
+    stage.come("ann", "a", "#lobby")
+    stage.put("enter", "a", m="g:ann", room="#games")
+    ann = stage.members.find("ann")
+    assert ann is not None
+    assert stage.replica.list_entered(ann) == ["#lobby", "#games"]
+    stage.put("went", "a", m="g:ann", reason="left")
+    assert stage.replica.list_entered(ann) == []
+
+
 def test_a_user_leaves_with_the_last_server(stage: Stage) -> None:
     for node in ("a", "b"):
         stage.come("ann", node, "#lobby", account="ann", alone=False)
