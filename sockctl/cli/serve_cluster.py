@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.engine_options import ask_in_time
-from sockctl.errors import EngineUnfitError, OptionError
+from sockctl.errors import EngineReplyError, EngineUnfitError, OptionError
 from sockctl.events.cluster import StoreUnsafe
 from sockctl.services.chat.settings import ChatRules
 
@@ -63,6 +63,7 @@ def _name_machine() -> str:
 
 def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes | None") -> "SharedBacking":
     """Return what a chat on several machines stands on; the chat registers as a node."""
+    from sockctl.cluster.engine_errors import explain_reply
     from sockctl.cluster.node import Node
     from sockctl.cluster.node_settings import TIMES, Callbacks
     from sockctl.services.chat.shared_backing import SharedBacking
@@ -75,6 +76,9 @@ def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes
             "--auth": "on" if options.with_accounts else "off",
             "--history": str(rules.history),
         }
-        return Node(access, name, callbacks, rules=agreed, history=rules.history, times=times or TIMES)
+        try:
+            return Node(access, name, callbacks, rules=agreed, history=rules.history, times=times or TIMES)
+        except EngineReplyError as error:
+            raise explain_reply(error, access) from error
 
     return SharedBacking(make_node)

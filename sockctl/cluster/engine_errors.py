@@ -1,5 +1,6 @@
 """Makes errors for the user of those that redis-py raises."""
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -39,12 +40,24 @@ _SHORTEST_CODE = 4
 """Letters of the shortest such word but ERR, which the library leaves out: then "DB index is …" begins a sentence."""
 
 
+_DETAIL = re.compile(r"(?: script: \S+, on \S+|, with args beginning with: .*)$", re.DOTALL)
+"""What the engine puts behind an error: where in a function, or with which words, a command has failed."""
+
+
 def read_reply_error(error: Exception) -> EngineReplyError:
     """Return an error reply of the engine."""
-    text = str(error)
+    text = _DETAIL.sub("", str(error))
     first = text.partition(" ")[0]
     code = _CODES.get(type(error)) or (first if first.isupper() and len(first) >= _SHORTEST_CODE else "ERR")
     return EngineReplyError(text.removeprefix(f"{code} "), code=code)
+
+
+def explain_reply(error: EngineReplyError, access: EngineAccess) -> EngineReplyError:
+    """Return the error for the user that an error reply to a function means."""
+    return EngineReplyError(
+        f"{access} refuses: {str(error).rstrip('.')}. 'sockctl cluster check {access}' says what is wrong.",
+        code=error.code,
+    )
 
 
 def explain(error: Exception, access: EngineAccess) -> SockctlError:

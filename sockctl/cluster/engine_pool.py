@@ -8,6 +8,7 @@ from typing import Any
 from sockctl.cluster.engine import Engine, Word
 from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_connection import MOVED, NOT_DONE
+from sockctl.cluster.engine_errors import explain_reply
 from sockctl.cluster.functions import Library, call_function
 from sockctl.errors import EngineAwayError, EngineReplyError, EngineTimeoutError
 
@@ -54,8 +55,7 @@ class EnginePool:
         except EngineReplyError as error:
             if error.code not in NOT_DONE:
                 raise
-            text = f"{self} refuses: {str(error).rstrip('.')}. 'sockctl cluster check {self}' says what is wrong."
-            raise EngineReplyError(text, code=error.code) from error
+            raise explain_reply(error, self._access) from error
 
     def _call(self, name: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
         if time.monotonic() < self._slow_until or not self._free.acquire(timeout=self._access.timeout_s):

@@ -27,6 +27,9 @@ from sockctl.cluster.writer import USUAL_HISTORY, Writer
 from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
 from sockctl.events.base import Event
 
+FAILURES = 3
+"""How often in a row the news can't be taken until the node gives up: something is wrong with more than one entry."""
+
 
 class Node:
     """A node. Any thread may use it.
@@ -77,6 +80,7 @@ class Node:
         self._writer = self._make_writer()
         self._mark = ReadMark(self._place.last_id)
         self._reports: Reports
+        self._failures = 0  # of taking the news, in a row; the reader's alone
         repeater = Repeater(self._health, self._stopping, times, timeout_s=access.timeout_s)
         self._threads = [
             threading.Thread(target=run, args=args, name=f"sockctl-cluster-{what}", daemon=True)
@@ -279,6 +283,14 @@ class Node:
     def _read(self) -> bool:
         if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
             self._reports.report_news(news)
-            self._callbacks.on_news(news)
+            try:
+                self._callbacks.on_news(news)
+            except Exception as error:
+                self._reports.report_defect(error)
+                self._failures += 1
+                if self._failures == FAILURES:
+                    raise
+            else:
+                self._failures = 0
         self._mark.move(self._reader.last_id)
         return True

@@ -6,7 +6,16 @@ from sockctl.cluster.entry import GONE, NODE, Entry, Lost, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.registry import Registration
 from sockctl.events.base import Event
-from sockctl.events.cluster import NodeGone, NodeJoined, StoreAway, StoreBack, StoreConnected, StoreLag, StoreLost
+from sockctl.events.cluster import (
+    NodeGone,
+    NodeJoined,
+    StoreAway,
+    StoreBack,
+    StoreConnected,
+    StoreLag,
+    StoreLost,
+    StoreUnread,
+)
 
 
 class Reports:
@@ -39,6 +48,10 @@ class Reports:
             self._emit(StoreAway(error=change.error))
         else:
             self._emit(StoreBack(seconds=round(change.seconds, 3), not_said=change.not_said))
+
+    def report_defect(self, error: Exception) -> None:
+        """Report that what the log says can't be taken."""
+        self._emit(StoreUnread(error=f"{type(error).__name__}: {error}"))
 
     def report_lag(self, seconds: float) -> None:
         """Report that the node is behind the log."""

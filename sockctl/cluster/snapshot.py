@@ -1,5 +1,6 @@
 """What a node loads before it serves: the last messages of the rooms, and the state."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,7 +52,7 @@ def load(engine: "Engine", last_id: int) -> Snapshot:
         EngineError: The engine is away, or refuses.
     """
     state = load_state(engine)
-    names = sorted(name.decode() for name in engine.ask("SMEMBERS", ROOMS))
+    names = sorted(name.decode(errors="replace") for name in engine.ask("SMEMBERS", ROOMS))
     rooms: dict[str, list[Kept]] = {}
     for first in range(0, len(names), AT_ONCE):
         some = names[first : first + AT_ONCE]
@@ -70,9 +71,11 @@ def load_state(engine: "Engine") -> dict[str, bytes]:
         EngineError: The engine is away, or refuses.
     """
     words = engine.ask("HGETALL", STATE)
-    return {field.decode(): value for field, value in zip(words[::2], words[1::2], strict=True)}
+    return {field.decode(errors="replace"): value for field, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def _read_rows(rows: Any) -> Iterator[Kept]:
-    for name, (_, lines, _, data) in reversed(rows):
-        yield Kept(int(name.partition(b"-")[2]), int(lines), data)
+    for name, words in reversed(rows):
+        with contextlib.suppress(ValueError):  # another program has written there
+            _, lines, _, data = words
+            yield Kept(int(name.partition(b"-")[2]), int(lines), data)

@@ -137,6 +137,23 @@ class StoreLag(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUnread(Event):
+    """The node could not take what the log says: a defect of sockctl's, or another program writes there."""
+
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+
+    @property
+    def happened(self) -> str:
+        return f"The server could not take what the log says, and passes over it: {self.error}"
+
+    @property
+    def explanation(self) -> str:
+        return "Its members may have missed something. It is a defect of sockctl's, or another program writes there."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeJoined(Event):
     """Another node has come."""
 

@@ -144,6 +144,14 @@ def test_without_an_engine() -> None:
     assert b"can't be reached: Connection refused. See whether the engine runs there." in done.stderr
 
 
+def test_an_engine_in_which_others_have_written(engine: RedisServer) -> None:
+    engine.ask("SET", "{chat:0}:log", "mine")
+    assert refused("--cluster", engine.url) == (
+        f"sockctl: {engine.url} refuses: Operation against a key holding the wrong kind of value. "
+        f"'sockctl cluster check {engine.url}' says what is wrong.\n"
+    )
+
+
 def test_names_of_servers(engine: RedisServer) -> None:
     assert "--node is the name among several servers: add --cluster." in refused("--node", "a")
     for wrong in ("a b", "-a", "ä", "a" * 33, ""):

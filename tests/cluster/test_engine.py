@@ -134,6 +134,14 @@ def test_an_error_reply_has_its_code(line: str, code: str) -> None:
     assert line.removeprefix(f"{code} ") in str(error)
 
 
+@pytest.mark.parametrize(
+    "detail", [" script: sockctl1_0a1b_hello, on @user_function:30.", ", with args beginning with: 'a' '\\n' "]
+)
+def test_an_error_reply_has_no_inner_detail(detail: str) -> None:
+    with scripted_engine({"PING": f"-ERR it is odd{detail}\r\n".encode()}) as access:
+        assert str(fail(access)) == "it is odd"
+
+
 def test_a_password_of_its_own(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
         server.ask("ACL", "SETUSER", "ann", "on", ">grey walnut", "+ping")

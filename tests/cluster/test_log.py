@@ -760,6 +760,20 @@ def test_the_last_messages_of_rooms_are_kept(join: Callable[..., Node]) -> None:
     assert list(load(a.engine, last.id).rooms) == [ROOM]
 
 
+def test_what_another_program_has_written_hinders_no_node(join: Callable[..., Node]) -> None:
+    a = join("a")
+    a.post("say", b"one", room=ROOM)
+    a.write()
+    last = a.read()[-1]
+    assert isinstance(last, Entry)
+    a.engine.ask("SADD", ROOMS, b"\xff")
+    a.engine.ask("HSET", STATE, b"\xff", b"odd")
+    a.engine.ask("XADD", room_key(ROOM), f"0-{last.id + 1}", "odd", "entry")
+    snapshot = load(a.engine, last.id + 1)
+    assert snapshot.rooms == {ROOM: [Kept(last.id, 1, b"one")], "\ufffd": []}
+    assert snapshot.state == {"\ufffd": b"odd"}
+
+
 def test_the_state_changes_with_the_log(join: Callable[..., Node]) -> None:
     a = join("a")
     a.post("act", b"act 1", field="ban:account:ann", value=b"until tomorrow")

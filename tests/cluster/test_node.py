@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,22 @@ from sockctl.cluster.engine import Engine
 from sockctl.cluster.entry import Entry, Lost, News
 from sockctl.cluster.health import Away, Back
 from sockctl.cluster.keys import NODES
-from sockctl.cluster.node import Node
+from sockctl.cluster.node import FAILURES, Node
 from sockctl.cluster.node_settings import Callbacks, NodeTimes
 from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury, register
 from sockctl.errors import EngineAwayError, EngineTimeoutError, NameTakenError
 from sockctl.events.base import Event
-from sockctl.events.cluster import NodeGone, NodeJoined, StoreAway, StoreBack, StoreConnected, StoreLag, StoreLost
+from sockctl.events.cluster import (
+    NodeGone,
+    NodeJoined,
+    StoreAway,
+    StoreBack,
+    StoreConnected,
+    StoreLag,
+    StoreLost,
+    StoreUnread,
+)
 from tests.support.engines import DURABLE, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, wait_until
 
@@ -263,10 +273,15 @@ def test_the_engine_counts_as_away_for_a_reader_that_fails(server: RedisServer) 
     def fail(_: Sequence[News]) -> None:
         raise RuntimeError("a flaw")
 
+    def has_failed(count: int) -> bool:
+        return len(told.named("store_unread")) >= count
+
     node = Node(server.access(), "a", dataclasses.replace(told.callbacks(), on_news=fail), rules={}, times=TIMES)
     node.start(told.events.append)
-    say(node, b"one")
     try:
+        for count in range(1, FAILURES + 1):
+            say(node, b"one")
+            wait_until(partial(has_failed, count), what="that it has failed")
         wait_until(lambda: told.named("store_away") != [], what="that it is away")
     finally:
         node.stop()
@@ -292,6 +307,27 @@ def test_a_node_that_reads_too_slowly_is_told_of_it(server: RedisServer) -> None
     [lag] = told.named("store_lag")
     assert isinstance(lag, StoreLag)
     assert 0.5 < lag.seconds < TIMEOUT_S
+
+
+def test_what_can_not_be_taken_ends_no_reader(server: RedisServer) -> None:
+    told = Told()
+
+    def take(news: Sequence[News]) -> None:
+        if any(isinstance(one, Entry) and one.data == b"odd" for one in news):
+            raise KeyError("m")
+        told.callbacks().on_news(news)
+
+    callbacks = dataclasses.replace(told.callbacks(), on_news=take)
+    node = Node(server.access(), "a", callbacks, rules={}, times=TIMES)
+    node.start(told.events.append)
+    say(node, b"odd")
+    wait_until(lambda: told.named("store_unread") != [], what="that something can't be taken")
+    say(node, b"one")
+    wait_until(lambda: told.heard == [b"one"], what="what was said after it")
+    node.stop()
+    [unread] = told.named("store_unread")
+    assert isinstance(unread, StoreUnread)
+    assert unread.error == "KeyError: 'm'"
 
 
 def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from sockctl.events.cluster import (
     StoreConnected,
     StoreLag,
     StoreLost,
+    StoreUnread,
     StoreUnsafe,
 )
 from tests.support.event_words import Reading, check_complete, read
@@ -71,6 +72,13 @@ READINGS = [
         Level.WARNING,
         "The server is 3.3 s behind the other nodes.",
         "Its members hear everything later. The machine, or the network to the engine, is too slow.",
+    ),
+    Reading(
+        StoreUnread(error="KeyError: 'm'"),
+        "store_unread",
+        Level.ERROR,
+        "The server could not take what the log says, and passes over it: KeyError: 'm'",
+        "Its members may have missed something. It is a defect of sockctl's, or another program writes there.",
     ),
     Reading(NodeJoined(node="beta.0a1b2c3d"), "node_joined", Level.INFO, "The node beta.0a1b2c3d has come."),
     Reading(

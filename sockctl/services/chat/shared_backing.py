@@ -47,7 +47,7 @@ from sockctl.services.chat.shared_records import (
 from sockctl.services.chat.shared_replica import LOST, Replica
 from sockctl.services.chat.shared_sequencer import SharedSequencer
 from sockctl.services.chat.shared_store import SharedStore
-from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, complete
+from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, list_readable
 from sockctl.services.chat.store import OnFailure, OnRecovery, StoredRoom
 
 CLOSE_AFTER_S = 30.0
@@ -113,7 +113,7 @@ class SharedBacking:
         self._store = store = SharedStore(self._log)
         restore_state(store.state, snapshot.state)
         rooms = {
-            name: StoredRoom(tuple(complete(one.data, one.id) for one in kept), kept[-1].id)
+            name: StoredRoom(list_readable((one.id, one.data) for one in kept), kept[-1].id)
             for name, kept in snapshot.rooms.items()
             if kept
         }

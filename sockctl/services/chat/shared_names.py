@@ -114,6 +114,7 @@ class SharedNames:
         if held is None:
             held = prepared if self._members.find_id(prepared.id) is prepared else self._members.hold(prepared.id)
         if held is None:
+            self._sequencer.post_went(prepared, "left")  # else the engine may keep the name for nobody
             raise EngineTimeoutError("The member has left again meanwhile.")
         held.token, held.operator = prepared.token, prepared.operator
         held.flood = held.flood or prepared.flood

@@ -3,6 +3,7 @@
 What a member says has a form of its own, which each server reads fast: see `shared_talk`.
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -144,10 +145,11 @@ def restore_state(state: ChatState, fields: Mapping[str, bytes]) -> None:
     tables: dict[str, list[Ban]] = {BANS: [], MUTES: []}
     for field, value in fields.items():
         kind, _, name = field.partition(":")
-        if f"{kind}:" == TOPICS:
-            topics[name] = decode_topic(decode(value))
-        elif (table := tables.get(f"{kind}:")) is not None:
-            table.append(_decode_guest_ban(decode(value)))
+        with contextlib.suppress(*BROKEN):
+            if f"{kind}:" == TOPICS:
+                topics[name] = decode_topic(decode(value))
+            elif (table := tables.get(f"{kind}:")) is not None:
+                table.append(_decode_guest_ban(decode(value)))
     state.restore(topics, *(sorted(tables[kind], key=lambda ban: ban.at) for kind in (BANS, MUTES)))
 
 

@@ -176,7 +176,7 @@ class Replica:
         if not fields["part"]:
             parts.clear()
         parts.append(fields)
-        if [part["part"] for part in parts] != [*range(fields["parts"])]:
+        if len(parts) != fields["parts"] or [part["part"] for part in parts] != [*range(len(parts))]:
             return False
         del self._parts[one.node]
         if not self._is_own(one.node):

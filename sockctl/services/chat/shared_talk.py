@@ -4,6 +4,7 @@ A posting is ``KEY\nNUMBER\n{"kind":"say",…``, in UTF-8. KEY is the author key
 sender's connection if that reads lines, else empty. The end of the JSON is missing: the id, which the log gives.
 """
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,8 +29,8 @@ _USUAL = re.compile(
     rf'"sender":"{_PLAIN}"(?:,"account":"{_PLAIN}")?,"at":"{_PLAIN}"(?:,"action":true)?'
 )
 """What `encode_texts` makes: it needs no decoding, which takes three times as long."""
-_HEADROOM_BYTES = 1_024
-"""Bytes of a frame that a message leaves free: its id, and what the history adds."""
+_HEADROOM_BYTES = 512
+"""Bytes of a frame that a message leaves free for what the history adds; a block leaves more, for its id, too."""
 
 
 def encode_texts(member: Member, number: int, texts: Iterable[str], *, room: str, at: str, action: bool) -> list[bytes]:
@@ -59,6 +60,17 @@ def encode_lines(member: Member, number: int, lines: Sequence[str], *, room: str
 def complete(data: bytes, entry_id: int) -> bytes:
     """Return the JSON of a posted message that has got its id."""
     return b'%b,"id":%d}' % (data.split(b"\n", 2)[2], entry_id)
+
+
+def list_readable(kept: Iterable[tuple[int, bytes]]) -> tuple[bytes, ...]:
+    """Return the JSON of kept messages, given by id and posted data, without those that clients could not read."""
+    messages = []
+    for entry_id, data in kept:
+        with contextlib.suppress(*BROKEN):
+            full = complete(data, entry_id)
+            _refuse_unreadable(data.split(b"\n", 2)[2], full)
+            messages.append(full)
+    return tuple(messages)
 
 
 class TalkReader:

@@ -81,7 +81,7 @@ def test_the_state_comes_back() -> None:
         assert value is not None
         fields[field] = value
     state = ChatState(clock=lambda: NOON)
-    restore_state(state, {**fields, "newer:x": b"{}"})
+    restore_state(state, {**fields, "newer:x": b"{}", "ban:odd": b"{", "mute:odd": b"[]", "topic:#odd": b"5"})
     assert state.bans.list_lasting() == [GUEST_BAN, USER_BAN, ADDRESS_BAN]
     assert state.bans.find(guest="g:0") == GUEST_BAN
     assert state.mutes.list_lasting() == [USER_BAN]

@@ -157,6 +157,12 @@ def test_a_roster_tells_what_differs(stage: Stage) -> None:
     assert stage.news == []
 
 
+def test_a_roster_of_countless_parts_waits_for_them(stage: Stage) -> None:
+    stage.put("roster", "a", part=0, parts=10**12, read=1, members=[])
+    stage.roster("a", 1, record("bob", "#games"))
+    assert stage.news == ["bob joined #games."]
+
+
 def test_what_happened_since_a_roster_was_made_counts(stage: Stage) -> None:
     read = stage.come("ann", "a", "#lobby")
     stage.come("bob", "a", "#lobby")  # on its way when the roster was made

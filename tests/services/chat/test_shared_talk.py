@@ -8,7 +8,15 @@ import pytest
 from sockctl.cluster.entry import Entry
 from sockctl.services.chat.member import Member
 from sockctl.services.chat.room import Room
-from sockctl.services.chat.shared_talk import BLOCK, SAY, TalkReader, complete, encode_lines, encode_texts
+from sockctl.services.chat.shared_talk import (
+    BLOCK,
+    SAY,
+    TalkReader,
+    complete,
+    encode_lines,
+    encode_texts,
+    list_readable,
+)
 from tests.support.chat_room import AT, Played, enter, room_at
 from tests.support.clock import NOON
 
@@ -110,6 +118,14 @@ def test_what_no_client_could_read_is_skipped(stage: Stage, kind: str, data: byt
     assert stage.room.remembered == 0
     assert not ann.data
     assert not [line for line in bob.lines if "eve" in line]
+
+
+def test_what_no_client_could_read_is_not_loaded() -> None:
+    ann = Member("ann", since=NOON)
+    [text] = encode_texts(ann, 0, ["hello"], room="#lobby", at=AT, action=False)
+    block = encode_lines(ann, 0, ["one", "two"], room="#lobby", at=AT)
+    kept = [(1, text), (3, block), (4, b""), (5, b"x"), (6, b'eve\n\n{"kind":"say","text":5'), (7, text)]
+    assert [json.loads(one)["id"] for one in list_readable(kept)] == [1, 3, 7]
 
 
 def test_what_a_newer_version_says_is_told(stage: Stage) -> None:
