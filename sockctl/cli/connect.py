@@ -26,7 +26,7 @@ _EPILOG = "\n\n".join(
     (
         "Examples:\n  sockctl connect localhost 9090\n  printf abc | sockctl connect localhost:9090\n"
         "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90\n"
-        "  sockctl connect sockctls://a.example:9090,b.example:9090",
+        "  sockctl connect sockctls://one:9090,two:9090",
         explain_exit_codes(
             ExitCode.INTERRUPTED,
             meanings={

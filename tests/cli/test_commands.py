@@ -47,8 +47,8 @@ def test_every_command_takes_h_and_v(command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        ("connect", "[[SCHEME://]HOST[:PORT]] [PORT ...]"),
-        ("logout", "HOST[:PORT] [PORT]"),
+        ("connect", "[[SCHEME://]HOST[:PORT][,…]] [PORT ...]"),
+        ("logout", "HOST[:PORT][,…] [PORT]"),
         ("clients rename", "ADDRESS|NAME NAME"),
         ("users add", "NAME"),
         ("hosts add", "HOST[:PORT] [PORT] SHA256"),

@@ -26,6 +26,8 @@ def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torture
+@pytest.mark.timeout(600)
 def test_nor_are_three_of_them_with_more_members(tmp_path: Path) -> None:
     with running_cluster(tmp_path) as cluster, talking(cluster, count=30, manners=[STEADY]) as talk:
         for _ in range(3):

@@ -22,6 +22,7 @@ def test_what_is_short_leaves_no_flaw(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.parametrize(("engine", "more"), [("always", ()), ("everysec", ("crash",)), ("none", ())])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_that_breaks_leaves_a_flaw(seed: int, engine: str, more: tuple[str, ...], tmp_path: Path) -> None:
