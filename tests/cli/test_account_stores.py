@@ -300,3 +300,10 @@ def test_a_failover_puts_nobody_out_and_lets_in_again(tmp_path: Path, number: si
                 assert ann.expect("notice")["user"] == "ann"
         with contextlib.suppress(ProcessLookupError):
             os.kill(first.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("command", [("users", "list"), ("serve", "auth", "--port", "0")])
+def test_options_of_an_engine_that_nobody_names(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = sockctl(*command, "--data-dir", str(tmp_path), "--engine-cert", "c.pem", env=without_engine_variables())
+    assert done.returncode == ExitCode.USAGE
+    assert b"--engine-cert is about an engine, and none is named: add --store URL." in done.stderr
