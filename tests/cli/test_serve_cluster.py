@@ -137,6 +137,18 @@ def test_an_old_engine_is_refused() -> None:
     assert "Redis 6.2.7 has no functions: Redis 7.0 or newer is needed, or Valkey." in error
 
 
+def test_an_engine_without_a_command() -> None:
+    with scripted_engine(
+        healthy(FUNCTION=b"-ERR unknown command 'FUNCTION', with args beginning with: \r\n")
+    ) as access:
+        error = refused("--cluster", str(access))
+    assert error == (
+        "sockctl: The engine refuses FUNCTION LOAD: unknown command 'FUNCTION'. If its redis.conf renames that command "
+        "(rename-command), remove the line there. This shows more: "
+        f"redis-cli -h 127.0.0.1 -p {access.port} COMMAND INFO FUNCTION\n"
+    )
+
+
 def test_without_an_engine() -> None:
     port = free_port()
     done = sockctl("serve", "chat", "--port", "0", "--cluster", f"redis://localhost:{port}")
