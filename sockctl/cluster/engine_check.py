@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sockctl.cluster.engine_access import EngineAccess
 from sockctl.cluster.engine_facts import Asks, Facts, collect_facts
 from sockctl.cluster.engine_findings import Finding, Level, Report
+from sockctl.cluster.engine_keys import find_wrong_keys
 from sockctl.cluster.engine_rights import Refusal, find_missing, find_name, try_commands
 
 NEARLY_FULL = 0.8
@@ -24,11 +25,13 @@ class _Subject:
         access: The way to it.
         facts: What it tells.
         refused: The requests that it refuses.
+        wrong_keys: The keys of a chat in which another program has written.
     """
 
     access: EngineAccess
     facts: Facts
     refused: Sequence[Refusal]
+    wrong_keys: Sequence[str]
 
     def fix(self, *words: str) -> str:
         """Return the shell's line that runs a command at the engine."""
@@ -42,8 +45,9 @@ def check_engine(engine: Asks, access: EngineAccess) -> Report:
         EngineError: The engine can't be asked.
     """
     facts = collect_facts(engine)
-    refused = try_commands(engine) if facts.is_new_enough and not facts.is_loading else []
-    subject = _Subject(access, facts, refused)
+    answers = facts.is_new_enough and not facts.is_loading
+    refused = try_commands(engine) if answers else []
+    subject = _Subject(access, facts, refused, find_wrong_keys(engine) if answers else [])
     found = (finding for check in _CHECKS for finding in check(subject))
     by_setting: dict[str, Finding] = {}
     for one in sorted(found, key=lambda one: list(Level).index(one.level)):
@@ -160,6 +164,17 @@ def _check_refusals(subject: _Subject) -> Iterator[Finding]:
         yield Finding(Level.ERROR, setting, text, subject.fix(*fix), mends=False)
 
 
+def _check_keys(subject: _Subject) -> Iterator[Finding]:
+    if wrong := subject.wrong_keys:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        text = f"Another program has written in the chat's key {wrong[0]}{more}: the chat can't use it. Move it away."
+        database = subject.access.database
+        fixes = [
+            subject.fix(*(["-n", str(database)] if database else []), "RENAMENX", key, f"other:{key}") for key in wrong
+        ]
+        yield Finding(Level.ERROR, "keys", text, "; ".join(fixes))
+
+
 _BY_CODE: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "OOM": ("maxmemory", ("INFO", "memory")),
     "MISCONF": ("disk", ("INFO", "persistence")),
@@ -175,4 +190,5 @@ _CHECKS: tuple[Callable[[_Subject], Iterator[Finding]], ...] = (
     _check_network,
     _check_rights,
     _check_refusals,
+    _check_keys,
 )

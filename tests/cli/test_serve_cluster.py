@@ -96,6 +96,7 @@ def test_what_is_said_outlasts_all_servers(engine: RedisServer, tmp_path: Path) 
         ann.until("say", text="hello")
         ann.line("/topic Tea")
         ann.until("notice", topic="Tea")
+        assert sockctl("cluster", "check", engine.url).returncode == ExitCode.DONE, "its keys are right"
     with node(tmp_path / "a", engine.url) as (_, port), member(port, "bob") as bob:
         bob.until("history", text="hello")
         bob.line("/topic")
@@ -159,8 +160,8 @@ def test_without_an_engine() -> None:
 def test_an_engine_in_which_others_have_written(engine: RedisServer) -> None:
     engine.ask("SET", "{chat:0}:log", "mine")
     assert refused("--cluster", engine.url) == (
-        f"sockctl: {engine.url} refuses: Operation against a key holding the wrong kind of value. "
-        f"'sockctl cluster check {engine.url}' says what is wrong.\n"
+        "sockctl: Another program has written in the chat's key {chat:0}:log: the chat can't use it. Move it away. "
+        f"This mends it: redis-cli -h localhost -p {engine.port} RENAMENX '{{chat:0}}:log' 'other:{{chat:0}}:log'\n"
     )
 
 
