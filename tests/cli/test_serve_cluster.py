@@ -111,6 +111,10 @@ def test_a_server_with_other_rules_is_refused(engine: RedisServer, tmp_path: Pat
             "give all of them the same.\n"
         )
         assert "--history 50, and this one has --history 100" in refused(*url, "--room", "tea")
+        assert refused(*url) == (
+            "sockctl: The nodes that are there have --room #tea and --history 50, and this one has no --room and "
+            "--history 100: give all of them the same.\n"
+        )
 
 
 def test_an_engine_that_may_lose_messages_is_warned_of(tmp_path: Path) -> None:
