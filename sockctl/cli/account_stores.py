@@ -47,6 +47,8 @@ class ServerStoreOptions:
             SecretFileError: The file with the login can't be used.
         """
         if self.store is None:
+            if cluster is None:
+                self.engine.refuse_without_engine("--store")
             return cluster
         access = self.engine.make_access(self.store)
         # The login was read with the chat's engine, and is no longer in the environment.

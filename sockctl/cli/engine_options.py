@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sockctl.cluster.engine import Engine
     from sockctl.cluster.engine_access import EngineAccess, EngineLogin, Place
 
+DEFAULT_TIMEOUT_S = 5
 SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel")
 USER, PASSWORD = "SOCKCTL_ENGINE_USER", "SOCKCTL_ENGINE_PASSWORD"
 _LAST_DATABASE = 65_535
@@ -78,7 +79,7 @@ class EngineOptions:
     ] = None
     engine_timeout: Annotated[
         float, declare_time("How long the engine may take to answer.", at_least=0.1, panel=_PANEL)
-    ] = Seconds(5)
+    ] = Seconds(DEFAULT_TIMEOUT_S)
 
     def make_access(self, url: str) -> "EngineAccess":
         """Return the way to the engine that a URL names.
@@ -102,6 +103,33 @@ class EngineOptions:
             key=self.engine_key,
             timeout_s=self.engine_timeout,
         )
+
+    def refuse_without_engine(self, missing: str) -> None:
+        """Refuse these options where the user names no engine.
+
+        Args:
+            missing: The option that names an engine.
+
+        Raises:
+            OptionError: One of them is given.
+        """
+        timeout_s = None if self.engine_timeout == DEFAULT_TIMEOUT_S else self.engine_timeout
+        given = {
+            "--engine-login-file": self.engine_login_file,
+            "--engine-ca": self.engine_ca,
+            "--engine-cert": self.engine_cert,
+            "--engine-key": self.engine_key,
+            "--engine-timeout": timeout_s,
+        }
+        for name, value in given.items():
+            if is_given(name, value):
+                raise OptionError(f"{name} is about an engine, and none is named: add {missing} URL.")
+
+
+def is_given(option: str, value: object) -> bool:
+    """Return whether the user gives an option to this command: a variable of all commands may be there for others."""
+    variable = f"SOCKCTL_{option.removeprefix('--').replace('-', '_').upper()}"
+    return value is not None and os.environ.get(variable) != str(value)
 
 
 with_engine_options = functools.partial(with_option_group, name="engine", group=EngineOptions)

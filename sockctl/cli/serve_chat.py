@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl.cli.chat_options import ChatOptions
+from sockctl.cli.engine_options import is_given
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import may_edit
 from sockctl.cli.serve_accounts import find_stores, guard_options, make_login
@@ -54,8 +55,8 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "Nod
         stores, more = find_stores(chat_options.accounts, cluster=access)
         warnings += more
         login = make_login(options, signup=chat_options.signup, min_length=chat_options.min_length, stores=stores)
-    elif chat_options.operator or chat_options.signup or chat_options.insecure:
-        raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
+    else:
+        _refuse_without_accounts(chat_options)
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
     if access is None:
@@ -86,7 +87,18 @@ def _find_engine(options: ChatOptions) -> "EngineAccess | None":
         if options.cluster is None:
             raise OptionError("--node is the name among several servers: add --cluster.")
         check_name(options.node)
-    return None if options.cluster is None else options.accounts.engine.make_access(options.cluster)
+    if options.cluster is not None:
+        return options.accounts.engine.make_access(options.cluster)
+    if options.accounts.store is None:
+        options.accounts.engine.refuse_without_engine("--cluster")
+    return None
+
+
+def _refuse_without_accounts(options: ChatOptions) -> None:
+    if options.operator or options.signup or options.insecure:
+        raise OptionError("--operator, --signup and --insecure are about users who log in: add --auth.")
+    if is_given("--store", options.accounts.store):
+        raise OptionError("--store is about users who log in: add --auth. --cluster keeps the chat in an engine.")
 
 
 def _parse_rules(options: ChatOptions) -> ChatRules:

@@ -40,8 +40,10 @@ def check_store(access: "EngineAccess") -> list[StoreUnsafe]:
         found[one.level].append(one)
     if errors := found[Level.ERROR]:
         more = f" 'sockctl cluster check {access}' lists {len(errors) - 1} more." if len(errors) > 1 else ""
-        raise EngineUnfitError(f"{errors[0].text} This mends it: {errors[0].fix}{more and '.'}{more}")
-    return [StoreUnsafe(setting=one.setting, problem=one.text, fix=one.fix) for one in found[Level.WARNING]]
+        raise EngineUnfitError(f"{errors[0].text} {errors[0].remedy}{more and '.'}{more}")
+    return [
+        StoreUnsafe(setting=one.setting, problem=one.text, fix=one.fix, mends=one.mends) for one in found[Level.WARNING]
+    ]
 
 
 def check_name(name: str) -> None:

@@ -1,7 +1,6 @@
 """All input and output of a session: one loop for its socket, its input and the clock, on a terminal and in a pipe.
 
-The loop waits for the socket and the input at once, so that neither direction blocks the other. It passes bytes on,
-and carries out the events that the session gives back, in order.
+It waits for the socket and the input at once, and carries out the events that the session gives back, in order.
 """
 
 import contextlib
@@ -158,6 +157,7 @@ class IoLoop:
 
     def perform(self, events: list[SessionEvent]) -> None:
         """Carry out events."""
+        self._screen.hold_events(hold=self._session.is_trying)
         try:
             for event in events:
                 self._carry_out(event)
@@ -198,6 +198,8 @@ class IoLoop:
 
     def _obey(self, signal: Signal) -> None:
         sock = self._sock
+        if signal in {Signal.CONNECTION_DROPPED, Signal.CONNECTION_WANTED}:
+            self._screen.forget_events()
         match signal:
             case Signal.SENDING_ENDED if sock is not None:
                 with contextlib.suppress(OSError):  # the server has reset the connection: reading shows it
@@ -245,8 +247,7 @@ class IoLoop:
         try:
             count = sock.send(self._unsent)
         except (BlockingIOError, BrokenPipeError):
-            # Broken: the server reset the connection a while ago. Its last bytes may still be there to be read, so they
-            # are read first; its end then shows that not everything was sent.
+            # Broken: the server has reset the connection. Its last bytes are read first; its end shows what is unsent.
             return
         except OSError as error:
             self._break(error)
@@ -275,8 +276,10 @@ class IoLoop:
             self._screen.begin_line()
             if data:
                 self._user.note_read()
-            leaving = {EXIT, self._session.leave_word.encode()}
-            if data.strip() in leaving and select.select([self._input], [], [], PASTE_S)[0]:
+            if (
+                data.strip() in {EXIT, self._session.leave_word.encode()}
+                and select.select([self._input], [], [], PASTE_S)[0]
+            ):
                 data = as_text(data)  # a line of a paste: nobody types the next one so soon
         self.perform(self._session.typed(data, time.monotonic()))
 

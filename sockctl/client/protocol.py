@@ -191,11 +191,11 @@ class MessageProtocol:
         return arrived
 
     def take_refused(self, one: Message) -> str | None:
-        """Return the text that an error refuses, if the client has kept it; None for a command without a text."""
+        """Return the text that an error refuses, if the client has kept it; for a person, None for a mere command."""
         text = self._numbered.take(one.fields.get("n")) if one.kind == "error" else None
         if text is None or self._view is None:
             return text
-        return text if self._view.note_refused(text) else None
+        return text if self._view.note_refused(text) or self._in_turns else None
 
     def encode_entry(self, entry: Entry) -> bytes:
         """Return the frames that carry what a person has entered.

@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
+from sockctl.client.chat.unconfirmed import holds_text
+from sockctl.client.refusals import NOT_SAID
 from sockctl.client.sender import Sender
 from sockctl.client.session_events import (
     BytesToShow,
@@ -94,7 +96,7 @@ class Receiver:
             self._events.append(QuestionAsked(protocol.question))
         self._events.append(MessageToShow(one, protocol.context))
         if (refused := protocol.take_refused(one)) is not None:
-            self._events.append(TextReturned(refused))
+            self._events.append(TextReturned(refused, "" if self._by_hand else _explain_unsaid(one, refused)))
         self._search(protocol, [one.text], "", now)
 
     def show_raw(self, data: bytes, now: float) -> None:
@@ -148,3 +150,10 @@ class Receiver:
                 f"The connection ended {self._count - self._counted:,} short of the {self._count:,} messages of "
                 f"--count."
             )
+
+
+def _explain_unsaid(one: "Message", text: str) -> str:
+    """Return why a text of a pipe or a script is told again; empty where the error itself says enough."""
+    if one.get("code") != NOT_SAID:
+        return ""
+    return "This was not said" if holds_text(text) else "This was not done"

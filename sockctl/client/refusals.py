@@ -43,7 +43,9 @@ _BROKEN = frozenset(
 """Codes of a server that says that the client has broken the protocol."""
 _FAILED = frozenset({"program_failed", "store_failed"})
 """Codes of a server that has failed."""
-_LOST = frozenset({"discarded", "not_said"})
+NOT_SAID = "not_said"
+"""The code of a chat that could not carry out what it has taken."""
+_LOST = frozenset({"discarded", NOT_SAID})
 """Codes of a server that has taken input and not carried it out."""
 
 

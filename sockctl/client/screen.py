@@ -38,6 +38,8 @@ class Screen:
         self._format: Format | None = None  # made with the first event
         self._above: list[str] = []  # what is to be written above the prompt, all at once
         self._in_line = False  # whether the cursor stands in the middle of a line
+        self._holds = False
+        self._held: list[Event] = []  # of a try that may fail
 
     def write(self, data: bytes) -> None:
         """Write data to standard output.
@@ -96,6 +98,9 @@ class Screen:
         """Show an event, if such events are shown."""
         if self._lowest is None or event.level < self._lowest:
             return
+        if self._holds and event.level < Level.WARNING and self._lowest > Level.DETAIL:
+            self._held.append(event)
+            return
         if self._format is None:
             from sockctl.events.formats import choose_live_format
 
@@ -104,3 +109,15 @@ class Screen:
 
         if text := self._format(Record(time.time(), "connect", event)):
             self.remark(text)
+
+    def hold_events(self, *, hold: bool) -> None:
+        """Keep the steps of a try back, unless the user wants every detail; without `hold`, show those kept back."""
+        self._holds = hold
+        if not hold and self._held:
+            held, self._held = self._held, []
+            for event in held:
+                self.emit(event)
+
+    def forget_events(self) -> None:
+        """Forget the steps that were kept back: the try has failed."""
+        self._held.clear()

@@ -105,6 +105,12 @@ class ClientSession:
         return self._wire is not None and self._wire.is_framed
 
     @property
+    def is_trying(self) -> bool:
+        """Whether the client was let in once, and tries to be let in again."""
+        is_in = self._connection is not None and self._connection.is_welcomed
+        return self.targets.home is not None and not (is_in or self._is_over)
+
+    @property
     def leave_word(self) -> str:
         """The word with which a person at the line editor ends the connection."""
         protocol = None if self._connection is None else self._connection.protocol

@@ -24,12 +24,19 @@ class Finding:
         setting: The setting, a stable word.
         text: The problem, as a sentence.
         fix: The line that mends it, or shows it.
+        mends: Whether the line mends it.
     """
 
     level: Level
     setting: str
     text: str
     fix: str
+    mends: bool = True
+
+    @property
+    def remedy(self) -> str:
+        """The line, announced as what it is."""
+        return f"This {'mends it' if self.mends else 'shows more'}: {self.fix}"
 
     @property
     def as_fields(self) -> dict[str, str]:

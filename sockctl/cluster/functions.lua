@@ -61,18 +61,18 @@ local function is_alive(nodes, node)
 end
 
 -- register meta log nodes posted | node lease_us highest (rule value)...
---   -> epoch, id of its entry, us, other living nodes...; USED, RULES rule value_of_the_others
+--   -> epoch, id of its entry, us, other living nodes...; USED, RULES (rule value_of_the_others), with tabs between
 redis.register_function('sockctl1_register', function(K, A)
   local at = epoch(K[1], K[2], K[3], tonumber(A[3]))
   if redis.call('EXISTS', K[4]) == 1 then return redis.error_reply('USED ' .. A[1]) end
   local now = now_us()
   local others = redis.call('ZRANGE', K[3], '(' .. text(now), '+inf', 'BYSCORE')
+  local differ = {}
   for i = 4, #A, 2 do
     local theirs = redis.call('HGET', K[1], 'rule:' .. A[i])
-    if #others > 0 and theirs and theirs ~= A[i + 1] then
-      return redis.error_reply('RULES ' .. A[i] .. ' ' .. theirs)
-    end
+    if #others > 0 and theirs and theirs ~= A[i + 1] then differ[#differ + 1] = A[i] .. ' ' .. theirs end
   end
+  if #differ > 0 then return redis.error_reply('RULES ' .. table.concat(differ, '\t')) end
   for i = 4, #A, 2 do redis.call('HSET', K[1], 'rule:' .. A[i], A[i + 1]) end
   redis.call('HSET', K[1], 'lease', A[2], 'beat', text(now))
   redis.call('HSET', K[4], 'generation', '0', 'sequence', '0', 'since', text(now))

@@ -53,8 +53,9 @@ def register(
     except EngineReplyError as error:
         if error.code != "RULES":
             raise
-        rule, _, theirs = str(error).partition(" ")
-        there, here = (_show_rule(rule, value) for value in (theirs, rules[rule]))
+        theirs = {rule: value for rule, _, value in (one.partition(" ") for one in str(error).split("\t"))}
+        there = " and ".join(_show_rule(rule, value) for rule, value in theirs.items())
+        here = " and ".join(_show_rule(rule, rules[rule]) for rule in theirs)
         raise RulesDifferError(
             f"The nodes that are there have {there}, and this one has {here}: give all of them the same."
         ) from error

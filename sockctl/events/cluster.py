@@ -39,7 +39,8 @@ class StoreUnsafe(Event):
     Attributes:
         setting: The engine's setting.
         problem: What is wrong with it, as a sentence.
-        fix: The shell's line that mends it.
+        fix: The shell's line that mends it, or shows more.
+        mends: Whether the line mends it.
     """
 
     level: ClassVar[Level] = Level.WARNING
@@ -47,6 +48,7 @@ class StoreUnsafe(Event):
     setting: str
     problem: str
     fix: str
+    mends: bool = True
 
     @property
     def happened(self) -> str:
@@ -54,7 +56,7 @@ class StoreUnsafe(Event):
 
     @property
     def explanation(self) -> str:
-        return f"This mends it: {self.fix}"
+        return f"This {'mends it' if self.mends else 'shows more'}: {self.fix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

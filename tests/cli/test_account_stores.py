@@ -15,6 +15,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cluster.engine import Engine
+from sockctl.cluster.engine_keys import find_wrong_keys
 from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
@@ -300,3 +301,16 @@ def test_a_failover_puts_nobody_out_and_lets_in_again(tmp_path: Path, number: si
                 assert ann.expect("notice")["user"] == "ann"
         with contextlib.suppress(ProcessLookupError):
             os.kill(first.pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("command", [("users", "list"), ("serve", "auth", "--port", "0")])
+def test_options_of_an_engine_that_nobody_names(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = sockctl(*command, "--data-dir", str(tmp_path), "--engine-cert", "c.pem", env=without_engine_variables())
+    assert done.returncode == ExitCode.USAGE
+    assert b"--engine-cert is about an engine, and none is named: add --store URL." in done.stderr
+
+
+def test_a_check_finds_the_keys_of_accounts_right(store: RedisServer, tmp_path: Path) -> None:
+    add(store, "ann")
+    with served(store, tmp_path) as (_, port), logged_in(port), contextlib.closing(Engine(store.access())) as client:
+        assert find_wrong_keys(client) == []

@@ -354,8 +354,10 @@ def test_servers_that_are_on_their_way_up(terminal: Any, server: ChatServer) -> 
     server.close()
     child.expect("connection was lost")
     child.expect("ended the connection without a greeting.*The client tries again")
+    assert "Connected to" not in child.before, "only what leads to the welcome is told"
     child.expect("Welcome, ann")
     assert "without a greeting" not in child.before, "the same reason is told once"
+    assert child.before.count("Connected to") == 1
     leave(child)
 
 

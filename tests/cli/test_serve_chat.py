@@ -123,6 +123,10 @@ def test_two_chats_dont_share_their_files(tmp_path: Path) -> None:
         (["--signup"], "add --auth"),
         (["--auth", "--signup", "--operator", "zoe"], "a stranger could become it"),
         (["--insecure"], "add --auth"),
+        (["--store", "redis://localhost:1"], "--store is about users who log in: add --auth."),
+        (["--engine-login-file", "login"], "--engine-login-file is about an engine, and none is named: add --cluster"),
+        (["--engine-ca", "ca.pem"], "--engine-ca is about an engine, and none is named: add --cluster URL."),
+        (["--engine-timeout", "9"], "--engine-timeout is about an engine"),
         (["--history", "-1"], "--history"),
         (["--auth", "--host", ""], "in clear"),
     ],
@@ -131,6 +135,13 @@ def test_what_is_refused(tmp_path: Path, options: list[str], why: str) -> None:
     run = sockctl("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), *options)
     assert run.returncode == ExitCode.USAGE
     assert why in run.stderr.decode()
+
+
+def test_variables_for_other_commands_are_no_mistake(tmp_path: Path) -> None:
+    variables = {"SOCKCTL_STORE": "redis://localhost:1", "SOCKCTL_ENGINE_CA": "ca.pem"}
+    command = ["serve", "chat", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json"]
+    with process(*command, env={**os.environ, **variables}) as server:
+        server.event("listening")
 
 
 @pytest.mark.parametrize("content", [b"\xff\n", b"line\n" * 51])

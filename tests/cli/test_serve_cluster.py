@@ -96,6 +96,7 @@ def test_what_is_said_outlasts_all_servers(engine: RedisServer, tmp_path: Path) 
         ann.until("say", text="hello")
         ann.line("/topic Tea")
         ann.until("notice", topic="Tea")
+        assert sockctl("cluster", "check", engine.url).returncode == ExitCode.DONE, "its keys are right"
     with node(tmp_path / "a", engine.url) as (_, port), member(port, "bob") as bob:
         bob.until("history", text="hello")
         bob.line("/topic")
@@ -110,6 +111,10 @@ def test_a_server_with_other_rules_is_refused(engine: RedisServer, tmp_path: Pat
             "give all of them the same.\n"
         )
         assert "--history 50, and this one has --history 100" in refused(*url, "--room", "tea")
+        assert refused(*url) == (
+            "sockctl: The nodes that are there have --room #tea and --history 50, and this one has no --room and "
+            "--history 100: give all of them the same.\n"
+        )
 
 
 def test_an_engine_that_may_lose_messages_is_warned_of(tmp_path: Path) -> None:
@@ -137,6 +142,18 @@ def test_an_old_engine_is_refused() -> None:
     assert "Redis 6.2.7 has no functions: Redis 7.0 or newer is needed, or Valkey." in error
 
 
+def test_an_engine_without_a_command() -> None:
+    with scripted_engine(
+        healthy(FUNCTION=b"-ERR unknown command 'FUNCTION', with args beginning with: \r\n")
+    ) as access:
+        error = refused("--cluster", str(access))
+    assert error == (
+        "sockctl: The engine refuses FUNCTION LOAD: unknown command 'FUNCTION'. If its redis.conf renames that command "
+        "(rename-command), remove the line there. This shows more: "
+        f"redis-cli -h 127.0.0.1 -p {access.port} COMMAND INFO FUNCTION\n"
+    )
+
+
 def test_without_an_engine() -> None:
     port = free_port()
     done = sockctl("serve", "chat", "--port", "0", "--cluster", f"redis://localhost:{port}")
@@ -147,8 +164,8 @@ def test_without_an_engine() -> None:
 def test_an_engine_in_which_others_have_written(engine: RedisServer) -> None:
     engine.ask("SET", "{chat:0}:log", "mine")
     assert refused("--cluster", engine.url) == (
-        f"sockctl: {engine.url} refuses: Operation against a key holding the wrong kind of value. "
-        f"'sockctl cluster check {engine.url}' says what is wrong.\n"
+        "sockctl: Another program has written in the chat's key {chat:0}:log: the chat can't use it. Move it away. "
+        f"This mends it: redis-cli -h localhost -p {engine.port} RENAMENX '{{chat:0}}:log' 'other:{{chat:0}}:log'\n"
     )
 
 

@@ -244,3 +244,29 @@ def test_a_server_that_is_full(identify: int) -> None:
         run = sockctl("connect", f"sockctl://127.0.0.1:{identify}")
     assert (run.returncode, run.stdout) == (ExitCode.NOT_LET_IN, b"")
     assert run.stderr == b"sockctl: The server has not let you in: All places are taken: come back later.\n"
+
+
+# Texts of a chat that were not said.
+
+
+@pytest.mark.parametrize("reconnect", [False, True])
+def test_a_pipe_learns_which_texts_were_not_said(tmp_path: Path, reconnect: bool) -> None:
+    played = piped(tmp_path, "chat", reconnect=reconnect)
+    played.type(b"one\ntwo\n/topic Tea\nlater\n")
+    welcome = framed(kind="welcome", text="Welcome!", name="ann", room="#lobby", can=["blocks"])
+    played.receive(welcome, framed(kind="joined", text="You are in #lobby.", room="#lobby", name="ann"))
+    for number in (2, 3):
+        played.receive(framed(kind="error", text="Away.", code="not_said", n=number))
+    played.receive(framed(kind="error", text="Too fast.", code="too_fast", n=4))
+    assert [told for told in played.returned if told[1]] == [
+        ("two", "This was not said"),
+        ("/topic Tea", "This was not done"),
+    ]
+
+
+def test_a_person_gets_an_unsaid_text_back_without_a_word(tmp_path: Path) -> None:
+    played = piped(tmp_path, "chat", terminal=True)
+    played.receive(framed(kind="welcome", text="Welcome!", name="ann", room="#lobby", can=["blocks"]))
+    played.type(b"one\n")
+    played.receive(framed(kind="error", text="Away.", code="not_said", n=1))
+    assert played.returned == [("one", "")]

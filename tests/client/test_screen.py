@@ -77,6 +77,33 @@ def test_events_below_the_level_are_left_out(said: list[str], lowest: Level | No
     assert [name for name in ("connecting", "input_ended", "tls_cut") if name in shown] == names
 
 
+@pytest.mark.parametrize(
+    ("lowest", "at_once", "later"),
+    [(Level.INFO, ["tls_cut"], ["input_ended"]), (Level.DETAIL, ["input_ended", "tls_cut"], [])],
+)
+def test_the_steps_of_a_try_are_shown_once_it_succeeds(
+    said: list[str], lowest: Level, at_once: list[str], later: list[str]
+) -> None:
+    def take() -> list[str]:
+        shown = "\n".join(said)
+        said.clear()
+        return [name for name in ("input_ended", "tls_cut") if name in shown]
+
+    one = Screen(lowest)
+    one.hold_events(hold=True)
+    for event in (InputEnded(), TlsCut()):
+        one.emit(event)
+    assert take() == at_once
+    one.hold_events(hold=False)
+    assert take() == later
+    one.hold_events(hold=True)
+    one.emit(InputEnded())
+    one.forget_events()
+    take()
+    one.hold_events(hold=False)
+    assert take() == []
+
+
 def test_a_reader_that_has_gone_is_no_failure_of_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> None:
         raise error

@@ -407,3 +407,17 @@ def test_names_without_tls_keep_no_login(tmp_path: Path) -> None:
     played.end()
     come(played)
     assert said(played)[0]["token"] == "tok", "this session has it"
+
+
+def test_a_try_lasts_until_a_server_lets_the_client_in_again(tmp_path: Path) -> None:
+    played = chatting(tmp_path, terminal=True)
+    assert not played.session.is_trying
+    played.end()
+    for answer in (BUSY, LET_IN):
+        assert played.session.is_trying
+        played.wait(5)
+        played.connect()
+        played.receive(GREETING)
+        assert played.session.is_trying
+        played.receive(answer)
+    assert not played.session.is_trying

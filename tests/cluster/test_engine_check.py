@@ -223,7 +223,8 @@ def test_an_engine_that_refuses_what_a_chat_does(line: str, setting: str) -> Non
     with scripted_engine(healthy(**refused)) as access:
         [finding] = check(access).findings
     assert (finding.setting, finding.level) == (setting, Level.ERROR)
-    assert line.partition(" ")[2] in finding.text
+    assert line.partition(" ")[2].partition(", with args")[0] in finding.text
+    assert finding.remedy.startswith("This shows more: redis-cli ")
 
 
 def test_a_failed_disk() -> None:

@@ -809,7 +809,9 @@ def test_a_node_with_other_rules_is_refused_while_others_live(server: RedisServe
     add(history="100", room="#a, #b")
     with pytest.raises(RulesDifferError, match="have --room #a, #b, and this one has no --room: give"):
         add(history="100", room="")
-    with pytest.raises(RulesDifferError, match="have --history 100, and this one has --history 50"):
+    with pytest.raises(
+        RulesDifferError, match="have --history 100 and --room #a, #b, and this one has --history 50 and no --room: "
+    ):
         add(history="50", room="")
     server.ask("DEL", NODES)
     server.ask("ZADD", NODES, 1, first.node)  # a dead one

@@ -40,6 +40,13 @@ READINGS = [
         "This mends it: redis-cli -h localhost -p 6379 CONFIG SET appendonly yes",
     ),
     Reading(
+        StoreUnsafe(setting="password", problem="No password.", fix="sockctl help cluster", mends=False),
+        "store_unsafe",
+        Level.WARNING,
+        "No password.",
+        "This shows more: sockctl help cluster",
+    ),
+    Reading(
         StoreAway(error="redis://localhost:6379 can't be reached: Connection refused."),
         "store_away",
         Level.ERROR,

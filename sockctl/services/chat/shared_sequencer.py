@@ -12,7 +12,7 @@ from sockctl.protocol.messages import Message
 from sockctl.services.chat.clients import ConsoleClient
 from sockctl.services.chat.effects import Effect, Typing
 from sockctl.services.chat.member import Client, Member
-from sockctl.services.chat.refusals import refuse
+from sockctl.services.chat.refusals import read_number, refuse
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.shared_log import Log
 from sockctl.services.chat.shared_records import ENTER, EXIT, MARK, encode, encode_change, encode_effect
@@ -24,6 +24,13 @@ FLUSH_S = 2.0
 """How long a client that leaves may wait for what it has posted."""
 NOT_SAID = "The chat's servers can't reach each other now: this was not said."
 NOT_DONE = "The chat's servers can't reach each other now: this was not done."
+
+
+def refuse_posted(client: Client, messages: Sequence[Message], text: str) -> None:
+    """Tell a client which of its messages had no effect: the number names one, else the text does."""
+    for one in messages:
+        is_named = read_number(one) is not None or not one.text
+        refuse(client, [one], text if is_named else f"{text.removesuffix('.')}: {one.text}", code="not_said")
 
 
 class SharedSequencer:
@@ -69,7 +76,7 @@ class SharedSequencer:
             if not post(Posting(SAY, each, sender, room.name, tag=(client, one)))
         ]
         if unsaid:
-            refuse(client, unsaid, NOT_SAID, code="not_said")
+            refuse_posted(client, unsaid, NOT_SAID)
 
     def say_block(self, room: Room, client: Client, lines: Sequence[str], spoken: Message) -> None:
         """Post a block."""
@@ -77,7 +84,7 @@ class SharedSequencer:
         data = encode_lines(member, self._number(client), lines, room=room.name, at=self._tell_time())
         tag = (client, spoken)
         if not self._log.post(Posting(BLOCK, data, _identify(client), room.name, len(lines), tag=tag)):
-            refuse(client, [spoken], NOT_SAID, code="not_said")
+            refuse_posted(client, [spoken], NOT_SAID)
 
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
         """Let a client hear a room at once, and post that its member is there if that is new."""
@@ -159,7 +166,7 @@ class SharedSequencer:
             elif one.kind != "typing":
                 self.is_roster_due = True
         for (client, text), messages in unsaid.items():
-            refuse(client, messages, text, code="not_said")
+            refuse_posted(client, messages, text)
 
     def post_went(self, member: Member, reason: str) -> None:
         """Post that a member has no client here any more."""

@@ -166,6 +166,9 @@ def test_what_was_not_said_is_told_exactly(servers: Servers) -> None:
         assert [bob.until("error", code="not_said")["n"] for _ in range(2)] == [3, 4]
         bob.send(kind="line", text="/msg ann psst", n=5)
         assert bob.until("error", code="not_said")["n"] == 5
+        for text in ("without a number", "/msg ann psst"):
+            bob.line(text)
+            assert bob.until("error", code="not_said")["text"].endswith(f": this was not said: {text}")
         with client(servers.two) as carl:
             carl.expect("ask")
             carl.send(kind="answer", field="name", text="carl")
