@@ -1,6 +1,7 @@
 """All input and output of a session: one loop for its socket, its input and the clock, on a terminal and in a pipe.
 
 It waits for the socket and the input at once, and carries out the events that the session gives back, in order.
+The module is a long one, since all input and output of a session is in one place.
 """
 
 import contextlib
