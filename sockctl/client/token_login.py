@@ -14,8 +14,6 @@ Without a token to send, everything is decided from the start. A script that log
 
 The user may have chosen a name. Then only this user's token is shown, and the name answers the first question for one.
 The table above is one state machine, so the module is long.
-
-The module is a long one, since it holds all of these states.
 """
 
 from collections.abc import Callable, Sequence
