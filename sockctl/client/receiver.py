@@ -3,7 +3,6 @@
 import re
 from typing import TYPE_CHECKING
 
-from sockctl.client.chat.unconfirmed import holds_text
 from sockctl.client.refusals import NOT_SAID
 from sockctl.client.sender import Sender
 from sockctl.client.session_events import (
@@ -156,4 +155,6 @@ def _explain_unsaid(one: "Message", text: str) -> str:
     """Return why a text of a pipe or a script is told again; empty where the error itself says enough."""
     if one.get("code") != NOT_SAID:
         return ""
+    from sockctl.client.chat.unconfirmed import holds_text  # a pipe of raw bytes needs no messages
+
     return "This was not said" if holds_text(text) else "This was not done"
