@@ -21,6 +21,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +162,13 @@ class Spawn(_Spawn):
         """Close the terminal, and end the process. pexpect waits 0.1 s for it, even where it has ended."""
         if not self.isalive():
             self.ptyproc.delayafterclose = 0  # type: ignore[attr-defined]  # pexpect has it, its stub doesn't
-        super().close(force)
+        try:
+            super().close(force)
+        except pexpect.ExceptionPexpect:  # a busy machine needs more than pexpect's 0.1 s after SIGKILL
+            deadline = time.monotonic() + 10
+            while self.isalive() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            super().close(force)
 
 
 def _set_size(terminal: int, rows: int, columns: int) -> None:
