@@ -39,18 +39,22 @@ class Audience:
     def __contains__(self, client: Client) -> bool:
         return client is self._listener or client in self._members.get(client.member, ())
 
-    def list_names(self, start: int = 0, stop: int | None = None) -> list[str]:
-        """Return the names of the members, or of some of them, in the order in which they joined."""
+    def list_names(self, start: int = 0, stop: int | None = None, *, to: Member | None = None) -> list[str]:
+        """Return the names of the members, or of some of them; see `list_members`."""
         with self._lock:
-            return [member.name for member in islice(self._list_told(), start, stop)]
+            return [member.name for member in islice(self._list_told(to), start, stop)]
 
-    def list_members(self) -> list[Member]:
-        """Return the members, in the order in which they joined."""
+    def list_members(self, *, to: Member | None = None) -> list[Member]:
+        """Return the members, in the order in which they joined.
+
+        Args:
+            to: The member who asks: it is among them as soon as it has a client here.
+        """
         with self._lock:
-            return list(self._list_told())
+            return list(self._list_told(to))
 
-    def _list_told(self) -> Iterable[Member]:
-        untold = self._untold
+    def _list_told(self, to: Member | None) -> Iterable[Member]:
+        untold = self._untold - {to}
         return [member for member in self._members if member not in untold] if untold else self._members
 
     def set_listener(self, client: Client) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sockctl.protocol.messages import make_message
 from sockctl.services.chat.audience import Audience
 from sockctl.services.chat.history_entry import HistoryEntry, filter_ignored, replay_messages
-from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.member import Client
 from sockctl.services.chat.roll_call import LISTED_AT_ONCE, tell_who
 from sockctl.services.chat.room_event import RoomEvent, encode_event, encode_for_wires
 from sockctl.services.chat.state import ChatState
@@ -52,9 +52,7 @@ class RoomInfo:
             text = f"In {self._name}: {count:,} members; /who lists them, {LISTED_AT_ONCE} a page."
             client.tell("members", text, room=self._name, members=[], count=count)
             return
-        names = self._audience.list_names()
-        if self._is_untold(client, names):
-            names.append(client.member.name)
+        names = self._audience.list_names(to=client.member)
         for start in range(0, max(1, len(names)), NAMES_AT_ONCE):
             some = names[start : start + NAMES_AT_ONCE]
             more = start + NAMES_AT_ONCE < len(names)
@@ -67,14 +65,7 @@ class RoomInfo:
         Raises:
             CommandError: There is no such page.
         """
-        members = self._audience.list_members()
-        if self._is_untold(client, members):
-            members.append(client.member)
-        tell_who(client, self._name, members, page)
-
-    def _is_untold(self, client: Client, listed: Sequence[Member | str]) -> bool:
-        """Return whether a client hears the room, and the others hear of its member in a moment."""
-        return client in self._audience and client.member not in listed and client.member.name not in listed
+        tell_who(client, self._name, self._audience.list_members(to=client.member), page)
 
     def welcome(self, client: Client, history: Sequence[HistoryEntry], *, missed: bool) -> None:
         """Tell a client that it has joined, the topic, the members and the history.

@@ -155,6 +155,8 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
         ann.until("members", room="#dev")
         ann.line("in there")
         saw("in there", sender="ann", room="#dev")
+        typed("/who dev")
+        saw("1 in #dev: ann", members=["ann"])
         ann.line("/msg server are you there?")
         saw("are you there?", private=True, sender="ann")
         typed("/reply yes")
