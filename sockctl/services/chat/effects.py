@@ -13,7 +13,7 @@ from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import encode_message, make_message
 from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.bans import Ban, Topic, describe_ban
-from sockctl.services.chat.member import Client, Identity, Member
+from sockctl.services.chat.member import Identity, Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.reasons import BANNED, KICKED
 from sockctl.services.chat.room_event import Rename, RoomEvent, encode_event
@@ -216,7 +216,7 @@ class Effects:
         if act.text:
             full = make_message("notice", act.text, code="announcement", until=act.until)
             short = make_message("notice", act.public, code="announcement", until=act.until)
-            for each in self._list_clients():
+            for each in self._members.list_all_clients():
                 each.post(full if each.member.operator else short)
         if act.rule is Rule.KICK and (member := self._members.find_id(act.member)) is not None:
             for each in self._members.list_clients(member):
@@ -225,12 +225,9 @@ class Effects:
             self._close_banned()
 
     def _close_banned(self) -> None:
-        for each in self._list_clients():
+        for each in self._members.list_all_clients():
             own = each.member
             found = self._state.bans.find(account=own.account, guest=own.id, address=each.address)
             if found is not None:
                 each.tell("error", describe_ban(found), code="banned", until=found.ends)
                 each.close(BANNED)
-
-    def _list_clients(self) -> list[Client]:
-        return [client for member in self._members.list_all() for client in self._members.list_clients(member)]

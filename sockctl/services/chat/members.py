@@ -63,6 +63,11 @@ class Members:
         with self._lock:
             return list(member.clients)
 
+    def list_all_clients(self) -> list[Client]:
+        """Return the clients of all members."""
+        with self._lock:
+            return [client for member in self._by_id.values() for client in member.clients]
+
     def list_addresses(self, member: Member) -> list[str]:
         """Return the IP addresses of a member's clients; none of the server's terminal."""
         own = [client.address for client in self.list_clients(member)]

@@ -278,10 +278,9 @@ class Chat(MessageService, Conversation[Peer]):
             client.heard_at = max(client.heard_at, now - self._limits.silent_s)
 
     def _list_watched(self) -> Iterator[RemoteClient]:
-        for member in self.members.list_all():
-            for client in self.members.list_clients(member):
-                if isinstance(client, RemoteClient) and client.watched:
-                    yield client
+        for client in self.members.list_all_clients():
+            if isinstance(client, RemoteClient) and client.watched:
+                yield client
 
     def _look_after(self, client: RemoteClient, now: float) -> None:
         limit = client.member.flood

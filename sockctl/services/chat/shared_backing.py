@@ -156,7 +156,7 @@ class SharedBacking:
         self._sequencer.expire_marks(now)
         if self._away_at is not None:
             if now - self._away_at >= self._close_after_s:
-                for client in self._list_clients():
+                for client in self._members.list_all_clients():
                     client.close(ENGINE_AWAY)
             return
         if self._is_roster_due or self._sequencer.is_roster_due:
@@ -237,11 +237,8 @@ class SharedBacking:
 
     def _tell_all(self, text: str, code: str) -> None:
         one = make_message("notice", text, code=code)
-        for client in self._list_clients():
+        for client in self._members.list_all_clients():
             client.post(one)
-
-    def _list_clients(self) -> list[Client]:
-        return [client for member in self._members.list_all() for client in self._members.list_clients(member)]
 
     # Rosters, and names that must be claimed again.
 
