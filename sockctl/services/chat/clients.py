@@ -1,7 +1,7 @@
 """The two kinds of clients of a member: a connection, and the server's own terminal."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from sockctl.errors import CommandError
@@ -169,3 +169,8 @@ def _read_capabilities(hello: Message | None) -> list[str]:
     """Return what a client can show, as its `hello` says."""
     can = hello.fields.get("can") if hello is not None else None
     return [one for one in can if isinstance(one, str)] if isinstance(can, list) else []
+
+
+def include_console(clients: Iterable[Client]) -> bool:
+    """Return whether the server's own terminal is among some clients."""
+    return any(isinstance(client, ConsoleClient) for client in clients)

@@ -7,7 +7,7 @@ from sockctl.events.chat import OperatorActed
 from sockctl.events.journal import Journal
 from sockctl.protocol.names import make_name_key
 from sockctl.services.chat.bans import Ban, Network, Target, format_network, parse_banned_network
-from sockctl.services.chat.clients import ConsoleClient
+from sockctl.services.chat.clients import include_console
 from sockctl.services.chat.commands import Handler, parse_term, select_page, tell_next_page
 from sockctl.services.chat.effects import Act, Rule
 from sockctl.services.chat.member import Client, Member, make_user_id
@@ -206,7 +206,7 @@ class Moderation:
     def _find_present(self, word: str) -> Member | None:
         """Return the member that has a name, or is logged in under it; None if there is none."""
         member = self._members.find(word) or self._members.find_id(make_user_id(make_name_key(word)))
-        if member is not None and any(isinstance(each, ConsoleClient) for each in self._members.list_clients(member)):
+        if member is not None and include_console(self._members.list_clients(member)):
             raise CommandError(f"{member.name} is the terminal of the server: it stays.")
         return member
 

@@ -6,9 +6,10 @@ A server posts what its members do. Each server carries it out as it comes back,
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 from sockctl.cluster.entry import EPOCH, GONE, NODE, Entry, News
 from sockctl.cluster.health import Away, Back
@@ -18,9 +19,9 @@ from sockctl.errors import NameTakenError
 from sockctl.events.journal import Journal
 from sockctl.protocol.look_alikes import compute_skeletons
 from sockctl.protocol.messages import make_message
-from sockctl.services.chat.clients import ConsoleClient
+from sockctl.services.chat.clients import include_console
 from sockctl.services.chat.effects import Effects
-from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.member import Member
 from sockctl.services.chat.members import Members
 from sockctl.services.chat.membership import Membership
 from sockctl.services.chat.reasons import ENGINE_AWAY, NAME_LOST
@@ -246,9 +247,7 @@ class SharedBacking:
         with self._sequencer.presence:
             read_id = self._replica.read_id
             records = [
-                encode_member(
-                    member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
-                )
+                self._encode(member)
                 for member in self._replica.list_here()
                 if self._members.is_here(member)  # else it has gone, and only the log's answer is missing
             ]
@@ -257,13 +256,18 @@ class SharedBacking:
                 fields = {"part": number, "parts": len(parts), "read": read_id, "members": some}
                 self._sequencer.post_for_server(ROSTER, fields)
 
+    def _encode(self, member: Member) -> dict[str, Any]:
+        """Return what the other servers are told of a member who is here."""
+        addresses, rooms = self._members.list_addresses(member), self._members.list_rooms(member)
+        return encode_member(member, addresses=addresses, rooms=rooms)
+
     def _claim_all(self) -> None:
         """Let the members with clients here claim their names again; those without have left.
 
         A member that has come to another server meanwhile loses nothing: this server reads that first.
         """
         for member in self._members.list_all():
-            if self._members.is_here(member) and not _is_console(self._members.list_clients(member)):
+            if self._members.is_here(member) and not include_console(self._members.list_clients(member)):
                 self._claim_again(member)
             elif self._replica.is_here(member.id):
                 self._sequencer.post_went(member, LOST)
@@ -275,12 +279,9 @@ class SharedBacking:
         """Post that a member is here."""
         if not self._members.is_here(member):
             return
-        record = encode_member(
-            member, addresses=self._members.list_addresses(member), rooms=self._members.list_rooms(member)
-        )
         claim = Claim(member.key, compute_skeletons(member.name), again=not member.account)
         claim.answer.add_done_callback(partial(self._settle_claim, member))
-        if not self._log.post(Posting(CAME, encode(record), member.id, claim=claim), first=True):
+        if not self._log.post(Posting(CAME, encode(self._encode(member)), member.id, claim=claim), first=True):
             claim.fail()
 
     def _settle_claim(self, member: Member, answer: Future[int]) -> None:
@@ -291,7 +292,3 @@ class SharedBacking:
                 client.close(NAME_LOST)
         elif error is not None:
             self._claim_later(member)
-
-
-def _is_console(clients: Iterable[Client]) -> bool:
-    return any(isinstance(client, ConsoleClient) for client in clients)
