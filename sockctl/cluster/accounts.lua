@@ -337,7 +337,8 @@ end)
 
 -- admit | now costs source ticket -> 1 where it may try now; seconds to wait
 redis.register_function('sockctl_accounts1_admit', function(K, A)
-  local who, costs = read(K, A), cjson.decode(A[2])
+  local who = read(K, A)
+  local costs = who.costs
   local of_pair, of_network = list_running(K, who.pair, who.now), list_running(K, who.network, who.now)
   if find(of_pair, A[7]) then return { 1, '0' } end
   if who.wait_s > 0 then return { 0, exact(who.wait_s) } end

@@ -102,7 +102,7 @@ redis.register_function('sockctl1_beat', function(K, A)
   redis.call('HSET', K[1], 'beat', text(now))
   redis.call('ZADD', K[3], text(now + A[2]), A[1])
   local behind = text(last - math.max(A[3], at)) -- an epoch leaves ids out
-  redis.call('HSET', K[4], 'read', A[3], 'behind', behind, 'waiting', A[4], 'members', redis.call('HLEN', HERE .. A[1]))
+  redis.call('HSET', K[4], 'read', A[3], 'behind', behind, 'waiting', A[4])
   redis.call('EXPIRE', K[4], DAY_S)
   local expired = redis.call('ZRANGE', K[3], '-inf', text(now), 'BYSCORE', 'LIMIT', 0, 10)
   return { text(now), text(last), unpack(expired) }
