@@ -3,6 +3,8 @@
 import enum
 from dataclasses import dataclass
 
+from sockctl.events.cluster import announce_line
+
 
 class Level(enum.StrEnum):
     """How much a finding matters."""
@@ -36,7 +38,7 @@ class Finding:
     @property
     def remedy(self) -> str:
         """The line, announced as what it is."""
-        return f"This {'mends it' if self.mends else 'shows more'}: {self.fix}"
+        return announce_line(self.fix, mends=self.mends)
 
     @property
     def as_fields(self) -> dict[str, str]:

@@ -56,7 +56,7 @@ class StoreUnsafe(Event):
 
     @property
     def explanation(self) -> str:
-        return f"This {'mends it' if self.mends else 'shows more'}: {self.fix}"
+        return announce_line(self.fix, mends=self.mends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,3 +181,8 @@ class NodeGone(Event):
     @property
     def explanation(self) -> str:
         return "Its members who have not come to another node have left."
+
+
+def announce_line(line: str, *, mends: bool) -> str:
+    """Return a line of the shell about an engine's setting, announced as one that mends it, or shows more."""
+    return f"This {'mends it' if mends else 'shows more'}: {line}"
