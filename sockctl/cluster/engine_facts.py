@@ -1,6 +1,6 @@
 """What an engine tells of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -68,8 +68,7 @@ class Facts:
 
     def find_number(self, name: str) -> int | None:
         """Return a number of INFO; None where there is none."""
-        text = self.info.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return parse_number(self.info.get(name, ""))
 
     def read_number(self, name: str) -> int:
         """Return a number of INFO; 0 where there is none."""
@@ -85,12 +84,12 @@ def collect_facts(engine: Asks) -> Facts:
     """
     info = _read_info(engine)
     try:
-        words = [decode(word) for word in engine.ask("CONFIG", "GET", "appendfsync", "save")]
+        config = pair_words(engine.ask("CONFIG", "GET", "appendfsync", "save"))
     except EngineReplyError as error:
         if error.code not in {"ERR", "NOPERM"}:  # a service that hides CONFIG says that it knows no such command
             raise
-        words = []
-    return Facts(info, dict(zip(words[::2], words[1::2], strict=False)))
+        config = {}
+    return Facts(info, {name: decode(value) for name, value in config.items()})
 
 
 def _read_info(engine: Asks) -> dict[str, str]:
@@ -110,3 +109,13 @@ def _read_info(engine: Asks) -> dict[str, str]:
 def decode(reply: object) -> str:
     """Return a reply as text; empty where it is none."""
     return reply.decode(errors="replace") if isinstance(reply, bytes) else ""
+
+
+def pair_words(words: Sequence[Any]) -> dict[str, Any]:
+    """Return the fields of a reply in which each name stands before its value."""
+    return {decode(name): value for name, value in zip(words[::2], words[1::2], strict=False)}
+
+
+def parse_number(text: str) -> int | None:
+    """Return the number that a text is; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -25,7 +25,7 @@ _SORTED_SETS = (
     keys.SESSIONS_OF_USERS,
     keys.SESSION_ENDS,
     keys.SESSIONS_ENDED,
-    *(f"{table}:order" for table in (keys.PENALTIES, keys.FAILURES, keys.KNOWN)),
+    *map(keys.order_key, (keys.PENALTIES, keys.FAILURES, keys.KNOWN)),
 )
 _LISTS_NODES = ("ZRANGE", keys.NODES, "0", "-1")
 _LISTS_ROOMS = ("SMEMBERS", keys.ROOMS)

@@ -1,17 +1,14 @@
 """What an engine knows of its chat: the nodes, the log, and how the engine does. Nothing is changed there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sockctl.cluster.engine_access import EngineAccess
-from sockctl.cluster.engine_facts import Asks, Facts, collect_facts, decode
-from sockctl.cluster.functions import FORM
+from sockctl.cluster.engine_errors import explain_reply
+from sockctl.cluster.engine_facts import Asks, Facts, collect_facts, decode, pair_words, parse_number
+from sockctl.cluster.functions import FORM, Library
 from sockctl.cluster.keys import LOG, META, NODES, here_key, posted_key
 from sockctl.errors import EngineError, EngineReplyError, NoChatError
-
-_LIBRARY = "sockctl"
-"""The name of the functions' library, without the number of its form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +81,16 @@ def read_status(engine: Asks, access: EngineAccess) -> Status:
         [("TIME",), ("HGETALL", META), ("ZRANGE", NODES, "0", "-1", "WITHSCORES"), ("EXISTS", LOG)],
     )
     forms = _read_forms(engine)
-    of_chat = _pair(meta)
+    of_chat = pair_words(meta)
     if not log or not of_chat:
         raise NoChatError(_explain_no_chat(access, forms))
     now_us = int(time[0]) * 1_000_000 + int(time[1])
     names = [decode(name) for name in leases[::2]]
     of_nodes = [request for name in names for request in (("HGETALL", posted_key(name)), ("HLEN", here_key(name)))]
     log_info, *told = _ask(engine, access, [("XINFO", "STREAM", LOG), *of_nodes])
-    stream = _pair(log_info)
+    stream = pair_words(log_info)
     nodes = [
-        _make_node(name, float(end) - now_us, _pair(of_one), members)
+        _make_node(name, float(end) - now_us, pair_words(of_one), members)
         for name, end, of_one, members in zip(names, leases[1::2], told[::2], told[1::2], strict=True)
     ]
     return Status(
@@ -120,11 +117,11 @@ def _make_node(name: str, left_us: float, told: dict[str, Any], members: int) ->
 
 def _read_forms(engine: Asks) -> list[int] | None:
     try:
-        libraries = [_pair(one) for one in engine.ask("FUNCTION", "LIST", "LIBRARYNAME", f"{_LIBRARY}*")]
+        libraries = [pair_words(one) for one in engine.ask("FUNCTION", "LIST", "LIBRARYNAME", f"{Library.LOG}*")]
     except EngineReplyError:
         return None
     names = [decode(one.get("library_name")) for one in libraries]  # the form, then a digest of the text
-    numbers = {name.removeprefix(_LIBRARY).partition("_")[0] for name in names}
+    numbers = {name.removeprefix(Library.LOG).partition("_")[0] for name in names}
     return sorted(int(number) for number in numbers if number.isdigit())
 
 
@@ -146,16 +143,10 @@ def _ask(engine: Asks, access: EngineAccess, requests: list[tuple[str, ...]]) ->
 
 
 def _refuse(reply: EngineReplyError, access: EngineAccess) -> NoReturn:
-    text = str(reply).rstrip(".")
     if reply.code in {"NOPERM", "WRONGTYPE"}:
-        text += f". 'sockctl cluster check {access}' says what is wrong"
-    raise EngineReplyError(f"{access} refuses: {text}.", code=reply.code)
-
-
-def _pair(words: Sequence[Any]) -> dict[str, Any]:
-    return {decode(name): value for name, value in zip(words[::2], words[1::2], strict=False)}
+        raise explain_reply(reply, access)
+    raise EngineReplyError(f"{access} refuses: {str(reply).rstrip('.')}.", code=reply.code)
 
 
 def _find_number(fields: dict[str, Any], name: str) -> int | None:
-    text = decode(fields.get(name))
-    return int(text) if text.isascii() and text.isdigit() else None
+    return parse_number(decode(fields.get(name)))

@@ -46,3 +46,8 @@ def here_key(node: str) -> str:
 def room_key(room: str) -> str:
     """Return the key of the last messages of a room."""
     return f"{_TAG}room:{room}"
+
+
+def order_key(table: str) -> str:
+    """Return the key of the order in which the entries of a table of the throttle were changed."""
+    return f"{table}:order"

@@ -12,12 +12,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from sockctl.cluster.engine import Word
 from sockctl.cluster.engine_pool import EnginePool
-from sockctl.cluster.keys import ACCOUNTS, FAILURES, KNOWN, PENALTIES, RUNNING
+from sockctl.cluster.keys import ACCOUNTS, FAILURES, KNOWN, PENALTIES, RUNNING, order_key
 
 AT_ONCE = 500
 """Sources of one request, so that the engine answers others soon."""
 _TABLES = (PENALTIES, FAILURES, KNOWN)
-_KEYS = (ACCOUNTS, *(key for table in _TABLES for key in (table, f"{table}:order")), RUNNING)
+_KEYS = (ACCOUNTS, *(key for table in _TABLES for key in (table, order_key(table))), RUNNING)
 
 StandingT = TypeVar("StandingT")
 AdmissionT = TypeVar("AdmissionT")
