@@ -19,7 +19,7 @@ from sockctl.cluster.engine_keys import find_wrong_keys
 from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
-from tests.support.running import TIMEOUT_S, UNMEASURED, Process, process, sockctl, wait_until
+from tests.support.running import TIMEOUT_S, UNMEASURED, Process, server_process, sockctl, wait_until
 from tests.support.sentinels import watched_engines
 
 IN_FORCE_S = 1.0
@@ -49,11 +49,11 @@ def add(store: RedisServer, *names: str) -> None:
         assert added.returncode == 0, added.stderr
 
 
-@contextmanager
-def served(store: RedisServer, folder: Path, *arguments: str, service: str = "auth") -> Iterator[tuple[Process, int]]:
-    command = ["serve", service, "--port", "0", "--data-dir", str(folder), "--log-format", "json", "--store", store.url]
-    with process(*command, *arguments, env=without_engine_variables()) as server:
-        yield server, int(server.event("listening")["port"])
+def served(
+    store: RedisServer, folder: Path, *arguments: str, service: str = "auth"
+) -> contextlib.AbstractContextManager[tuple[Process, int]]:
+    options = ["--data-dir", str(folder), "--store", store.url, *arguments]
+    return server_process(service, *options, env=without_engine_variables())
 
 
 @contextmanager
@@ -284,21 +284,19 @@ def test_a_failover_puts_nobody_out_and_lets_in_again(tmp_path: Path, number: si
         make_cheap_hashes(first)
         environment = {**without_engine_variables(), "SOCKCTL_STORE": watched.url}
         sockctl("users", "add", "ann", "--password-stdin", stdin=PASSWORD.encode(), env=environment)
-        command = ["serve", "auth", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json"]
-        with process(*command, "--engine-timeout", "1s", env=environment) as server:
-            port = int(server.event("listening")["port"])
-            with logged_in(port) as ann:
-                os.kill(first.pid, number)
-                began = time.monotonic()
-                codes = set[str]()
-                while (code := try_password(port, PASSWORD)) and time.monotonic() - began < TIMEOUT_S:
-                    codes.add(code)
-                    time.sleep(0.1)  # as a client that comes again
-                took_s = time.monotonic() - began
-                assert codes <= {"busy"}, "never a wrong password"
-                assert took_s < 8.0
-                ann.line("whoami")
-                assert ann.expect("notice")["user"] == "ann"
+        options = ["--data-dir", str(tmp_path), "--engine-timeout", "1s"]
+        with server_process("auth", *options, env=environment) as (_, port), logged_in(port) as ann:
+            os.kill(first.pid, number)
+            began = time.monotonic()
+            codes = set[str]()
+            while (code := try_password(port, PASSWORD)) and time.monotonic() - began < TIMEOUT_S:
+                codes.add(code)
+                time.sleep(0.1)  # as a client that comes again
+            took_s = time.monotonic() - began
+            assert codes <= {"busy"}, "never a wrong password"
+            assert took_s < 8.0
+            ann.line("whoami")
+            assert ann.expect("notice")["user"] == "ann"
         with contextlib.suppress(ProcessLookupError):
             os.kill(first.pid, signal.SIGCONT)
 

@@ -3,8 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,12 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.frames import frame_client
 from tests.support.operators import enter, until
-from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.running import TIMEOUT_S, Process, process, server_process, sockctl, wait_until
 from tests.support.tools import tool
 
 
-@contextmanager
-def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
-    command = ["serve", "chat", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
-    with process(*command) as run:
-        yield run, int(run.event("listening")["port"])
+def served(data: Path, *arguments: str) -> AbstractContextManager[tuple[Process, int]]:
+    return server_process("chat", "--data-dir", str(data), *arguments)
 
 
 def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:

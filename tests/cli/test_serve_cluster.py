@@ -13,7 +13,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.chat_client import ChatClient
 from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
-from tests.support.running import Process, connect, free_port, process, sockctl
+from tests.support.running import Process, connect, free_port, server_process, sockctl
 
 
 @pytest.fixture
@@ -23,12 +23,9 @@ def engine(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-@contextlib.contextmanager
-def node(data: Path, url: str, *arguments: str) -> Iterator[tuple[Process, int]]:
+def node(data: Path, url: str, *arguments: str) -> contextlib.AbstractContextManager[tuple[Process, int]]:
     """Run a node; return it with its port."""
-    options = ["--port", "0", "--data-dir", str(data), "--log-format", "json", "--cluster", url]
-    with process("serve", "chat", *options, *arguments) as run:
-        yield run, int(run.event("listening")["port"])
+    return server_process("chat", "--data-dir", str(data), "--cluster", url, *arguments)
 
 
 @contextlib.contextmanager

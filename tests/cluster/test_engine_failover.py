@@ -12,18 +12,16 @@ import pytest
 from sockctl.errors import EngineError
 from tests.support.chat_client import ChatClient
 from tests.support.engines import RedisServer
-from tests.support.running import Process, connect, process, wait_until
+from tests.support.running import Process, connect, server_process, wait_until
 from tests.support.sentinels import watched_engines
 
 LONGEST_S = 20.0
 """Enough for a busy machine; alone it takes some 3 s."""
 
 
-@contextlib.contextmanager
-def node(folder: Path, url: str, name: str) -> Iterator[tuple[Process, int]]:
-    options = ("--port", "0", "--data-dir", str(folder / name), "--log-format", "json", "--engine-timeout", "1s")
-    with process("serve", "chat", *options, "--cluster", url, "--node", name) as run:
-        yield run, int(run.event("listening")["port"])
+def node(folder: Path, url: str, name: str) -> contextlib.AbstractContextManager[tuple[Process, int]]:
+    options = ("--data-dir", str(folder / name), "--engine-timeout", "1s")
+    return server_process("chat", *options, "--cluster", url, "--node", name)
 
 
 @contextlib.contextmanager
