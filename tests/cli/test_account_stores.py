@@ -206,8 +206,7 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
     add(store, "ann")
     more, command, kind = (["--auth"], "/who", "members") if service == "chat" else ([], "whoami", "notice")
     with served(store, tmp_path, *more, service=service) as (server, port), logged_in(port) as ann:
-        os.kill(store.pid, signal.SIGSTOP)
-        try:
+        with store.stopped():
             with frame_client(port) as client:
                 client.expect("ask")
                 client.line("ann")
@@ -219,8 +218,6 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
             if service == "auth":
                 assert answer(ann, "sessions", "error")["code"] == "busy"
             answer(ann, command, kind)
-        finally:
-            os.kill(store.pid, signal.SIGCONT)
         wait_until(lambda: try_password(port, PASSWORD) == "", timeout_s=TIMEOUT_S)
         answer(ann, command, kind)
 

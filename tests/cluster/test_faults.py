@@ -1,9 +1,7 @@
 """Three nodes talk while their engine is killed and stopped, and they are buried; then their histories are checked."""
 
 import contextlib
-import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -74,9 +72,8 @@ def break_something(server: RedisServer, talkers: Sequence[Talker], chance: rand
             time.sleep(chance.uniform(0, 1))
             server.start()
         case "stop":
-            os.kill(server.pid, signal.SIGSTOP)
-            time.sleep(chance.uniform(0.2, 3))
-            os.kill(server.pid, signal.SIGCONT)
+            with server.stopped():
+                time.sleep(chance.uniform(0.2, 3))
         case _:
             node = chance.choice(talkers).node.name
             server.ask("ZADD", NODES, "XX", 1, node)

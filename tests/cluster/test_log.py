@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -237,14 +235,11 @@ def test_a_stopped_engine_carries_out_nothing_twice(server: RedisServer, join: C
     a = join(access=dataclasses.replace(server.access(), timeout_s=0.3))
     a.say("zero")
     a.write()
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with server.stopped():
         a.say("one", "two")
         for _ in range(2):
             with pytest.raises(EngineError):
                 a.write()
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     while a.write():
         pass
     a.say("three")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,15 @@ class RedisServer:
             self._process.kill()
             self._process.wait(TIMEOUT_S)
             self._process = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop its process meanwhile: its connections stay, and it answers nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def lose(self, size_bytes: int) -> None:
         """Cut the end off its append-only file, while it is down: as if the whole machine had crashed."""
