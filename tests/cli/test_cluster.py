@@ -27,6 +27,7 @@ from tests.support.engines import (
     healthy,
     redis_server,
     scripted_engine,
+    tls_settings,
     without_engine_variables,
 )
 from tests.support.running import TIMEOUT_S, free_port, sockctl
@@ -175,9 +176,8 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
     with serving(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         assert check(f"redis://127.0.0.1:{port}").returncode == ExitCode.BROKEN
     certificate, key = self_signed(tmp_path)
-    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-    settings = [*map(str, files), "--tls-auth-clients", "no", *DURABLE]
-    with redis_server(tmp_path, *settings, plain=False) as server:
+    settings = tls_settings(certificate, key, clients=False)
+    with redis_server(tmp_path, *settings, *DURABLE, plain=False) as server:
         assert check(server.url).returncode == ExitCode.NOT_LET_IN
         assert check(server.url, "--engine-ca", str(certificate)).returncode == ExitCode.DONE
 

@@ -11,7 +11,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.topics import read_topic
 from tests.support.accounts import PASSWORD, accounts_at, make_cheap
 from tests.support.chat_client import ChatClient
-from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
+from tests.support.engines import DURABLE, RedisServer, redis_server, tls_settings, without_engine_variables
 from tests.support.running import TIMEOUT_S, connect, server_process, sockctl
 from tests.support.tls import self_signed
 from tests.support.tools import tool
@@ -106,12 +106,11 @@ def test_a_right_that_is_missing_is_named_with_the_line_that_grants_it(engine: R
 
 def test_a_node_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
     (tmp_path / "engine").mkdir()
     own = ["--engine-ca", str(certificate), "--engine-cert", str(certificate), "--engine-key", str(key)]
     data = ["--data-dir", str(tmp_path / "data")]
     with (
-        redis_server(tmp_path / "engine", *DURABLE, *map(str, files), plain=False) as server,
+        redis_server(tmp_path / "engine", *DURABLE, *tls_settings(certificate, key), plain=False) as server,
         server_process("chat", *data, "--cluster", server.url, *own) as (_, port),
         connect(port) as sock,
     ):

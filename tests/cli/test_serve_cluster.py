@@ -12,7 +12,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.chat_client import ChatClient
-from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
+from tests.support.engines import DURABLE, FORGETFUL, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
 from tests.support.running import Process, connect, free_port, server_process, sockctl
 
 
@@ -117,7 +117,7 @@ def test_a_server_with_other_rules_is_refused(engine: RedisServer, tmp_path: Pat
 def test_an_engine_that_may_lose_messages_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     with (
-        redis_server(tmp_path / "engine", "--appendonly", "no") as server,
+        redis_server(tmp_path / "engine", *FORGETFUL) as server,
         node(tmp_path / "a", server.url) as (run, _),
     ):
         [warning] = events(run, "store_unsafe")

@@ -21,7 +21,7 @@ from sockctl.errors import (
     NotAnEngineError,
     SockctlError,
 )
-from tests.support.engines import redis_server, scripted_engine
+from tests.support.engines import redis_server, scripted_engine, tls_settings
 from tests.support.running import free_port
 from tests.support.tls import self_signed
 from tests.support.wrong_servers import serving, silent
@@ -150,14 +150,9 @@ def test_a_password_of_its_own(tmp_path: Path) -> None:
         assert isinstance(fail(server.access("ann", "red walnut")), EngineLoginError)
 
 
-def tls_settings(certificate: Path, key: Path, clients: str) -> list[str]:
-    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)]
-    return [*files, "--tls-auth-clients", clients]
-
-
 def test_tls_with_its_authority(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    with redis_server(tmp_path, *tls_settings(certificate, key, "no"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key, clients=False), plain=False) as server:
         with contextlib.closing(Engine(server.access(ca=certificate))) as engine:
             assert engine.ask("PING") == b"PONG"
         error = fail(server.access())
@@ -168,7 +163,7 @@ def test_tls_with_its_authority(tmp_path: Path) -> None:
 
 def test_a_certificate_of_another_name(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path, names="DNS:other.example")
-    with redis_server(tmp_path, *tls_settings(certificate, key, "no"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key, clients=False), plain=False) as server:
         error = fail(server.access(ca=certificate))
     assert type(error) is EngineUntrustedError
     assert "localhost" in str(error)
@@ -176,7 +171,7 @@ def test_a_certificate_of_another_name(tmp_path: Path) -> None:
 
 def test_a_client_certificate(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    with redis_server(tmp_path, *tls_settings(certificate, key, "yes"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key), plain=False) as server:
         access = server.access(ca=certificate, certificate=certificate, key=key)
         with contextlib.closing(Engine(access)) as engine:
             assert engine.ask("PING") == b"PONG"

@@ -16,12 +16,12 @@ from sockctl.cluster.node import Node
 from sockctl.cluster.node_settings import Callbacks, NodeTimes
 from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.running import wait_until
 
 SECONDS = 6.0
 TIMES = NodeTimes(lease_s=3.0, away_after_s=0.5, refused_after_s=1.5, reader_wait_s=0.3, longest_pause_s=0.2)
-SETTINGS = {"always": DURABLE, "none": ("--appendonly", "no")}
+SETTINGS = {"always": DURABLE, "none": FORGETFUL}
 
 
 class Talker:

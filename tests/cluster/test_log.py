@@ -31,7 +31,7 @@ from sockctl.errors import (
     RulesDifferError,
 )
 from sockctl.protocol.look_alikes import compute_skeletons
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.wrong_servers import serving
 
 ROOM = "#lobby"
@@ -352,7 +352,7 @@ def test_nothing_acknowledged_is_lost(server: RedisServer, join: Callable[..., N
 
 
 def test_an_engine_that_has_lost_all_gives_no_id_twice(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--appendonly", "no") as server:
+    with redis_server(tmp_path, *FORGETFUL) as server:
         before = Node(server.access())
         before.say("one", "two")
         before.write()

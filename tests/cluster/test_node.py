@@ -30,7 +30,7 @@ from sockctl.events.cluster import (
     StoreLost,
     StoreUnread,
 )
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, wait_until
 
 TIMES = NodeTimes(
@@ -323,7 +323,7 @@ def test_what_can_not_be_taken_ends_no_reader(server: RedisServer) -> None:
 
 
 def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--appendonly", "no") as server:
+    with redis_server(tmp_path, *FORGETFUL) as server:
         told = Told()
         node = Node(server.access(timeout_s=1.0), "a", told.callbacks(), rules={}, times=TIMES)
         node.start(told.events.append)

@@ -18,6 +18,10 @@ from tests.support.wrong_servers import serving
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 """The settings that lose nothing."""
+EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
+"""The settings that lose a second, with the machine."""
+FORGETFUL = ("--appendonly", "no")
+"""The settings that lose all, with the process."""
 INFO = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
 """What a scripted engine tells of itself."""
 
@@ -141,6 +145,12 @@ def scripted_engine(replies: Replies, *, requests: list[str] | None = None) -> I
 
     with serving(handle) as port:
         yield EngineAccess(host="127.0.0.1", port=port, timeout_s=10.0)
+
+
+def tls_settings(certificate: Path, key: Path, *, clients: bool = True) -> list[str]:
+    """Return the settings of TLS, with the certificate as the authority; with `clients`, they need one, too."""
+    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)]
+    return [*files, "--tls-auth-clients", "yes" if clients else "no"]
 
 
 def healthy(**changes: bytes) -> dict[str, bytes]:
