@@ -26,6 +26,7 @@ from tests.support.engines import (
     bulk,
     healthy,
     redis_server,
+    run_without_library,
     scripted_engine,
     tls_settings,
     without_engine_variables,
@@ -184,16 +185,7 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "status"])
 def test_without_the_library(tmp_path: Path, command: str) -> None:
-    (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "sockctl", "cluster", command, "redis://localhost"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**without_engine_variables(), "PYTHONPATH": str(tmp_path)},
-    )
+    done = run_without_library(tmp_path, "cluster", command, "redis://localhost")
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == ("sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n")
 

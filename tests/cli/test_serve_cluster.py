@@ -12,7 +12,17 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.chat_client import ChatClient
-from tests.support.engines import DURABLE, FORGETFUL, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
+from tests.support.engines import (
+    DURABLE,
+    FORGETFUL,
+    INFO,
+    RedisServer,
+    bulk,
+    healthy,
+    redis_server,
+    run_without_library,
+    scripted_engine,
+)
 from tests.support.running import Process, connect, free_port, server_process, sockctl
 
 
@@ -184,16 +194,7 @@ def test_the_login_at_the_engine(engine: RedisServer, tmp_path: Path) -> None:
 
 
 def test_without_the_library(tmp_path: Path) -> None:
-    (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "sockctl", "serve", "chat", "--cluster", "redis://localhost"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={"PYTHONPATH": str(tmp_path)},
-    )
+    done = run_without_library(tmp_path, "serve", "chat", "--cluster", "redis://localhost")
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == "sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n"
 

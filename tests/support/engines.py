@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,20 @@ def _read_request(stream: Any) -> list[str]:
         size = int(stream.readline()[1:])
         words.append(stream.read(size + 2)[:size].decode())
     return words
+
+
+def run_without_library(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where the library redis is not installed; a module in `folder` stands in the way."""
+    (folder / "redis").mkdir()
+    (folder / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
+    return subprocess.run(
+        [sys.executable, "-m", "sockctl", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**without_engine_variables(), "PYTHONPATH": str(folder)},
+    )
 
 
 def without_engine_variables() -> dict[str, str]:
