@@ -1,6 +1,7 @@
 """A chat that is served, and members that chat with it in frames or lines."""
 
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,21 @@ class ChatClient(FrameClient):
         """Wait until everything that was told at joining has come."""
         self.until("members")
         return self
+
+    def list_rooms(self, name: str) -> list[str]:
+        """Return the rooms in which a member is, as the chat tells them."""
+        self.line(f"/whois {name}")
+        rooms: list[str] = self.until("notice", code="whois")["rooms"]
+        return rooms
+
+    def leave(self, how: str) -> None:
+        """Leave: by the command ``quit``, by a ``bye``, or by the end of what it sends, ``eof``."""
+        if how == "quit":
+            self.line("/quit")
+        elif how == "bye":
+            self.send(kind="bye")
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
 
     def nothing_but(self, *kinds: str) -> None:
         """See that until an answer of its own nothing else comes than these kinds."""
