@@ -10,9 +10,9 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.topics import read_topic
 from tests.support.accounts import PASSWORD, accounts_at, make_cheap
-from tests.support.chat_client import ChatClient
+from tests.support.chat_client import client_at, member_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, tls_settings, without_engine_variables
-from tests.support.running import TIMEOUT_S, connect, server_process, sockctl
+from tests.support.running import TIMEOUT_S, server_process, sockctl
 from tests.support.tls import self_signed
 from tests.support.tools import tool
 
@@ -62,8 +62,9 @@ def test_the_user_of_the_page_may_do_all(engine: RedisServer, options: list[str]
     run("users", "add", "bob", "--password-stdin", *store, stdin=f"{PASSWORD}\n")
     chat = ["--cluster", engine.url, "--data-dir", str(tmp_path / "data"), *options]
     with server_process("chat", "--auth", "--operator", "ann", *chat) as (server, port):
-        with connect(port) as one, connect(port) as other:
-            ann, bob = ChatClient(one).log_in("ann"), ChatClient(other).log_in("bob")
+        with client_at(port) as ann, client_at(port) as bob:
+            ann.log_in("ann")
+            bob.log_in("bob")
             ann.until("joined", name="bob")
             for line in (
                 "hello",
@@ -112,9 +113,8 @@ def test_a_node_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     with (
         redis_server(tmp_path / "engine", *DURABLE, *tls_settings(certificate, key), plain=False) as server,
         server_process("chat", *data, "--cluster", server.url, *own) as (_, port),
-        connect(port) as sock,
+        member_at(port, "ann") as ann,
     ):
-        ann = ChatClient(sock).enter("ann")
         ann.line("hello")
         ann.until("say", text="hello")
         assert "with 1 node and 1 member." in run("cluster", "status", server.url, *own)

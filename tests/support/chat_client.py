@@ -13,7 +13,7 @@ from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD
 from tests.support.frames import Fields, FrameClient
-from tests.support.running import Running, receive_all, running
+from tests.support.running import Running, connect, receive_all, running
 
 RULES = ChatRules()
 DEFAULT = ChatLimits()
@@ -104,6 +104,20 @@ class ChatClient(FrameClient):
 def client(run: Running, *, source: str = "") -> Iterator[ChatClient]:
     with run.client(source=source) as sock:
         yield ChatClient(sock)
+
+
+@contextlib.contextmanager
+def client_at(port: int) -> Iterator[ChatClient]:
+    """Connect to a chat in another process."""
+    with connect(port) as sock:
+        yield ChatClient(sock)
+
+
+@contextlib.contextmanager
+def member_at(port: int, name: str) -> Iterator[ChatClient]:
+    """Let a member come to a chat in another process."""
+    with client_at(port) as one:
+        yield one.enter(name)
 
 
 @contextlib.contextmanager
