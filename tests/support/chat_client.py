@@ -107,10 +107,10 @@ def client(run: Running, *, source: str = "") -> Iterator[ChatClient]:
 
 
 @contextlib.contextmanager
-def client_at(port: int) -> Iterator[ChatClient]:
+def client_at(port: int, *, hello: bool = True) -> Iterator[ChatClient]:
     """Connect to a chat in another process."""
     with connect(port) as sock:
-        yield ChatClient(sock)
+        yield ChatClient(sock, hello=hello)
 
 
 @contextlib.contextmanager
