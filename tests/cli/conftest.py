@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from sockctl.terminal import STDIN
+from tests.support.bots import Bot
 from tests.support.engine_fixtures import engine, engine_server
 
-__all__ = ["engine", "engine_server", "folder", "keyboard"]
+__all__ = ["bots", "engine", "engine_server", "folder", "keyboard"]
 
 
 @pytest.fixture
@@ -23,6 +24,15 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     os.dup2(before, STDIN)
     for descriptor in (before, typing, terminal):
         os.close(descriptor)
+
+
+@pytest.fixture
+def bots() -> Iterator[list[Bot]]:
+    """Return the list of the bots that a test starts, which end with it."""
+    started: list[Bot] = []
+    yield started
+    for bot in started:
+        bot.kill()
 
 
 @pytest.fixture
