@@ -16,7 +16,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_keys import find_wrong_keys
-from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
+from tests.support.accounts import COSTS, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
 from tests.support.running import TIMEOUT_S, UNMEASURED, Process, server_process, sockctl, wait_until
@@ -34,8 +34,7 @@ def store(engine: RedisServer) -> RedisServer:
 
 
 def make_cheap_hashes(engine: RedisServer) -> None:
-    costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
-    engine.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(costs))
+    engine.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(COSTS))
 
 
 def run(store: RedisServer, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -57,12 +56,12 @@ def served(
 
 
 @contextmanager
-def logged_in(port: int, name: str = "ann", password: str = PASSWORD) -> Iterator[FrameClient]:
+def logged_in(port: int, name: str = "ann") -> Iterator[FrameClient]:
     with frame_client(port) as client:
         client.expect("ask")
         client.line(name)
         client.expect("ask")
-        client.line(password)
+        client.line(PASSWORD)
         client.expect("token")
         client.expect("welcome")
         yield client
