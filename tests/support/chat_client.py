@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD
 from tests.support.frames import Fields, FrameClient
+from tests.support.logins import make_login
 from tests.support.running import Running, connect, receive_all, running
 
 RULES = ChatRules()
@@ -23,7 +22,7 @@ DEFAULT = ChatLimits()
 def served(
     data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT, **options: Any
 ) -> Iterator[Running]:
-    login = LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
+    login = make_login(data_dir) if auth else None
     with running(Chat(data_dir, rules, login=login, limits=limits), **options) as run:
         yield run
 

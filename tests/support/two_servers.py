@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.shared_backing import CLOSE_AFTER_S, SharedBacking
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.list_log import ListLog, ListNode
+from tests.support.logins import make_login
 from tests.support.running import Running, running, wait_until
 
 FREE = ChatRules(flood=None)
@@ -55,10 +54,6 @@ class Servers:
         """Their places in the log."""
         assert self.log is not None
         return self.log.nodes["one"], self.log.nodes["two"]
-
-
-def make_login(data_dir: Path) -> LoginConversation:
-    return LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001)
 
 
 @contextlib.contextmanager
