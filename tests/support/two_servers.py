@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sockctl.net.limits import Limits
@@ -66,12 +67,10 @@ def serve_two(
 ) -> Iterator[Servers]:
     """Serve one chat on two servers; with `accounts`, for the users that this data directory has."""
     log = ListLog()
-    with contextlib.ExitStack() as stack:
-        first = make_shared(log, "one", rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
-        terminal = Terminal(first)
-        one = stack.enter_context(running(first, MANY))
-        second = make_shared(log, "two", rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
-        two = stack.enter_context(running(second, MANY))
+    make = partial(make_shared, log, rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
+    first = make("one")
+    terminal = Terminal(first)
+    with running(first, MANY) as one, running(make("two"), MANY) as two:
         yield Servers(one, two, terminal, log)
 
 
