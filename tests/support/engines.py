@@ -171,6 +171,13 @@ def _read_request(stream: Any) -> list[str]:
     return words
 
 
+def run_in_shell(line: str) -> str:
+    """Run a line of redis-cli that a check tells, as a user does; return its output."""
+    tool("redis-cli", "redis-tools")
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)  # noqa: S602
+    return done.stdout
+
+
 def run_without_library(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command where the library redis is not installed; a module in `folder` stands in the way."""
     (folder / "redis").mkdir()
