@@ -8,6 +8,7 @@ import pytest
 
 from sockctl.terminal import STDIN
 from tests.support.bots import Bot
+from tests.support.descriptors import in_place_of
 from tests.support.engine_fixtures import engine, engine_server
 
 __all__ = ["bots", "engine", "engine_server", "folder", "keyboard"]
@@ -17,12 +18,10 @@ __all__ = ["bots", "engine", "engine_server", "folder", "keyboard"]
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Put a terminal in the place of standard input; return the descriptor that types at it."""
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())  # it is not the terminal of this session
-    before = os.dup(STDIN)
     typing, terminal = os.openpty()
-    os.dup2(terminal, STDIN)
-    yield typing
-    os.dup2(before, STDIN)
-    for descriptor in (before, typing, terminal):
+    with in_place_of(STDIN, terminal):
+        yield typing
+    for descriptor in (typing, terminal):
         os.close(descriptor)
 
 
