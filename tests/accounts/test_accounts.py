@@ -11,7 +11,7 @@ from sockctl.accounts.accounts import Accounts
 from sockctl.accounts.session import Session
 from sockctl.errors import NameRefusedError, NameTakenError, PasswordRefusedError, UnknownUserError
 from tests.support.account_stores import shared_stores
-from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, make_cheap
+from tests.support.accounts import CHEAPEST, COSTS, OTHER, PASSWORD, make_cheap
 
 HERE = "192.0.2.7"
 
@@ -23,8 +23,7 @@ def again(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Callable
         make_cheap(tmp_path)
         return lambda: Accounts(tmp_path)
     pool = request.getfixturevalue("pool")
-    costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
-    shared_stores(pool).settings.fill({"server_id": "5" * 32, "device_key": "5" * 64, "argon2": costs})
+    shared_stores(pool).settings.fill({"server_id": "5" * 32, "device_key": "5" * 64, "argon2": COSTS})
 
     def open_stores() -> Accounts:
         accounts = Accounts(shared_stores(pool))

@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.serving import INSTALLED, started
-from tests.support.engines import RedisServer, redis_server
+from tests.support.engines import DURABLE, EVERY_SECOND, RedisServer, redis_server
 from tests.support.frames import Fields, FrameClient
 from tests.support.running import UNMEASURED
 
-ENGINES = {
-    "always": ("--appendonly", "yes", "--appendfsync", "always"),
-    "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
-}
+ENGINES = {"always": DURABLE, "everysec": EVERY_SECOND}
 """The settings of an engine, by how soon it writes to its disk."""
 RULES = ("--no-input", "--no-flood-limit", "--max-clients", "20000", "--max-clients-per-address", "20000")
 PATIENCE_S = 60.0

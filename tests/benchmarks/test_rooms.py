@@ -4,20 +4,16 @@ import json
 
 import pytest
 
-from sockctl.bench.said import Said
 from sockctl.errors import NotGreetedError
 from sockctl.protocol.messages import Message, make_message
 from tests.benchmarks.peers.dialects import IN, OTHER, REPLY, SAY, SocketIo
 from tests.benchmarks.peers.room_load import find_faults
 from tests.benchmarks.peers.rooms import Load, list_peers, measure_peer
 from tests.benchmarks.peers.websocket_wire import WebSocketWire, encode_frame, encode_server_frame, make_request
+from tests.support.bench import said
 from tests.support.tools import tool
 
 ACCEPTED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
-
-
-def heard(*keys: tuple[int, int]) -> list[Said]:
-    return [Said(sender, number, 1.0, 64) for sender, number in keys]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +28,7 @@ def heard(*keys: tuple[int, int]) -> list[Said]:
     ],
 )
 def test_each_fault_is_counted(second: list[tuple[int, int]], faults: dict[str, int]) -> None:
-    assert find_faults([heard((0, 0), (1, 0), (0, 1)), heard(*second)], 3) == faults
+    assert find_faults([said((0, 0), (1, 0), (0, 1)), said(*second)], 3) == faults
 
 
 @pytest.mark.parametrize("piece", [1, 7, 100_000])

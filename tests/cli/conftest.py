@@ -7,22 +7,31 @@ from pathlib import Path
 import pytest
 
 from sockctl.terminal import STDIN
+from tests.support.bots import Bot
+from tests.support.descriptors import in_place_of
 from tests.support.engine_fixtures import engine, engine_server
 
-__all__ = ["engine", "engine_server", "folder", "keyboard"]
+__all__ = ["bots", "engine", "engine_server", "folder", "keyboard"]
 
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Put a terminal in the place of standard input; return the descriptor that types at it."""
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())  # it is not the terminal of this session
-    before = os.dup(STDIN)
     typing, terminal = os.openpty()
-    os.dup2(terminal, STDIN)
-    yield typing
-    os.dup2(before, STDIN)
-    for descriptor in (before, typing, terminal):
+    with in_place_of(STDIN, terminal):
+        yield typing
+    for descriptor in (typing, terminal):
         os.close(descriptor)
+
+
+@pytest.fixture
+def bots() -> Iterator[list[Bot]]:
+    """Return the list of the bots that a test starts, which end with it."""
+    started: list[Bot] = []
+    yield started
+    for bot in started:
+        bot.kill()
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_keys import find_wrong_keys
-from tests.support.accounts import CHEAPEST, OTHER, PASSWORD, accounts_at
+from tests.support.accounts import COSTS, OTHER, PASSWORD, accounts_at
 from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
 from tests.support.frames import Fields, FrameClient, frame_client
-from tests.support.running import TIMEOUT_S, UNMEASURED, Process, process, sockctl, wait_until
+from tests.support.running import TIMEOUT_S, UNMEASURED, Process, server_process, sockctl, wait_until
 from tests.support.sentinels import watched_engines
 
 IN_FORCE_S = 1.0
@@ -34,8 +34,7 @@ def store(engine: RedisServer) -> RedisServer:
 
 
 def make_cheap_hashes(engine: RedisServer) -> None:
-    costs = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
-    engine.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(costs))
+    engine.ask("HSET", "{chat:0}:accounts", "argon2", json.dumps(COSTS))
 
 
 def run(store: RedisServer, *arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -49,20 +48,20 @@ def add(store: RedisServer, *names: str) -> None:
         assert added.returncode == 0, added.stderr
 
 
-@contextmanager
-def served(store: RedisServer, folder: Path, *arguments: str, service: str = "auth") -> Iterator[tuple[Process, int]]:
-    command = ["serve", service, "--port", "0", "--data-dir", str(folder), "--log-format", "json", "--store", store.url]
-    with process(*command, *arguments, env=without_engine_variables()) as server:
-        yield server, int(server.event("listening")["port"])
+def served(
+    store: RedisServer, folder: Path, *arguments: str, service: str = "auth"
+) -> contextlib.AbstractContextManager[tuple[Process, int]]:
+    options = ["--data-dir", str(folder), "--store", store.url, *arguments]
+    return server_process(service, *options, env=without_engine_variables())
 
 
 @contextmanager
-def logged_in(port: int, name: str = "ann", password: str = PASSWORD) -> Iterator[FrameClient]:
+def logged_in(port: int, name: str = "ann") -> Iterator[FrameClient]:
     with frame_client(port) as client:
         client.expect("ask")
         client.line(name)
         client.expect("ask")
-        client.line(password)
+        client.line(PASSWORD)
         client.expect("token")
         client.expect("welcome")
         yield client
@@ -206,8 +205,7 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
     add(store, "ann")
     more, command, kind = (["--auth"], "/who", "members") if service == "chat" else ([], "whoami", "notice")
     with served(store, tmp_path, *more, service=service) as (server, port), logged_in(port) as ann:
-        os.kill(store.pid, signal.SIGSTOP)
-        try:
+        with store.stopped():
             with frame_client(port) as client:
                 client.expect("ask")
                 client.line("ann")
@@ -219,8 +217,6 @@ def test_an_engine_that_is_away(tmp_path: Path, store: RedisServer, service: str
             if service == "auth":
                 assert answer(ann, "sessions", "error")["code"] == "busy"
             answer(ann, command, kind)
-        finally:
-            os.kill(store.pid, signal.SIGCONT)
         wait_until(lambda: try_password(port, PASSWORD) == "", timeout_s=TIMEOUT_S)
         answer(ann, command, kind)
 
@@ -284,21 +280,19 @@ def test_a_failover_puts_nobody_out_and_lets_in_again(tmp_path: Path, number: si
         make_cheap_hashes(first)
         environment = {**without_engine_variables(), "SOCKCTL_STORE": watched.url}
         sockctl("users", "add", "ann", "--password-stdin", stdin=PASSWORD.encode(), env=environment)
-        command = ["serve", "auth", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json"]
-        with process(*command, "--engine-timeout", "1s", env=environment) as server:
-            port = int(server.event("listening")["port"])
-            with logged_in(port) as ann:
-                os.kill(first.pid, number)
-                began = time.monotonic()
-                codes = set[str]()
-                while (code := try_password(port, PASSWORD)) and time.monotonic() - began < TIMEOUT_S:
-                    codes.add(code)
-                    time.sleep(0.1)  # as a client that comes again
-                took_s = time.monotonic() - began
-                assert codes <= {"busy"}, "never a wrong password"
-                assert took_s < 8.0
-                ann.line("whoami")
-                assert ann.expect("notice")["user"] == "ann"
+        options = ["--data-dir", str(tmp_path), "--engine-timeout", "1s"]
+        with server_process("auth", *options, env=environment) as (_, port), logged_in(port) as ann:
+            os.kill(first.pid, number)
+            began = time.monotonic()
+            codes = set[str]()
+            while (code := try_password(port, PASSWORD)) and time.monotonic() - began < TIMEOUT_S:
+                codes.add(code)
+                time.sleep(0.1)  # as a client that comes again
+            took_s = time.monotonic() - began
+            assert codes <= {"busy"}, "never a wrong password"
+            assert took_s < 8.0
+            ann.line("whoami")
+            assert ann.expect("notice")["user"] == "ann"
         with contextlib.suppress(ProcessLookupError):
             os.kill(first.pid, signal.SIGCONT)
 

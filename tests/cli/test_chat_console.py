@@ -4,19 +4,19 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.support.frames import frame_client
-from tests.support.operators import PROMPT, enter, operator, until
+from tests.support.chat_client import client_at
+from tests.support.operators import PROMPT, enter, operator
 from tests.support.terminal import ended
 
 
 def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         child.expect(r"\d\d:\d\d \* ann joined #lobby")
         ann.line("hello \x1b[2J there")
         child.expect(r"\d\d:\d\d <ann> hello \[2J there")
         child.sendline("hello ann")
-        until(ann, "say", sender="server", text="hello ann")
+        ann.until("say", sender="server", text="hello ann")
         child.expect(r"\d\d:\d\d <server> hello ann")
         ann.send(kind="block", text="a", lines=["one of two", "/quit"])
         child.expect(r"<ann> one of two\r\n {12}/quit")
@@ -26,33 +26,33 @@ def test_the_operator_at_the_terminal(terminal: Any, tmp_path: Path) -> None:
         child.expect("! .*nobody")
         child.sendline("/kick a\tEnough")
         child.expect("server put ann out: Enough")
-        until(ann, "bye", reason="kicked")
+        ann.until("bye", reason="kicked")
         child.expect("ann left #lobby")
 
 
 def test_a_half_typed_line_survives(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         child.send("half a li")
         for number in range(5):
             ann.line(f"line {number}")
             child.expect(f"<ann> line {number}\r\n.*" + PROMPT + "[^\n]*half a li")
         child.sendline("ne")
-        until(ann, "say", sender="server", text="half a line")
+        ann.until("say", sender="server", text="half a line")
         child.send("not this")
         child.expect("not this")
         child.sendintr()  # clears the line, and the server stays
         child.sendline("but that")
-        until(ann, "say", sender="server", text="but that")
+        ann.until("say", sender="server", text="but that")
         child.send("half at the end")
         child.expect("half at the end")
         child.kill(signal.SIGTERM)
-        until(ann, "bye", reason="server_stopping")
+        ann.until("bye", reason="server_stopping")
         assert ended(child) == 0
 
 
 def test_several_rooms(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         ann.line("/join games")
         ann.line("over here")
@@ -70,7 +70,7 @@ def test_several_rooms(terminal: Any, tmp_path: Path) -> None:
 
 
 def test_the_operators_screen_breaks_at_words(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, columns=40, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, columns=40, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         ann.line("one two three four five six seven eight nine ten")
         child.expect("<ann> one two three four five six\r\n {12}seven eight nine ten\r\n")

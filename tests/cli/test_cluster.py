@@ -26,7 +26,9 @@ from tests.support.engines import (
     bulk,
     healthy,
     redis_server,
+    run_without_library,
     scripted_engine,
+    tls_settings,
     without_engine_variables,
 )
 from tests.support.running import TIMEOUT_S, free_port, sockctl
@@ -175,25 +177,15 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
     with serving(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         assert check(f"redis://127.0.0.1:{port}").returncode == ExitCode.BROKEN
     certificate, key = self_signed(tmp_path)
-    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
-    settings = [*map(str, files), "--tls-auth-clients", "no", *DURABLE]
-    with redis_server(tmp_path, *settings, plain=False) as server:
+    settings = tls_settings(certificate, key, clients=False)
+    with redis_server(tmp_path, *settings, *DURABLE, plain=False) as server:
         assert check(server.url).returncode == ExitCode.NOT_LET_IN
         assert check(server.url, "--engine-ca", str(certificate)).returncode == ExitCode.DONE
 
 
 @pytest.mark.parametrize("command", ["check", "status"])
 def test_without_the_library(tmp_path: Path, command: str) -> None:
-    (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "sockctl", "cluster", command, "redis://localhost"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**without_engine_variables(), "PYTHONPATH": str(tmp_path)},
-    )
+    done = run_without_library(tmp_path, "cluster", command, "redis://localhost")
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == ("sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n")
 

@@ -10,9 +10,9 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.topics import read_topic
 from tests.support.accounts import PASSWORD, accounts_at, make_cheap
-from tests.support.chat_client import ChatClient
-from tests.support.engines import DURABLE, RedisServer, redis_server, without_engine_variables
-from tests.support.running import TIMEOUT_S, connect, process, sockctl
+from tests.support.chat_client import client_at, member_at
+from tests.support.engines import DURABLE, RedisServer, redis_server, tls_settings, without_engine_variables
+from tests.support.running import TIMEOUT_S, server_process, sockctl
 from tests.support.tls import self_signed
 from tests.support.tools import tool
 
@@ -60,11 +60,11 @@ def test_the_user_of_the_page_may_do_all(engine: RedisServer, options: list[str]
     store = ["--store", engine.url, "--data-dir", str(tmp_path / "data"), *options]
     run("users", "add", "ann", "--password-stdin", *store, stdin=f"{PASSWORD}\n")
     run("users", "add", "bob", "--password-stdin", *store, stdin=f"{PASSWORD}\n")
-    chat = ["--cluster", engine.url, "--data-dir", str(tmp_path / "data"), "--port", "0", *options]
-    with process("serve", "chat", "--auth", "--operator", "ann", "--log-format", "json", *chat) as server:
-        port = int(server.event("listening")["port"])
-        with connect(port) as one, connect(port) as other:
-            ann, bob = ChatClient(one).log_in("ann"), ChatClient(other).log_in("bob")
+    chat = ["--cluster", engine.url, "--data-dir", str(tmp_path / "data"), *options]
+    with server_process("chat", "--auth", "--operator", "ann", *chat) as (server, port):
+        with client_at(port) as ann, client_at(port) as bob:
+            ann.log_in("ann")
+            bob.log_in("bob")
             ann.until("joined", name="bob")
             for line in (
                 "hello",
@@ -107,19 +107,18 @@ def test_a_right_that_is_missing_is_named_with_the_line_that_grants_it(engine: R
 
 def test_a_node_over_tls_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    files = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-ca-cert-file", certificate)
     (tmp_path / "engine").mkdir()
     own = ["--engine-ca", str(certificate), "--engine-cert", str(certificate), "--engine-key", str(key)]
-    chat = ["--port", "0", "--data-dir", str(tmp_path / "data"), "--log-format", "json"]
+    data = ["--data-dir", str(tmp_path / "data")]
     with (
-        redis_server(tmp_path / "engine", *DURABLE, *map(str, files), plain=False) as server,
-        process("serve", "chat", *chat, "--cluster", server.url, *own) as node,
-        connect(int(node.event("listening")["port"])) as sock,
+        redis_server(tmp_path / "engine", *DURABLE, *tls_settings(certificate, key), plain=False) as server,
+        server_process("chat", *data, "--cluster", server.url, *own) as (_, port),
+        member_at(port, "ann") as ann,
     ):
-        ann = ChatClient(sock).enter("ann")
         ann.line("hello")
         ann.until("say", text="hello")
         assert "with 1 node and 1 member." in run("cluster", "status", server.url, *own)
-        with_no_one = sockctl("serve", "chat", *chat, "--cluster", server.url, env=without_engine_variables())
+        chat = ["serve", "chat", "--port", "0", "--log-format", "json", *data, "--cluster", server.url]
+        with_no_one = sockctl(*chat, env=without_engine_variables())
         assert with_no_one.returncode == ExitCode.NOT_LET_IN
         assert b"--engine-ca names the file" in with_no_one.stderr

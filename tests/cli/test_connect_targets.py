@@ -38,14 +38,6 @@ def pair() -> Iterator[Pair]:
         yield both
 
 
-@pytest.fixture
-def bots() -> Iterator[list[Bot]]:
-    started: list[Bot] = []
-    yield started
-    for bot in started:
-        bot.kill()
-
-
 def stop(server: TokenServer) -> None:
     """Let a server fall as one that is killed: it accepts no more, and its connections end without a goodbye."""
     server.close()

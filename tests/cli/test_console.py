@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.frames import frame_client
-from tests.support.operators import PROMPT, enter, operator, until
+from tests.support.chat_client import client_at
+from tests.support.operators import PROMPT, enter, operator
 from tests.support.terminal import ended
 
 
@@ -28,7 +28,7 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
     child.expect(r"listening .*127\.0\.0\.1:(\d+)")
     port = int(child.match[1])
     child.expect("events shown")
-    with frame_client(port) as ann:
+    with client_at(port) as ann:
         child.expect("client_connected")
         enter(ann, "ann")
         child.expect("Events are not shown from here on")
@@ -47,7 +47,7 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
         child.expect("write /events on")
         child.sendintr()
         child.sendintr()
-        until(ann, "bye")
+        ann.until("bye")
     child.expect("server_stopping")
     child.expect("server_stopped")
     assert ended(child) == 0
@@ -57,7 +57,7 @@ def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) ->
     log = tmp_path / "log"
     with operator(terminal, tmp_path, "--log-file", str(log), NO_COLOR="1") as (child, port):
         assert "server_started" not in child.before
-        with frame_client(port) as ann:
+        with client_at(port) as ann:
             enter(ann, "ann")
             child.expect("ann joined")
             child.sendline("/events 100")
@@ -68,7 +68,7 @@ def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) ->
 
 @pytest.mark.parametrize("says_yes", [True, False])
 def test_a_paste_is_asked_about(terminal: Any, tmp_path: Path, says_yes: bool) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         child.expect("ann joined")
         child.send("\x1b[200~one\n  /quit\x1b[201~")
@@ -77,17 +77,17 @@ def test_a_paste_is_asked_about(terminal: Any, tmp_path: Path, says_yes: bool) -
         child.expect(r"nd\? \[y/N\]")
         child.sendline("y" if says_yes else "n")
         if says_yes:
-            until(ann, "say", text="  /quit")
+            ann.until("say", text="  /quit")
             child.expect("<server> one\r\n {15}  /quit")
         else:
             child.expect("one.*/quit")
             child.sendintr()
             child.sendline("else")
-            assert until(ann, "say")["text"] == "else"
+            assert ann.until("say")["text"] == "else"
 
 
 def test_a_block_that_is_too_large_comes_back(terminal: Any, tmp_path: Path) -> None:
-    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), frame_client(port) as ann:
+    with operator(terminal, tmp_path, NO_COLOR="1") as (child, port), client_at(port) as ann:
         enter(ann, "ann")
         child.send("\x1b[200~" + "x\n" * 250 + "\x1b[201~")
         child.expect("x")

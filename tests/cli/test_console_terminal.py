@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.frames import FrameClient, frame_client
-from tests.support.operators import PROMPT, enter, operator
+from tests.support.chat_client import client_at
+from tests.support.frames import FrameClient
+from tests.support.operators import enter, operator, start_chat
 from tests.support.running import free_port, listens, wait_until
 from tests.support.terminal import ended
 from tests.support.tmux import Tmux, tmux
@@ -34,7 +35,7 @@ def start(shell: Tmux, data: Path) -> int:
 def test_ctrl_z_the_background_and_back(tmp_path: Path, columns: int) -> None:
     with tmux(tmp_path, columns=columns) as shell:
         port = start(shell, tmp_path / "data")
-        with frame_client(port) as ann:
+        with client_at(port) as ann:
             enter(ann, "ann")
             shell.expect("ann joined #lobby")
             shell.type("half a li")
@@ -82,12 +83,8 @@ def test_a_stopped_background_job_ends_by_a_signal(tmp_path: Path) -> None:
 
 
 def test_nothing_waits_for_a_terminal_that_takes_nothing(terminal: Any, tmp_path: Path) -> None:
-    options = ("--port", "0", "--quiet", "--no-flood-limit", "--data-dir", str(tmp_path))
-    child = terminal("serve", "chat", *options)
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect(PROMPT)
-    with frame_client(port) as ann:
+    child, port = start_chat(terminal, tmp_path, "--quiet", "--no-flood-limit")
+    with client_at(port) as ann:
         enter(ann, "ann")
         for number in range(ROWS):  # nobody reads the terminal meanwhile
             ann.line(f"{number} {'x' * 100}")
@@ -100,10 +97,7 @@ def test_nothing_waits_for_a_terminal_that_takes_nothing(terminal: Any, tmp_path
 
 
 def test_the_terminal_goes(terminal: Any, tmp_path: Path) -> None:
-    child = terminal("serve", "chat", "--port", "0", "--quiet", "--data-dir", str(tmp_path))
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
-    port = int(child.match[1])
-    child.expect(PROMPT)
+    child, port = start_chat(terminal, tmp_path, "--quiet")
     child.send("half a line")
     child.expect("half a line")
     child.ptyproc.fileobj.close()
@@ -115,7 +109,7 @@ def test_the_operators_input_ends(terminal: Any, tmp_path: Path) -> None:
     with operator(terminal, tmp_path, NO_COLOR="1") as (child, port):
         child.sendeof()
         child.expect("input has ended")
-        with frame_client(port) as ann:
+        with client_at(port) as ann:
             enter(ann, "ann")
             ann.line("anybody there?")
             child.expect(r"<ann> anybody there\?\r\n")

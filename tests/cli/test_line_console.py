@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.support.frames import frame_client
-from tests.support.operators import enter, until
-from tests.support.running import connect, process, receive_all, receive_exactly
+from tests.support.chat_client import client_at
+from tests.support.operators import enter
+from tests.support.running import connect, receive_all, receive_exactly, server_process
 from tests.support.terminal import ended
 
 
@@ -16,11 +16,11 @@ def test_lines_without_an_editor(terminal: Any, tmp_path: Path) -> None:
     child.expect(r"Listening on 127\.0\.0\.1:(\d+) and ")
     port = int(child.match[1])
     child.expect("chat along as server")
-    with frame_client(port) as ann:
+    with client_at(port) as ann:
         enter(ann, "ann")
         child.expect("ann joined #lobby")
         child.sendline("hello ann")
-        until(ann, "say", sender="server", text="hello ann")
+        ann.until("say", sender="server", text="hello ann")
         ann.send(kind="block", text="a", lines=["one of two", "/quit"])
         child.expect("<ann> one of two\r\n<ann> /quit\r\n")
         child.sendline("/msg ann psst")
@@ -32,8 +32,8 @@ def test_lines_without_an_editor(terminal: Any, tmp_path: Path) -> None:
 def test_an_operator_in_a_pipe() -> None:
     """Without a terminal the operator's lines may come from anywhere, and what is said goes to standard output."""
     with (
-        process(*("serve", "talk", "--port", "0", "--log-format", "json"), stdin=subprocess.PIPE, bufsize=0) as run,
-        connect(int(run.event("listening")["port"])) as sock,
+        server_process("talk", stdin=subprocess.PIPE, bufsize=0) as (run, port),
+        connect(port) as sock,
     ):
         receive_exactly(sock, len(b"sockctl/1 talk\r\n"))
         assert run.process.stdin is not None

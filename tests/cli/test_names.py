@@ -3,8 +3,7 @@
 import json
 import subprocess
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,15 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, make_cheap
 from tests.support.chat_server import chat_server
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, Process, process, sockctl
+from tests.support.running import TIMEOUT_S, Process, process, server_process, sockctl
 from tests.support.terminal import ended
 from tests.support.tools import tool
 
 USERS = ("Иван", "José", "小明")
 
 
-@contextmanager
-def served(data: Path, service: str, *arguments: str) -> Iterator[tuple[Process, int]]:
-    command = ["serve", service, "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
-    with process(*command) as run:
-        yield run, int(run.event("listening")["port"])
+def served(data: Path, service: str, *arguments: str) -> AbstractContextManager[tuple[Process, int]]:
+    return server_process(service, "--data-dir", str(data), *arguments)
 
 
 def add(data: Path, name: str) -> "subprocess.CompletedProcess[bytes]":
@@ -126,8 +122,7 @@ def test_guests_that_look_alike(tmp_path: Path) -> None:
 
 
 def test_identify(tmp_path: Path) -> None:
-    command = ["serve", "identify", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json"]
-    with process(*command) as run:
+    with process("serve", "identify", "--port", "0", "--data-dir", str(tmp_path), "--log-format", "json") as run:
         assert f"It keeps the names in {tmp_path / 'clients.db'}." in run.event("server_started")["text"]
         port = int(run.event("listening")["port"])
         assert "Hello, José!" in netcat(port, "Jose\u0301")

@@ -1,14 +1,13 @@
 """The operator's terminal where nobody sits, and who gets a line editor."""
 
-import contextlib
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from sockctl.cli.operator_terminal import OperatorTerminal, may_edit
 from sockctl.events.formats import encode_json
 from sockctl.terminal import STDIN, STDOUT
+from tests.support.descriptors import in_place_of
 from tests.support.running import MemorySink
 
 
@@ -19,21 +18,9 @@ def test_where_nobody_sits_events_go_where_they_would_go() -> None:
     assert not terminal.edits, "Ctrl-C leaves ^C on the screen"
 
 
-@contextlib.contextmanager
-def output_to(descriptor: int) -> Iterator[None]:
-    """Put a descriptor in the place of standard output."""
-    before = os.dup(STDOUT)
-    os.dup2(descriptor, STDOUT)
-    try:
-        yield
-    finally:
-        os.dup2(before, STDOUT)
-        os.close(before)
-
-
 def test_a_terminal_of_this_job_is_edited(keyboard: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert keyboard
-    with output_to(STDIN):
+    with in_place_of(STDOUT, STDIN):
         monkeypatch.setenv("TERM", "xterm")
         assert may_edit()
         monkeypatch.setenv("TERM", "dumb")

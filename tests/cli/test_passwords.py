@@ -1,6 +1,5 @@
 """A command's password: from standard input, a file, or a person who types it without seeing it."""
 
-import contextlib
 import os
 import select
 import signal
@@ -24,6 +23,7 @@ from sockctl.errors import (
     StreamError,
 )
 from sockctl.terminal import STDIN
+from tests.support.descriptors import in_place_of
 from tests.support.running import TIMEOUT_S
 from tests.support.terminal import ended
 
@@ -85,23 +85,11 @@ def secret_file(tmp_path: Path) -> Path:
     return file
 
 
-@contextlib.contextmanager
-def standard_input(descriptor: int) -> Iterator[None]:
-    """Put a descriptor in the place of standard input."""
-    before = os.dup(STDIN)
-    os.dup2(descriptor, STDIN)
-    try:
-        yield
-    finally:
-        os.dup2(before, STDIN)
-        os.close(before)
-
-
 @pytest.fixture
 def piped() -> Iterator[tuple[int, int]]:
     """Put a pipe in the place of standard input, and return its ends."""
     reader, writer = os.pipe()
-    with standard_input(reader):
+    with in_place_of(STDIN, reader):
         yield reader, writer
     os.close(reader)
     os.close(writer)
@@ -165,7 +153,7 @@ def test_standard_input_that_another_process_made_non_blocking(
 
 def test_an_input_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = os.open(tmp_path, os.O_RDONLY)
-    with standard_input(folder):
+    with in_place_of(STDIN, folder):
         os.close(folder)
         with pytest.raises(StreamError, match="Standard input can't be read: Is a directory"):
             given(stdin=True)

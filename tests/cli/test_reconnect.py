@@ -23,14 +23,6 @@ def chat(data: Path, port: int) -> Iterator[Process]:
         yield one
 
 
-@pytest.fixture
-def bots() -> Iterator[list[Bot]]:
-    started: list[Bot] = []
-    yield started
-    for bot in started:
-        bot.kill()
-
-
 @pytest.mark.parametrize("by_option", [True, False], ids=["--user", "name in the pipe"])
 def test_a_bot_outlives_kills_of_the_server(tmp_path: Path, bots: list[Bot], by_option: bool) -> None:
     port = free_port()

@@ -2,23 +2,14 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
-from tests.support.running import TIMEOUT_S, Process, process, sockctl
+from tests.support.running import TIMEOUT_S, server_process, sockctl
 from tests.support.tools import tool
-
-
-@contextmanager
-def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
-    command = ["serve", "auth", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
-    with process(*command) as run:
-        yield run, int(run.event("listening")["port"])
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])  # noqa: S104  nothing listens there
@@ -31,9 +22,10 @@ def test_no_password_goes_over_a_network_in_clear(tmp_path: Path, host: str) -> 
 
 def test_it_listens_everywhere_with_tls_or_where_insecure_says_so(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann")
-    with served(tmp_path, "--host", "", "--insecure") as (run, _):
+    data = ("--data-dir", str(tmp_path))
+    with server_process("auth", *data, "--host", "", "--insecure") as (run, _):
         assert run.end() == 0
-    with served(tmp_path, "--host", "", "--tls") as (run, port):
+    with server_process("auth", *data, "--host", "", "--tls") as (run, port):
         client = subprocess.run(
             [tool("openssl", "openssl"), "s_client", "-quiet", "-ign_eof", "-connect", f"127.0.0.1:{port}"],
             input=f"ann\n{PASSWORD}\nwhoami\nexit\n".encode(),

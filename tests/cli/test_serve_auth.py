@@ -5,23 +5,19 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import OTHER, PASSWORD, accounts_at
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.running import TIMEOUT_S, Process, process, server_process, sockctl, wait_until
 from tests.support.tools import tool
 
 
-@contextmanager
-def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
-    command = ["serve", "auth", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
-    with process(*command) as run:
-        yield run, int(run.event("listening")["port"])
+def served(data: Path, *arguments: str) -> AbstractContextManager[tuple[Process, int]]:
+    return server_process("auth", "--data-dir", str(data), *arguments)
 
 
 def test_from_nc_from_connect_and_across_a_killed_server(tmp_path: Path) -> None:

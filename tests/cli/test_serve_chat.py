@@ -3,31 +3,27 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
-from tests.support.frames import frame_client
-from tests.support.operators import enter, until
-from tests.support.running import TIMEOUT_S, Process, process, sockctl, wait_until
+from tests.support.chat_client import client_at
+from tests.support.operators import enter
+from tests.support.running import TIMEOUT_S, Process, process, server_process, sockctl, wait_until
 from tests.support.tools import tool
 
 
-@contextmanager
-def served(data: Path, *arguments: str) -> Iterator[tuple[Process, int]]:
-    command = ["serve", "chat", "--port", "0", "--data-dir", str(data), "--log-format", "json", *arguments]
-    with process(*command) as run:
-        yield run, int(run.event("listening")["port"])
+def served(data: Path, *arguments: str) -> AbstractContextManager[tuple[Process, int]]:
+    return server_process("chat", "--data-dir", str(data), *arguments)
 
 
 def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:
     motd = tmp_path / "motd"
     motd.write_text("Be kind.\n")
-    with served(tmp_path / "data", "--motd", str(motd)) as (run, port), frame_client(port) as ann:
+    with served(tmp_path / "data", "--motd", str(motd)) as (run, port), client_at(port) as ann:
         enter(ann, "ann")
         assert run.event("member_came")["who"] == "ann"
         nc = subprocess.run(
@@ -42,7 +38,7 @@ def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:
             "Be kind.",
             "You are in #lobby.",
         ]
-        until(ann, "say", sender="bob", text="hello")
+        ann.until("say", sender="bob", text="hello")
         scripted = sockctl(
             "connect",
             f"sockctl://127.0.0.1:{port}",
@@ -51,47 +47,47 @@ def test_from_nc_from_connect_and_across_a_restart(tmp_path: Path) -> None:
             *("--expect", "psst"),
         )
         assert scripted.returncode == 0
-        until(ann, "say", private=True, sender="carl", text="psst")
+        ann.until("say", private=True, sender="carl", text="psst")
         ann.line("/topic Tea")
-        until(ann, "notice", topic="Tea")
+        ann.until("notice", topic="Tea")
         assert run.end() == 0
-        until(ann, "bye", reason="server_stopping")
-    with served(tmp_path / "data") as (_, port), frame_client(port) as ann:
+        ann.until("bye", reason="server_stopping")
+    with served(tmp_path / "data") as (_, port), client_at(port) as ann:
         ann.expect("ask")
         ann.line("ann")
-        until(ann, "notice", topic="Tea")
-        until(ann, "history", sender="bob", text="hello")
+        ann.until("notice", topic="Tea")
+        ann.until("history", sender="bob", text="hello")
 
 
 def test_after_a_killed_server_what_was_said_is_there(tmp_path: Path) -> None:
-    with served(tmp_path) as (run, port), frame_client(port) as ann:
+    with served(tmp_path) as (run, port), client_at(port) as ann:
         enter(ann, "ann")
         ann.line("hello")
-        until(ann, "say")
+        ann.until("say")
         history = tmp_path / "chat-history.jsonl"
         wait_until(lambda: history.exists() and b"hello" in history.read_bytes())
         assert run.end(signal.SIGKILL) == -signal.SIGKILL
     with (tmp_path / "chat-history.jsonl").open("ab") as file:
         file.write(b'{"kind":"say","te')  # torn
-    with served(tmp_path) as (_, port), frame_client(port) as ann:
+    with served(tmp_path) as (_, port), client_at(port) as ann:
         ann.expect("ask")
         ann.line("ann")
-        until(ann, "history", text="hello")
+        ann.until("history", text="hello")
 
 
 def test_a_block_outlasts_a_killed_server_and_is_told_in_both_ways(tmp_path: Path) -> None:
     lines = ["def f():", "\treturn 1", "", "/quit"]
-    with served(tmp_path) as (run, port), frame_client(port) as ann:
+    with served(tmp_path) as (run, port), client_at(port) as ann:
         enter(ann, "ann")
         ann.send(kind="block", text=lines[0], lines=lines)
-        last = [until(ann, "say", text=line)["id"] for line in lines][-1]
+        last = [ann.until("say", text=line)["id"] for line in lines][-1]
         history = tmp_path / "chat-history.jsonl"
         wait_until(lambda: history.exists() and b"return" in history.read_bytes())
         assert run.end(signal.SIGKILL) == -signal.SIGKILL
-    with served(tmp_path) as (_, port), frame_client(port, hello=False) as ann:
+    with served(tmp_path) as (_, port), client_at(port, hello=False) as ann:
         ann.send(kind="hello", can=["blocks"])
         ann.line("ann")
-        assert until(ann, "history", id=last)["lines"] == lines
+        assert ann.until("history", id=last)["lines"] == lines
         nc = subprocess.run(
             [tool("nc", "netcat-openbsd"), "-N", "127.0.0.1", str(port)],
             input=b"bob\n/quit\n",
@@ -167,22 +163,22 @@ def test_a_file_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> Non
 
 def test_users_and_operators(tmp_path: Path) -> None:
     accounts_at(tmp_path, "ann", "bob")
-    with served(tmp_path, "--auth", "--operator", "Ann") as (run, port), frame_client(port) as ann:
+    with served(tmp_path, "--auth", "--operator", "Ann") as (run, port), client_at(port) as ann:
         for name, peer in (("ann", ann),):
             peer.expect("ask")
             peer.line(name)
             peer.expect("ask", field="password")
             peer.line(PASSWORD)
-            until(peer, "members")
+            peer.until("members")
         state = tmp_path / "state"
         bob = ["connect", f"sockctl://127.0.0.1:{port}", "--state-dir", str(state)]
         first = sockctl(*bob, stdin=f"bob\n{PASSWORD}\nfirst\n".encode())
         again = sockctl(*bob, stdin=b"second\n")
         assert first.returncode == again.returncode == 0
-        until(ann, "say", sender="bob", text="first")
-        until(ann, "say", sender="bob", text="second")
+        ann.until("say", sender="bob", text="first")
+        ann.until("say", sender="bob", text="second")
         ann.line("/ban bob")
-        until(ann, "notice", code="announcement")
+        ann.until("notice", code="announcement")
         banned = sockctl(*bob, stdin=b"third\n")
         assert b"You are banned here." in banned.stderr
         assert run.end() == 0
@@ -205,10 +201,10 @@ def test_a_login_ends_at_the_chat(tmp_path: Path) -> None:
 
 
 def test_a_guest_has_no_login_to_end(tmp_path: Path) -> None:
-    with served(tmp_path) as (_, port), frame_client(port) as ann:
+    with served(tmp_path) as (_, port), client_at(port) as ann:
         enter(ann, "ann")
         ann.line("/logout")
-        error = until(ann, "error", code="bad_command")
+        error = ann.until("error", code="bad_command")
         assert "/quit" in error["text"]
 
 

@@ -11,9 +11,19 @@ from typing import Any
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.support.chat_client import ChatClient
-from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
-from tests.support.running import Process, connect, free_port, process, sockctl
+from tests.support.chat_client import client_at, member_at
+from tests.support.engines import (
+    DURABLE,
+    FORGETFUL,
+    INFO,
+    RedisServer,
+    bulk,
+    healthy,
+    redis_server,
+    run_without_library,
+    scripted_engine,
+)
+from tests.support.running import Process, free_port, server_process, sockctl
 
 
 @pytest.fixture
@@ -23,24 +33,9 @@ def engine(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-@contextlib.contextmanager
-def node(data: Path, url: str, *arguments: str) -> Iterator[tuple[Process, int]]:
+def node(data: Path, url: str, *arguments: str) -> contextlib.AbstractContextManager[tuple[Process, int]]:
     """Run a node; return it with its port."""
-    options = ["--port", "0", "--data-dir", str(data), "--log-format", "json", "--cluster", url]
-    with process("serve", "chat", *options, *arguments) as run:
-        yield run, int(run.event("listening")["port"])
-
-
-@contextlib.contextmanager
-def client(port: int) -> Iterator[ChatClient]:
-    with connect(port) as sock:
-        yield ChatClient(sock)
-
-
-@contextlib.contextmanager
-def member(port: int, name: str) -> Iterator[ChatClient]:
-    with client(port) as one:
-        yield one.enter(name)
+    return server_process("chat", "--data-dir", str(data), "--cluster", url, *arguments)
 
 
 def events(run: Process, name: str) -> list[dict[str, Any]]:
@@ -65,20 +60,20 @@ def test_servers_are_one_chat(engine: RedisServer, tmp_path: Path) -> None:
             name = connected["node"]
             assert connected["others"] == 1
             assert alpha.event("node_joined")["node"] == name
-            with member(at_alpha, "ann") as ann, member(at_beta, "bob") as bob:
+            with member_at(at_alpha, "ann") as ann, member_at(at_beta, "bob") as bob:
                 ann.until("joined", name="bob")
                 bob.line("hello")
                 said = ann.until("say", sender="bob", text="hello", room="#lobby")
                 assert bob.until("say", sender="bob")["id"] == said["id"]
                 ann.line("/msg bob psst")
                 bob.until("say", private=True, text="psst")
-                with client(at_alpha) as other:
+                with client_at(at_alpha) as other:
                     other.expect("ask", field="name")
                     other.send(kind="answer", field="name", text="Bob")
                     assert "taken" in other.until("error")["text"]
                 assert beta.end() == ExitCode.DONE
                 bob.until("bye", reason="server_stopping")
-                with client(at_alpha) as again:
+                with client_at(at_alpha) as again:
                     again.expect("ask", field="name")
                     again.send(kind="resume", token=bob.token, seen={"#lobby": said["id"]})
                     again.until("welcome", name="bob")
@@ -91,13 +86,13 @@ def test_servers_are_one_chat(engine: RedisServer, tmp_path: Path) -> None:
 
 
 def test_what_is_said_outlasts_all_servers(engine: RedisServer, tmp_path: Path) -> None:
-    with node(tmp_path / "a", engine.url) as (_, port), member(port, "ann") as ann:
+    with node(tmp_path / "a", engine.url) as (_, port), member_at(port, "ann") as ann:
         ann.line("hello")
         ann.until("say", text="hello")
         ann.line("/topic Tea")
         ann.until("notice", topic="Tea")
         assert sockctl("cluster", "check", engine.url).returncode == ExitCode.DONE, "its keys are right"
-    with node(tmp_path / "a", engine.url) as (_, port), member(port, "bob") as bob:
+    with node(tmp_path / "a", engine.url) as (_, port), member_at(port, "bob") as bob:
         bob.until("history", text="hello")
         bob.line("/topic")
         bob.until("notice", topic="Tea")
@@ -120,7 +115,7 @@ def test_a_server_with_other_rules_is_refused(engine: RedisServer, tmp_path: Pat
 def test_an_engine_that_may_lose_messages_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     with (
-        redis_server(tmp_path / "engine", "--appendonly", "no") as server,
+        redis_server(tmp_path / "engine", *FORGETFUL) as server,
         node(tmp_path / "a", server.url) as (run, _),
     ):
         [warning] = events(run, "store_unsafe")
@@ -187,16 +182,7 @@ def test_the_login_at_the_engine(engine: RedisServer, tmp_path: Path) -> None:
 
 
 def test_without_the_library(tmp_path: Path) -> None:
-    (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "sockctl", "serve", "chat", "--cluster", "redis://localhost"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={"PYTHONPATH": str(tmp_path)},
-    )
+    done = run_without_library(tmp_path, "serve", "chat", "--cluster", "redis://localhost")
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == "sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n"
 

@@ -4,22 +4,14 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, Process, process, receive_all, receive_exactly, sockctl
+from tests.support.running import TIMEOUT_S, process, receive_all, receive_exactly, server_process, sockctl
 from tests.support.tools import tool
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[tuple[Process, int]]:
-    with process("serve", *arguments, "--port", "0", "--log-format", "json") as run:
-        yield run, int(run.event("listening")["port"])
 
 
 def nc(port: int, data: bytes) -> bytes:
@@ -33,12 +25,12 @@ def clients(data: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_identify_from_everywhere_and_across_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with served("identify", "--data-dir", str(data)) as (run, port):
+    with server_process("identify", "--data-dir", str(data)) as (run, port):
         assert b"Hello, ann!" in nc(port, b"ann\n")
         known = run.event("client_identified")
         assert (known["who"], known["known"], known["service"]) == ("ann", False, "identify")
         assert run.end(signal.SIGKILL) == -signal.SIGKILL
-    with served("identify", "--data-dir", str(data)) as (run, port):
+    with server_process("identify", "--data-dir", str(data)) as (run, port):
         assert b"Hello again, ann! You were last here" in nc(port, b"")
         with frame_client(port) as client:
             client.expect("welcome", name="ann")
@@ -69,7 +61,7 @@ def test_a_spoiled_file_is_refused_at_the_start(tmp_path: Path) -> None:
 
 
 def test_talk_with_a_program_from_everywhere() -> None:
-    with served("talk", "--reply-with", "sed -u s/hello/goodbye/") as (run, port):
+    with server_process("talk", "--reply-with", "sed -u s/hello/goodbye/") as (run, port):
         assert nc(port, b"hello you\nhello me\n") == b"sockctl/1 talk\r\ngoodbye you\r\ngoodbye me\r\n"
         with frame_client(port) as client:
             client.line("hello \x1b[2J")
@@ -132,7 +124,8 @@ def test_names_and_texts_are_inert_in_the_log(tmp_path: Path) -> None:
 
 
 def test_clients_without_a_login_have_the_share_that_was_chosen(tmp_path: Path) -> None:
-    with served("identify", "--data-dir", str(tmp_path), "--max-pending", "1", "--ipv6-prefix", "56") as (run, port):
+    options = ("--data-dir", str(tmp_path), "--max-pending", "1", "--ipv6-prefix", "56")
+    with server_process("identify", *options) as (run, port):
         with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as first:
             assert receive_exactly(first, 5) == b"sockc"
             with socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as second:

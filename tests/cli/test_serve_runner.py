@@ -1,14 +1,17 @@
 """The run of a server: its port, its log, its terminal, and its stop by signals."""
 
+import contextlib
 import json
 import os
 import random
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from tests.support.running import (
     echo_process,
     exchange,
     free_port,
+    listens,
     process,
     receive_all,
     receive_exactly,
@@ -142,47 +146,39 @@ def test_a_disk_that_fills_up_and_is_freed_again(tmp_path: Path) -> None:
     assert re.search(r"events_lost \d+ events? missing here: .*File too large", log.read_text())
 
 
-def test_standard_error_that_nobody_reads_any_more() -> None:
-    reader, writer = os.pipe()
+@contextlib.contextmanager
+def echo_into(writer: int, *options: str) -> Iterator[tuple[Popen, int]]:
+    """Start ``serve echo`` whose standard error is this end of a pipe, which it takes over; return it with its port."""
     port = free_port()
-    run = Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
+    run = Popen([*SOCKCTL, "serve", "echo", "--port", str(port), *options], stdin=subprocess.DEVNULL, stderr=writer)
     try:
         os.close(writer)
-        os.read(reader, 1)
-        os.close(reader)
-        wait_until(lambda: _answers(port))
-        assert exchange(port, b"still here") == b"still here"
-        run.terminate()
-        assert run.wait(TIMEOUT_S) == 0
+        yield run, port
     finally:
         run.kill()
         run.wait()
 
 
-def _answers(port: int) -> bool:
-    try:
-        connect(port).close()
-    except OSError:
-        return False
-    return True
+def test_standard_error_that_nobody_reads_any_more() -> None:
+    reader, writer = os.pipe()
+    with echo_into(writer) as (run, port):
+        os.read(reader, 1)
+        os.close(reader)
+        wait_until(lambda: listens(port))
+        assert exchange(port, b"still here") == b"still here"
+        run.terminate()
+        assert run.wait(TIMEOUT_S) == 0
 
 
 def test_a_terminal_that_is_stopped_holds_up_nobody() -> None:
     """Standard error is a full pipe that nobody reads."""
     reader, writer = os.pipe()
-    port = free_port()
-    run = Popen([*SOCKCTL, "serve", "echo", "--port", str(port)], stdin=subprocess.DEVNULL, stderr=writer)
-    try:
-        os.close(writer)
-        wait_until(lambda: _answers(port))
+    with os.fdopen(reader, "rb"), echo_into(writer) as (run, port):
+        wait_until(lambda: listens(port))
         for _ in range(400):  # some 600 bytes of events each: far more than a pipe holds
             assert exchange(port, b"x") == b"x"
         run.terminate()
         assert run.wait(TIMEOUT_S) == 0
-    finally:
-        os.close(reader)
-        run.kill()
-        run.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -205,16 +201,20 @@ def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
     assert not any("Traceback" in line for line in run.lines)
 
 
+def send_without_reading(sock: socket.socket) -> None:
+    """Send for half a second, until neither side takes more."""
+    sock.setblocking(False)
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end:
+        try:
+            sock.send(b"x" * 65_536)
+        except BlockingIOError:
+            time.sleep(0.01)
+
+
 def test_drain_timeout() -> None:
     with echo_process("--drain-timeout", "0.5") as (run, port), connect(port) as stalled:
-        stalled.setblocking(False)
-        sent = 0
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            try:
-                sent += stalled.send(b"x" * 65_536)
-            except BlockingIOError:
-                time.sleep(0.01)
+        send_without_reading(stalled)
         started = time.monotonic()
         assert run.end() == 0
         assert 0.4 < time.monotonic() - started < 3
@@ -241,13 +241,7 @@ def test_hosts_that_are_none(host: str, says: bytes) -> None:
 
 def test_a_second_signal_ends_at_once() -> None:
     with echo_process("--drain-timeout", "60") as (run, port), connect(port) as stalled:
-        stalled.setblocking(False)
-        end = time.monotonic() + 0.5
-        while time.monotonic() < end:
-            try:
-                stalled.send(b"x" * 65_536)
-            except BlockingIOError:
-                time.sleep(0.01)
+        send_without_reading(stalled)
         run.process.send_signal(signal.SIGINT)
         run.event("server_stopping")
         time.sleep(0.2)  # what comes within 0.1 s counts as one signal
@@ -272,20 +266,11 @@ def test_signals_end_a_server_whose_standard_error_is_blocked(quiet: list[str]) 
             os.write(writer, b"x" * 4096)
     except BlockingIOError:
         os.set_blocking(writer, True)
-    port = free_port()
-    command = [*SOCKCTL, "serve", "echo", "--port", str(port), "--drain-timeout", "1", *quiet]
-    run = Popen(command, stdin=subprocess.DEVNULL, stderr=writer)
-    try:
-        os.close(writer)
-        wait_until(lambda: _answers(port))
+    with os.fdopen(reader, "rb"), echo_into(writer, "--drain-timeout", "1", *quiet) as (run, port):
+        wait_until(lambda: listens(port))
         assert exchange(port, b"x") == b"x"
         run.terminate()
-        run.wait(TIMEOUT_S)
-        assert run.returncode == 0
-    finally:
-        os.close(reader)
-        run.kill()
-        run.wait()
+        assert run.wait(TIMEOUT_S) == 0
 
 
 @pytest.mark.skipif(not LINUX, reason="the number of descriptors at the start is Linux's")

@@ -10,12 +10,9 @@ from sockctl.client.entry import Secret
 from sockctl.client.session_events import EndReason, EventToEmit, MessageToShow, QuestionAsked, TextArrived
 from sockctl.client.token_store import Login, TokenStore
 from tests.support.frames import framed
+from tests.support.server_words import ASK, LATER, SECRET, TOKEN
 from tests.support.session import GREETING, SERVER, Played, frames_in
 
-LATER = "2099-01-31T12:00:00Z"
-ASK = framed(kind="ask", text="Your name?", field="name")
-SECRET = framed(kind="ask", text="Your password?", field="password", secret=True)
-TOKEN = framed(kind="token", text="", token="tok", expires=LATER)
 ALL = ("blocks", "typing")
 PASTE = "one\n/quit\n  exit\n//two\n"
 

@@ -17,10 +17,9 @@ from sockctl.services.identify import Identify
 from sockctl.services.known_clients import KnownClients
 from tests.support.frames import framed
 from tests.support.running import TIMEOUT_S, running, sockctl
+from tests.support.server_words import ASK, SECRET
 from tests.support.session import Played, frames_in
 
-ASK = framed(kind="ask", text="Your name?", field="name")
-SECRET = framed(kind="ask", text="Your password?", field="password", secret=True)
 WRONG = framed(kind="error", text="That is wrong.", code="login_failed")
 WELCOME = framed(kind="welcome", text="Welcome!")
 

@@ -37,12 +37,9 @@ from sockctl.errors import (
 )
 from sockctl.net.address import Endpoint
 from tests.support.frames import framed
+from tests.support.server_words import ASK, LATER, SECRET, TOKEN
 from tests.support.session import GREETING, SERVER, Played, frames_in
 
-LATER = "2099-01-31T12:00:00Z"
-ASK = framed(kind="ask", text="Your name?", field="name")
-SECRET = framed(kind="ask", text="Your password?", field="password", secret=True)
-TOKEN = framed(kind="token", text="", token="tok", expires=LATER)
 WELCOME = framed(kind="welcome", text="Welcome, ann!", name="ann", user="ann")
 JOINED = framed(kind="joined", text="You are in #lobby.", room="lobby", name="ann")
 

@@ -13,20 +13,10 @@ from sockctl.client.session_events import EndReason, SessionEnded, Signal
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import ConnectionBrokenError, UnreachableError
 from tests.support.frames import framed
+from tests.support.server_words import ASK, JOINED, LATER, LET_IN, SECRET, USER_LET_IN, WELCOME, say
 from tests.support.session import GREETING, SERVER, Played, frames_in
 
-LATER = "2099-01-31T12:00:00Z"
-ASK = framed(kind="ask", text="Your name?", field="name")
-SECRET = framed(kind="ask", text="Your password?", field="password", secret=True)
-TOKEN = framed(kind="token", text="", token="tok", expires=LATER)
-WELCOME = framed(kind="welcome", text="Welcome, ann!", name="ann", room="#lobby")
-JOINED = framed(kind="joined", text="You are in #lobby.", room="#lobby", name="ann")
-LET_IN = TOKEN + WELCOME + JOINED
 BYE = framed(kind="bye", text="Goodbye!", reason="client_left")
-
-
-def say(text: str, number: int, kind: str = "say", sender: str = "ann") -> bytes:
-    return framed(kind=kind, text=text, room="#lobby", sender=sender, at=LATER, id=number)
 
 
 def bot(tmp_path: Path, **options: Any) -> Played:
@@ -127,13 +117,12 @@ def test_lines_that_wait_for_their_turn_are_sent_later(tmp_path: Path) -> None:
 
 def test_a_login_in_the_pipe_is_left_out_on_each_connection(tmp_path: Path) -> None:
     TokenStore(tmp_path).keep(Login.at(SERVER.host, SERVER.port, "chat"), token="kept", expires=LATER, user="ann")
-    welcome = TOKEN + framed(kind="welcome", text="Welcome!", name="ann", user="ann", room="#lobby") + JOINED
     played = Played(tmp_path, messages=True, reconnect=True)
     played.connect()
-    played.receive(GREETING, welcome)
+    played.receive(GREETING, USER_LET_IN)
     played.type(b"ann\n")
     lose(played)
-    come_back(played, welcome)
+    come_back(played, USER_LET_IN)
     played.type(b"secret\nann\nhello\n")
     assert said(played)[-2:] == [("line", "ann"), ("line", "hello")]
     assert b"secret" not in played.sent
@@ -234,9 +223,8 @@ def test_a_script_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_a_script_that_logs_in_by_itself_leaves_the_kept_login_alone(tmp_path: Path) -> None:
     tokens = TokenStore(tmp_path)
     tokens.keep(Login.at(SERVER.host, SERVER.port, "chat"), token="kept", expires=LATER, user="ann")
-    welcome = framed(kind="welcome", text="Welcome!", name="ann", user="ann", room="#lobby")
     played = scripted(tmp_path, expect("name"), Send("ann"), expect("password"), Send("pw"), expect("never"))
-    played.receive(SECRET, TOKEN + welcome + JOINED)
+    played.receive(SECRET, USER_LET_IN)
     assert said(played) == [("answer", "ann"), ("answer", "pw")]
     lose(played)
     played.wait(0.6)

@@ -23,26 +23,16 @@ from sockctl.errors import (
 )
 from sockctl.net.address import Endpoint
 from tests.support.frames import framed
+from tests.support.server_words import ASK, JOINED, LATER, LET_IN, SECRET, TOKEN, USER_LET_IN, say
 from tests.support.session import GREETING, Played, frames_in
 
 A, B, C = (Endpoint("127.0.0.1", port) for port in (9090, 9091, 9092))
-LATER = "2099-01-31T12:00:00Z"
-ASK = framed(kind="ask", text="Your name?", field="name")
-SECRET = framed(kind="ask", text="Your password?", field="password", secret=True)
-TOKEN = framed(kind="token", text="", token="tok", expires=LATER)
-WELCOME = framed(kind="welcome", text="Welcome, ann!", name="ann", room="#lobby")
-JOINED = framed(kind="joined", text="You are in #lobby.", room="#lobby", name="ann")
-LET_IN = TOKEN + WELCOME + JOINED
 BUSY = framed(kind="error", text="The engine is away: come back later.", code="busy")
 REFUSED = UnreachableError("Refused.")
 
 
 def bye(reason: str) -> bytes:
     return framed(kind="bye", text="Goodbye!", reason=reason)
-
-
-def say(text: str, number: int, kind: str = "say", sender: str = "ann") -> bytes:
-    return framed(kind=kind, text=text, room="#lobby", sender=sender, at=LATER, id=number)
 
 
 def play(tmp_path: Path, *servers: Endpoint, **options: Any) -> Played:
@@ -388,9 +378,8 @@ def test_a_pipe_that_was_let_in_ends_with_its_connection(tmp_path: Path) -> None
 
 
 def test_a_login_is_kept_for_all_and_found_in_any_order(tmp_path: Path) -> None:
-    welcome = TOKEN + framed(kind="welcome", text="Welcome!", name="ann", user="ann", room="#lobby") + JOINED
     played = play(tmp_path, A, B)
-    played.receive(ASK, SECRET, welcome)
+    played.receive(ASK, SECRET, USER_LET_IN)
     (kept,) = TokenStore(tmp_path).list_all()
     assert (kept.login.address, kept.user) == ("127.0.0.1:9090,127.0.0.1:9091", "ann")
     again = play(tmp_path, B, A)
@@ -400,9 +389,8 @@ def test_a_login_is_kept_for_all_and_found_in_any_order(tmp_path: Path) -> None:
 
 
 def test_names_without_tls_keep_no_login(tmp_path: Path) -> None:
-    welcome = TOKEN + framed(kind="welcome", text="Welcome!", name="ann", user="ann", room="#lobby") + JOINED
     played = play(tmp_path, Endpoint("a.example", 9090), Endpoint("b.example", 9090), reconnect=True)
-    played.receive(ASK, SECRET, welcome)
+    played.receive(ASK, SECRET, USER_LET_IN)
     assert TokenStore(tmp_path).list_all() == []
     played.end()
     come(played)

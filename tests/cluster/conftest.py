@@ -1,5 +1,5 @@
 """The fixtures of an engine."""
 
-from tests.support.engine_fixtures import engine, engine_server, kind, pool
+from tests.support.engine_fixtures import engine, engine_server, kind, pool, pools
 
-__all__ = ["engine", "engine_server", "kind", "pool"]
+__all__ = ["engine", "engine_server", "kind", "pool", "pools"]

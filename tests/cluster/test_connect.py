@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -121,10 +120,7 @@ def test_a_rolling_restart_under_talk(cluster: Cluster, members: list[Member]) -
 def test_an_engine_that_is_away(cluster: Cluster, members: list[Member]) -> None:
     """The nodes close their connections after 30 s, and let nobody in until the engine is back."""
     hear(members, *(one.say() for one in members))
-    os.kill(cluster.engine.pid, signal.SIGSTOP)
-    try:
+    with cluster.engine.stopped():
         wait_until(lambda: all(one.told("can't reach the engine") for one in members), timeout_s=3 * TIMEOUT_S)
-    finally:
-        os.kill(cluster.engine.pid, signal.SIGCONT)
     hear(members, *(one.say() for one in members))
     check(members)

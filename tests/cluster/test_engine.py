@@ -21,7 +21,7 @@ from sockctl.errors import (
     NotAnEngineError,
     SockctlError,
 )
-from tests.support.engines import redis_server, scripted_engine
+from tests.support.engines import RedisServer, redis_server, scripted_engine, tls_settings
 from tests.support.running import free_port
 from tests.support.tls import self_signed
 from tests.support.wrong_servers import serving, silent
@@ -34,15 +34,15 @@ def fail(access: EngineAccess, *words: str) -> SockctlError:
     return caught.value
 
 
-def test_requests_and_replies(tmp_path: Path) -> None:
-    with redis_server(tmp_path) as server, contextlib.closing(Engine(server.access())) as engine:
-        assert engine.ask("PING") == b"PONG"
-        ok, wrong, number = engine.ask_all([("SET", "a", 1), ("LPUSH", "a", "b"), ("INCR", "a")])
+def test_requests_and_replies(engine: RedisServer) -> None:
+    with contextlib.closing(Engine(engine.access())) as client:
+        assert client.ask("PING") == b"PONG"
+        ok, wrong, number = client.ask_all([("SET", "a", 1), ("LPUSH", "a", "b"), ("INCR", "a")])
         assert (ok, number) == (b"OK", 2)
         assert isinstance(wrong, EngineReplyError)
         assert wrong.code == "WRONGTYPE"
-        engine.close()
-        assert engine.ask("GET", "a") == b"2"  # over another connection
+        client.close()
+        assert client.ask("GET", "a") == b"2"  # over another connection
 
 
 def test_nothing_listens() -> None:
@@ -142,22 +142,16 @@ def test_an_error_reply_has_no_inner_detail(detail: str) -> None:
         assert str(fail(access)) == "it is odd"
 
 
-def test_a_password_of_its_own(tmp_path: Path) -> None:
-    with redis_server(tmp_path) as server:
-        server.ask("ACL", "SETUSER", "ann", "on", ">grey walnut", "+ping")
-        with contextlib.closing(Engine(server.access("ann", "grey walnut"))) as engine:
-            assert engine.ask("PING") == b"PONG"
-        assert isinstance(fail(server.access("ann", "red walnut")), EngineLoginError)
-
-
-def tls_settings(certificate: Path, key: Path, clients: str) -> list[str]:
-    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)]
-    return [*files, "--tls-auth-clients", clients]
+def test_a_password_of_its_own(engine: RedisServer) -> None:
+    engine.ask("ACL", "SETUSER", "ann", "reset", "on", ">grey walnut", "+ping")
+    with contextlib.closing(Engine(engine.access("ann", "grey walnut"))) as client:
+        assert client.ask("PING") == b"PONG"
+    assert isinstance(fail(engine.access("ann", "red walnut")), EngineLoginError)
 
 
 def test_tls_with_its_authority(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    with redis_server(tmp_path, *tls_settings(certificate, key, "no"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key, clients=False), plain=False) as server:
         with contextlib.closing(Engine(server.access(ca=certificate))) as engine:
             assert engine.ask("PING") == b"PONG"
         error = fail(server.access())
@@ -168,7 +162,7 @@ def test_tls_with_its_authority(tmp_path: Path) -> None:
 
 def test_a_certificate_of_another_name(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path, names="DNS:other.example")
-    with redis_server(tmp_path, *tls_settings(certificate, key, "no"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key, clients=False), plain=False) as server:
         error = fail(server.access(ca=certificate))
     assert type(error) is EngineUntrustedError
     assert "localhost" in str(error)
@@ -176,7 +170,7 @@ def test_a_certificate_of_another_name(tmp_path: Path) -> None:
 
 def test_a_client_certificate(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    with redis_server(tmp_path, *tls_settings(certificate, key, "yes"), plain=False) as server:
+    with redis_server(tmp_path, *tls_settings(certificate, key), plain=False) as server:
         access = server.access(ca=certificate, certificate=certificate, key=key)
         with contextlib.closing(Engine(access)) as engine:
             assert engine.ask("PING") == b"PONG"

@@ -1,7 +1,6 @@
 """Tests for `sockctl.cluster.engine_check` and `engine_rights`, with a real engine where one can be made wrong."""
 
 import contextlib
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from sockctl.cluster.engine_check import check_engine
 from sockctl.cluster.engine_findings import Finding, Level, Report
 from sockctl.cluster.engine_rights import KEYS_RULE, list_rights
 from sockctl.errors import EngineReplyError, NotAnEngineError
-from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, scripted_engine
-from tests.support.running import TIMEOUT_S, free_port, wait_until
-from tests.support.tools import tool
+from tests.support.engines import DURABLE, INFO, RedisServer, bulk, healthy, redis_server, run_in_shell, scripted_engine
+from tests.support.running import free_port, wait_until
 
 DURABLE_WORDS = [word.removeprefix("--") for word in DURABLE]
 
@@ -32,9 +30,7 @@ def find(access: EngineAccess) -> dict[str, Level]:
 
 def run_fix(finding: Finding) -> None:
     """Run the line that mends a finding, as a user does."""
-    tool("redis-cli", "redis-tools")
-    done = subprocess.run(finding.fix, shell=True, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)  # noqa: S602
-    assert done.stdout == "OK\n"
+    assert run_in_shell(finding.fix) == "OK\n"
 
 
 @pytest.fixture(scope="module")

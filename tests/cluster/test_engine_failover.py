@@ -4,32 +4,23 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sockctl.errors import EngineError
-from tests.support.chat_client import ChatClient
+from tests.support.chat_client import member_at
 from tests.support.engines import RedisServer
-from tests.support.running import Process, connect, process, wait_until
+from tests.support.running import Process, server_process, wait_until
 from tests.support.sentinels import watched_engines
 
 LONGEST_S = 20.0
 """Enough for a busy machine; alone it takes some 3 s."""
 
 
-@contextlib.contextmanager
-def node(folder: Path, url: str, name: str) -> Iterator[tuple[Process, int]]:
-    options = ("--port", "0", "--data-dir", str(folder / name), "--log-format", "json", "--engine-timeout", "1s")
-    with process("serve", "chat", *options, "--cluster", url, "--node", name) as run:
-        yield run, int(run.event("listening")["port"])
-
-
-@contextlib.contextmanager
-def member(port: int, name: str) -> Iterator[ChatClient]:
-    with connect(port) as sock:
-        yield ChatClient(sock).enter(name)
+def node(folder: Path, url: str, name: str) -> contextlib.AbstractContextManager[tuple[Process, int]]:
+    options = ("--data-dir", str(folder / name), "--engine-timeout", "1s")
+    return server_process("chat", *options, "--cluster", url, "--node", name)
 
 
 def is_replica(engine: RedisServer) -> bool:
@@ -46,8 +37,8 @@ def test_a_chat_goes_on_at_the_replica(tmp_path: Path, fault: signal.Signals) ->
         watched_engines(tmp_path) as watched,
         node(tmp_path, watched.url, "alpha") as (alpha, at_alpha),
         node(tmp_path, watched.url, "beta") as (_, at_beta),
-        member(at_alpha, "ann") as ann,
-        member(at_beta, "bob") as bob,
+        member_at(at_alpha, "ann") as ann,
+        member_at(at_beta, "bob") as bob,
     ):
         ann.until("joined", name="bob")
         ann.line("before")

@@ -1,7 +1,6 @@
 """Tests for `sockctl.cluster.engine_keys`, and what a check says of the keys."""
 
 import contextlib
-import subprocess
 
 import pytest
 
@@ -10,9 +9,7 @@ from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_check import check_engine
 from sockctl.cluster.engine_keys import find_wrong_keys
 from sockctl.cluster.keys import here_key, posted_key, room_key
-from tests.support.engines import RedisServer
-from tests.support.running import TIMEOUT_S
-from tests.support.tools import tool
+from tests.support.engines import RedisServer, run_in_shell
 
 ALL = [value for name, value in vars(keys).items() if name.isupper() and not name.startswith("_")]
 
@@ -49,7 +46,6 @@ def test_the_line_moves_what_others_have_written(engine: RedisServer) -> None:
     with contextlib.closing(Engine(engine.access())) as client:
         [finding] = [one for one in check_engine(client, engine.access()).findings if one.setting == "keys"]
         assert f"{keys.LOG}, and 1 more:" in finding.text
-        tool("redis-cli", "redis-tools")
-        subprocess.run(finding.fix, shell=True, check=True, capture_output=True, timeout=TIMEOUT_S)  # noqa: S602
+        run_in_shell(finding.fix)
         assert find_wrong_keys(client) == []
     assert engine.ask("GET", f"other:{keys.LOG}") == b"mine"

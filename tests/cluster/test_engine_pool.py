@@ -1,7 +1,5 @@
 """The connections for logins: broken ones, a slow engine, many threads."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,8 +46,7 @@ def test_an_engine_that_is_not_there() -> None:
 
 def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: RedisServer) -> None:
     ask(impatient)
-    os.kill(engine.pid, signal.SIGSTOP)
-    try:
+    with engine.stopped():
         with pytest.raises(EngineTimeoutError, match="did not answer"):
             ask(impatient)
         began = time.monotonic()
@@ -57,8 +54,6 @@ def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: Red
             with pytest.raises(EngineTimeoutError, match="too slow"):
                 ask(impatient)
         assert time.monotonic() - began < 0.3
-    finally:
-        os.kill(engine.pid, signal.SIGCONT)
 
 
 def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) -> None:
@@ -71,15 +66,12 @@ def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) ->
 
 def test_no_thread_waits_for_a_slow_engine_longer_than_one_answer(impatient: EnginePool, engine: RedisServer) -> None:
     ask(impatient)
-    os.kill(engine.pid, signal.SIGSTOP)
-    try:
+    with engine.stopped():
         began = time.monotonic()
         with ThreadPoolExecutor(20) as threads:
             ends = [threads.submit(ask, impatient) for _ in range(20)]
             assert all(isinstance(end.exception(TIMEOUT_S), EngineTimeoutError) for end in ends)
         assert time.monotonic() - began < 1.5, "a connection has 0.3 s, and so has the wait for one"
-    finally:
-        os.kill(engine.pid, signal.SIGCONT)
 
 
 def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:

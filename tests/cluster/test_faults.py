@@ -1,9 +1,7 @@
 """Three nodes talk while their engine is killed and stopped, and they are buried; then their histories are checked."""
 
 import contextlib
-import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -18,12 +16,12 @@ from sockctl.cluster.node import Node
 from sockctl.cluster.node_settings import Callbacks, NodeTimes
 from sockctl.cluster.posting import Posting
 from sockctl.cluster.registry import bury
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.running import wait_until
 
 SECONDS = 6.0
 TIMES = NodeTimes(lease_s=3.0, away_after_s=0.5, refused_after_s=1.5, reader_wait_s=0.3, longest_pause_s=0.2)
-SETTINGS = {"always": DURABLE, "none": ("--appendonly", "no")}
+SETTINGS = {"always": DURABLE, "none": FORGETFUL}
 
 
 class Talker:
@@ -74,9 +72,8 @@ def break_something(server: RedisServer, talkers: Sequence[Talker], chance: rand
             time.sleep(chance.uniform(0, 1))
             server.start()
         case "stop":
-            os.kill(server.pid, signal.SIGSTOP)
-            time.sleep(chance.uniform(0.2, 3))
-            os.kill(server.pid, signal.SIGCONT)
+            with server.stopped():
+                time.sleep(chance.uniform(0.2, 3))
         case _:
             node = chance.choice(talkers).node.name
             server.ask("ZADD", NODES, "XX", 1, node)

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
-import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +31,7 @@ from sockctl.errors import (
     RulesDifferError,
 )
 from sockctl.protocol.look_alikes import compute_skeletons
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.wrong_servers import serving
 
 ROOM = "#lobby"
@@ -175,45 +173,54 @@ class Cutter:
                     return
                 client.sendall(reply)
 
-
-def test_a_reply_that_is_lost_after_its_request_was_done(server: RedisServer, join: Callable[..., Node]) -> None:
-    cutter = Cutter(server.port)
-    with serving(cutter.handle) as port:
-        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
-        a.say("zero")
-        a.write()
-        cutter.cuts.set()
-        a.say("one", "two")
+    def write(self, node: Node) -> None:
+        """Let a node write, and lose the reply."""
+        self.cuts.set()
         with pytest.raises(EngineError):
-            a.write()
-        cutter.cuts.clear()
-        a.say("three")
-        assert a.write() == 1  # hello has said that two of the three were done
-        assert a.hear() == ["zero", "one", "two", "three"]
-        a.engine.close()
+            node.write()
+        self.cuts.clear()
 
 
-def test_a_lost_reply_and_then_an_engine_that_refuses_hello(server: RedisServer, join: Callable[..., Node]) -> None:
+@pytest.fixture
+def cutter(server: RedisServer) -> Cutter:
+    return Cutter(server.port)
+
+
+@pytest.fixture
+def behind_cutter(server: RedisServer, cutter: Cutter, join: Callable[..., Node]) -> Iterator[Node]:
+    """Return a node whose requests to the engine go through a cutter, and work."""
+    with serving(cutter.handle) as port:
+        node = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
+        node.say("zero")
+        node.write()
+        yield node
+        node.engine.close()
+
+
+def test_a_reply_that_is_lost_after_its_request_was_done(cutter: Cutter, behind_cutter: Node) -> None:
+    a = behind_cutter
+    a.say("one", "two")
+    cutter.write(a)
+    a.say("three")
+    assert a.write() == 1  # hello has said that two of the three were done
+    assert a.hear() == ["zero", "one", "two", "three"]
+
+
+def test_a_lost_reply_and_then_an_engine_that_refuses_hello(
+    server: RedisServer, cutter: Cutter, behind_cutter: Node
+) -> None:
     """What is in flight may have been said: that the engine refuses hello says nothing of it."""
-    cutter = Cutter(server.port)
-    with serving(cutter.handle) as port:
-        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
-        a.say("zero")
+    a = behind_cutter
+    a.say("one", "two")
+    cutter.write(a)
+    server.ask("CONFIG", "SET", "maxmemory", 1)
+    with pytest.raises(EngineError):
         a.write()
-        cutter.cuts.set()
-        a.say("one", "two")
-        with pytest.raises(EngineError):
-            a.write()
-        cutter.cuts.clear()
-        server.ask("CONFIG", "SET", "maxmemory", 1)
-        with pytest.raises(EngineError):
-            a.write()
-        assert a.outbox.length == 0
-        server.ask("CONFIG", "SET", "maxmemory", 0)
-        a.say("three")
-        assert a.write() == 1
-        assert a.hear() == ["zero", "one", "two", "three"]
-        a.engine.close()
+    assert a.outbox.length == 0
+    server.ask("CONFIG", "SET", "maxmemory", 0)
+    a.say("three")
+    assert a.write() == 1
+    assert a.hear() == ["zero", "one", "two", "three"]
 
 
 def test_a_request_that_wakes_up_after_hello_is_stale(server: RedisServer, join: Callable[..., Node]) -> None:
@@ -237,14 +244,11 @@ def test_a_stopped_engine_carries_out_nothing_twice(server: RedisServer, join: C
     a = join(access=dataclasses.replace(server.access(), timeout_s=0.3))
     a.say("zero")
     a.write()
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with server.stopped():
         a.say("one", "two")
         for _ in range(2):
             with pytest.raises(EngineError):
                 a.write()
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     while a.write():
         pass
     a.say("three")
@@ -357,7 +361,7 @@ def test_nothing_acknowledged_is_lost(server: RedisServer, join: Callable[..., N
 
 
 def test_an_engine_that_has_lost_all_gives_no_id_twice(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--appendonly", "no") as server:
+    with redis_server(tmp_path, *FORGETFUL) as server:
         before = Node(server.access())
         before.say("one", "two")
         before.write()
@@ -386,24 +390,17 @@ def test_a_node_that_has_read_more_than_there_is_begins_an_epoch(join: Callable[
     assert (epoch.kind, epoch.id > ahead, epoch.previous) == ("epoch", True, a.place.last_id)
 
 
-def test_a_posting_that_was_read_is_not_posted_again(server: RedisServer, join: Callable[..., Node]) -> None:
+def test_a_posting_that_was_read_is_not_posted_again(server: RedisServer, cutter: Cutter, behind_cutter: Node) -> None:
     """The engine has lost it, after this node had read it, and before it had the reply."""
-    cutter = Cutter(server.port)
-    with serving(cutter.handle) as port, contextlib.closing(Engine(server.access())) as direct:
-        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
-        a.say("one")
-        a.write()
-        cutter.cuts.set()
+    a = behind_cutter
+    with contextlib.closing(Engine(server.access())) as direct:
         a.say("two")
-        with pytest.raises(EngineError):
-            a.write()
-        cutter.cuts.clear()
+        cutter.write(a)
         assert len(a.reader.read(direct, wait_ms=0)) == 2
         server.ask("HSET", posted_key(a.place.node), "sequence", 1)
         a.say("three")
         a.write()
         assert [one.data for one in a.reader.read(direct, wait_ms=0) if isinstance(one, Entry)] == [b"three"]
-        a.engine.close()
 
 
 def test_a_posting_that_comes_twice_is_told_once() -> None:
@@ -702,28 +699,19 @@ def test_two_nodes_that_claim_the_same_names_at_once(
 
 
 def test_a_claim_whose_answer_is_lost_fails_and_can_be_withdrawn(
-    server: RedisServer, join: Callable[..., Node]
+    cutter: Cutter, behind_cutter: Node, join: Callable[..., Node]
 ) -> None:
-    cutter = Cutter(server.port)
-    b = join("b")
-    with serving(cutter.handle) as port:
-        a = join(access=dataclasses.replace(server.access(), host="127.0.0.1", port=port))
-        a.say("zero")
-        a.write()
-        cutter.cuts.set()
-        claim = Claim("ann")
-        a.post("came", member="m1", claim=claim)
-        with pytest.raises(EngineError):
-            a.write()
-        cutter.cuts.clear()
-        a.write()
-        assert isinstance(claim.answer.exception(timeout=0), EngineAwayError)
-        with pytest.raises(NameTakenError):  # it was done
-            b.claim("ann", "m2")
-        a.post("went", member="m1")
-        a.write()
+    a, b = behind_cutter, join("b")
+    claim = Claim("ann")
+    a.post("came", member="m1", claim=claim)
+    cutter.write(a)
+    a.write()
+    assert isinstance(claim.answer.exception(timeout=0), EngineAwayError)
+    with pytest.raises(NameTakenError):  # it was done
         b.claim("ann", "m2")
-        a.engine.close()
+    a.post("went", member="m1")
+    a.write()
+    b.claim("ann", "m2")
 
 
 def test_a_claim_of_a_buried_node_fails(server: RedisServer, join: Callable[..., Node]) -> None:

@@ -1,10 +1,8 @@
 """A chat on three nodes whose engine is killed, stops, or has no memory: nothing is lost, or its loss is told."""
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,15 +49,6 @@ def test_each_loss_is_told_to_all(tmp_path: Path) -> None:
 
 
 @contextmanager
-def stopped(cluster: Cluster) -> Iterator[None]:
-    os.kill(cluster.engine.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(cluster.engine.pid, signal.SIGCONT)
-
-
-@contextmanager
 def full(cluster: Cluster) -> Iterator[None]:
     cluster.engine.ask("CONFIG", "SET", "maxmemory", 1)
     yield
@@ -73,7 +62,11 @@ def killed(cluster: Cluster) -> Iterator[None]:
     cluster.engine.start()
 
 
-FAULTS = {"stopped": stopped, "out of memory": full, "killed": killed}
+FAULTS: dict[str, Callable[[Cluster], AbstractContextManager[None]]] = {
+    "stopped": lambda cluster: cluster.engine.stopped(),
+    "out of memory": full,
+    "killed": killed,
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -2,11 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +16,7 @@ from sockctl.cluster.registry import bury, register
 from sockctl.cluster.writer import Writer
 from sockctl.errors import NameTakenError
 from sockctl.protocol.look_alikes import compute_skeletons
-from tests.support.engines import RedisServer, redis_server
+from tests.support.engines import RedisServer
 
 KEYS = ("pop", "рор", "ann")  # the second is Cyrillic, and looks like the first
 ALIKE = {"pop": {"рор"}, "рор": {"pop"}, "ann": set[str]()}
@@ -92,13 +89,6 @@ class Node:
         self.begin()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    folder: Path = tmp_path_factory.mktemp("engine")
-    with redis_server(folder, "--appendonly", "no") as server:
-        yield server
-
-
 def take(step: Step, nodes: list[Node], model: Model) -> None:
     """Take a step in the engine and in the model."""
     what, number, member, key = step
@@ -151,8 +141,8 @@ def check(nodes: list[Node], model: Model, engine: Engine) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(steps=STEPS)
-def test_names_are_held_as_the_model_says(steps: list[Step], server: RedisServer) -> None:
-    with contextlib.closing(Engine(server.access())) as engine:
+def test_names_are_held_as_the_model_says(steps: list[Step], engine_server: RedisServer) -> None:
+    with contextlib.closing(Engine(engine_server.access())) as engine:
         engine.ask("FLUSHALL")
         nodes, model = [Node(engine, name) for name in "ab"], Model()
         for step in steps:

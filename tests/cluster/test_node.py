@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +30,7 @@ from sockctl.events.cluster import (
     StoreLost,
     StoreUnread,
 )
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, wait_until
 
 TIMES = NodeTimes(
@@ -134,14 +132,11 @@ def test_what_waits_for_too_long_is_refused_exactly(
     (a, at_a), (_, at_b) = start("a"), start("b")
     say(a, b"before")
     wait_until(lambda: len(at_b.heard) == 1, what="the first")
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with server.stopped():
         say(a, b"in flight")  # the engine has this one, and no node can know
         wait_until(lambda: bool(at_a.health), what="that it is away")
         say(a, b"one", b"two", b"three")
         wait_until(lambda: len(at_a.refused) == 3, what="what is refused")
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     say(a, b"after")
     wait_until(lambda: b"after" in at_a.heard and b"after" in at_b.heard, what="what is said after")
     assert sorted(at_a.refused) == [b"one", b"three", b"two"]
@@ -216,8 +211,7 @@ def test_no_claim_waits_for_an_engine_that_is_away(
     a, told = start("a")
     say(a, b"one")
     wait_until(lambda: told.heard == [b"one"], what="the first")
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with server.stopped():
         with pytest.raises(EngineTimeoutError):
             a.claim("ann", "m1", data=b"")
         wait_until(lambda: bool(told.health), what="that it is away")
@@ -230,8 +224,6 @@ def test_no_claim_waits_for_an_engine_that_is_away(
         for number in range(101):
             is_posted = a.post(Posting("say", b"more", "ann", "#lobby"))
             assert is_posted == (number < 100)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     assert a.post(Posting("went", b"", "m1"))
     wait_until(lambda: isinstance(told.health[-1], Back), what="that it is back")
     back = told.health[-1]
@@ -331,7 +323,7 @@ def test_what_can_not_be_taken_ends_no_reader(server: RedisServer) -> None:
 
 
 def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--appendonly", "no") as server:
+    with redis_server(tmp_path, *FORGETFUL) as server:
         told = Told()
         node = Node(server.access(timeout_s=1.0), "a", told.callbacks(), rules={}, times=TIMES)
         node.start(told.events.append)

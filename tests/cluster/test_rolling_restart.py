@@ -15,22 +15,13 @@ def restart_all(talk: Talk) -> None:
         talk.go_on()
 
 
-def test_a_rolling_restart_is_not_noticed(tmp_path: Path) -> None:
-    with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
-        restart_all(talk)
-        outcome = talk.finish()
-    assert not outcome.flaws, "\n".join(outcome.flaws)
-    assert outcome.departures == []
-    assert not outcome.refusals
-    assert not outcome.notices
-
-
-@pytest.mark.slow
-@pytest.mark.torture
-@pytest.mark.timeout(600)
-def test_nor_are_three_of_them_with_more_members(tmp_path: Path) -> None:
-    with running_cluster(tmp_path) as cluster, talking(cluster, count=30, manners=[STEADY]) as talk:
-        for _ in range(3):
+@pytest.mark.parametrize(
+    ("count", "times"),
+    [(6, 1), pytest.param(30, 3, marks=[pytest.mark.slow, pytest.mark.torture, pytest.mark.timeout(600)])],
+)
+def test_a_rolling_restart_is_not_noticed(tmp_path: Path, count: int, times: int) -> None:
+    with running_cluster(tmp_path) as cluster, talking(cluster, count=count, manners=[STEADY]) as talk:
+        for _ in range(times):
             restart_all(talk)
         outcome = talk.finish()
     assert not outcome.flaws, "\n".join(outcome.flaws)

@@ -1,9 +1,7 @@
 """The sessions that machines share."""
 
-import contextlib
 import datetime
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -28,14 +26,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def machines(engine: RedisServer, clock: Clock) -> Iterator[list[Sessions]]:
+def machines(pools: list[EnginePool], clock: Clock) -> list[Sessions]:
     """The sessions of three machines on one engine."""
-    with contextlib.ExitStack() as stack:
-        pools = [stack.enter_context(contextlib.closing(EnginePool(engine.access()))) for _ in range(3)]
-        yield [
-            Sessions(shared_stores(pool).sessions, server_id=lambda: SERVER, tokens=TOKENS, clock=clock)
-            for pool in pools
-        ]
+    return [
+        Sessions(shared_stores(pool).sessions, server_id=lambda: SERVER, tokens=TOKENS, clock=clock) for pool in pools
+    ]
 
 
 def user(number: int) -> User:

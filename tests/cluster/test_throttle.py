@@ -1,6 +1,5 @@
 """The throttle that servers share: as one of one server, however many there are."""
 
-import contextlib
 from typing import TypeAlias
 
 import pytest
@@ -80,21 +79,19 @@ def test_it_gives_the_same_waits_as_the_local_one(
         pair.take(step)
 
 
-def test_several_servers_let_as_many_guesses_pass_as_one(engine: RedisServer) -> None:
-    with contextlib.ExitStack() as stack:
-        pools = [stack.enter_context(contextlib.closing(EnginePool(engine.access()))) for _ in range(3)]
-        servers = [shared_throttle(pool) for pool in pools]
-        at_once = [(server, server.admit(ANN).ticket) for server in servers for _ in range(5)]
-        running = [(server, ticket) for server, ticket in at_once if ticket]
-        assert len(running) == 3
-        for server, ticket in running:
-            server.settle(ANN, ticket, right=False)
-        later = 0
-        while ticket := servers[0].admit(ANN).ticket:
-            servers[0].settle(ANN, ticket, right=False)
-            later += 1
-        assert later <= 1, "the third failure makes 15 s, less what was served since the first"
-        assert all(10 < server.admit(ANN).wait_s <= 20 for server in servers), "by the engine's clock"
+def test_several_servers_let_as_many_guesses_pass_as_one(pools: list[EnginePool]) -> None:
+    servers = [shared_throttle(pool) for pool in pools]
+    at_once = [(server, server.admit(ANN).ticket) for server in servers for _ in range(5)]
+    running = [(server, ticket) for server, ticket in at_once if ticket]
+    assert len(running) == 3
+    for server, ticket in running:
+        server.settle(ANN, ticket, right=False)
+    later = 0
+    while ticket := servers[0].admit(ANN).ticket:
+        servers[0].settle(ANN, ticket, right=False)
+        later += 1
+    assert later <= 1, "the third failure makes 15 s, less what was served since the first"
+    assert all(10 < server.admit(ANN).wait_s <= 20 for server in servers), "by the engine's clock"
 
 
 def test_a_server_that_dies_in_a_try_gives_it_up_after_a_minute(pool: EnginePool) -> None:

@@ -15,15 +15,16 @@ from sockctl.stores.timestamps import Clock, read_utc_clock
 PASSWORD = "tall copper window frog"
 OTHER = "seven dusty violins sail"
 CHEAPEST = HashParameters(time_cost=1, memory_kib=8, parallelism=1)
+COSTS = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
+"""The cheapest costs of a hash, as settings have them."""
 
 
 def make_cheap(data_dir: Path, **costs: int) -> None:
     """Write settings under which hashes cost next to nothing, unless `costs` says more."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    own = {name: getattr(CHEAPEST, name) for name in ("time_cost", "memory_kib", "parallelism")}
     path = data_dir / "settings.json"
     path.touch(0o600)
-    path.write_text(json.dumps({"version": 1, "argon2": {**own, **costs}}))
+    path.write_text(json.dumps({"version": 1, "argon2": {**COSTS, **costs}}))
 
 
 def accounts_at(data_dir: Path, *names: str, clock: Clock = read_utc_clock) -> Accounts:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Where
+from sockctl.bench.said import Said
 from sockctl.bench.stats import Stats
 from tests.support.running import TIMEOUT_S
 
@@ -14,6 +15,11 @@ RUN = "a1b2c3"
 
 def where(port: int) -> Where:
     return Where(name=f"127.0.0.1:{port}", family=socket.AF_INET, address=("127.0.0.1", port))
+
+
+def said(*keys: tuple[int, int]) -> list[Said]:
+    """Return messages of these senders, with these numbers."""
+    return [Said(sender, number, 1.0, 64) for sender, number in keys]
 
 
 def plan(port: int = 1, kind: Kind = Kind.ECHO, **values: Any) -> Plan:

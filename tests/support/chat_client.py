@@ -1,18 +1,18 @@
 """A chat that is served, and members that chat with it in frames or lines."""
 
 import contextlib
+import socket
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD
 from tests.support.frames import Fields, FrameClient
-from tests.support.running import Running, receive_all, running
+from tests.support.logins import make_login
+from tests.support.running import Running, connect, receive_all, running
 
 RULES = ChatRules()
 DEFAULT = ChatLimits()
@@ -22,7 +22,7 @@ DEFAULT = ChatLimits()
 def served(
     data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT, **options: Any
 ) -> Iterator[Running]:
-    login = LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001) if auth else None
+    login = make_login(data_dir) if auth else None
     with running(Chat(data_dir, rules, login=login, limits=limits), **options) as run:
         yield run
 
@@ -77,6 +77,21 @@ class ChatClient(FrameClient):
         self.until("members")
         return self
 
+    def list_rooms(self, name: str) -> list[str]:
+        """Return the rooms in which a member is, as the chat tells them."""
+        self.line(f"/whois {name}")
+        rooms: list[str] = self.until("notice", code="whois")["rooms"]
+        return rooms
+
+    def leave(self, how: str) -> None:
+        """Leave: by the command ``quit``, by a ``bye``, or by the end of what it sends, ``eof``."""
+        if how == "quit":
+            self.line("/quit")
+        elif how == "bye":
+            self.send(kind="bye")
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
+
     def nothing_but(self, *kinds: str) -> None:
         """See that until an answer of its own nothing else comes than these kinds."""
         self.line("/whois nobody at all")
@@ -88,6 +103,20 @@ class ChatClient(FrameClient):
 def client(run: Running, *, source: str = "") -> Iterator[ChatClient]:
     with run.client(source=source) as sock:
         yield ChatClient(sock)
+
+
+@contextlib.contextmanager
+def client_at(port: int, *, hello: bool = True) -> Iterator[ChatClient]:
+    """Connect to a chat in another process."""
+    with connect(port) as sock:
+        yield ChatClient(sock, hello=hello)
+
+
+@contextlib.contextmanager
+def member_at(port: int, name: str) -> Iterator[ChatClient]:
+    """Let a member come to a chat in another process."""
+    with client_at(port) as one:
+        yield one.enter(name)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """What breaks in a chat on several nodes, by the names that the torture takes."""
 
-import os
 import random
 import signal
 import time
@@ -76,9 +75,8 @@ class Faults:
 
     def freeze_engine(self) -> None:
         """Stop the engine for a while."""
-        os.kill(self._cluster.engine.pid, signal.SIGSTOP)
-        self._wait(0.2, TIMES.lease_s)
-        os.kill(self._cluster.engine.pid, signal.SIGCONT)
+        with self._cluster.engine.stopped():
+            self._wait(0.2, TIMES.lease_s)
 
     def fill_engine(self) -> None:
         """Let the engine be out of memory for a while."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tests.support.engines import DURABLE, RedisServer, redis_server
+from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
 from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
 from tests.support.sentinels import Watched
 from tests.support.star import Star
@@ -18,11 +18,7 @@ from tests.support.two_hosts import Host
 
 START_S = 60.0
 """How long a node may take to start: machines that test are busy."""
-ENGINES = {
-    "always": DURABLE,
-    "everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
-    "none": ("--appendonly", "no"),
-}
+ENGINES = {"always": DURABLE, "everysec": EVERY_SECOND, "none": FORGETFUL}
 """The settings of an engine, by what they are called."""
 
 

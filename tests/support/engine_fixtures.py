@@ -1,7 +1,7 @@
 """Fixtures for tests that run with each kind of store: files, and an engine."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -30,6 +30,13 @@ def pool(engine: RedisServer) -> Iterator[EnginePool]:
     """Connections to the engine."""
     with closing(EnginePool(engine.access())) as made:
         yield made
+
+
+@pytest.fixture
+def pools(engine: RedisServer) -> Iterator[list[EnginePool]]:
+    """Connections of three machines to the engine."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(closing(EnginePool(engine.access()))) for _ in range(3)]
 
 
 @pytest.fixture(params=KINDS)

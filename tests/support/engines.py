@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,10 @@ from tests.support.wrong_servers import serving
 
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 """The settings that lose nothing."""
+EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
+"""The settings that lose a second, with the machine."""
+FORGETFUL = ("--appendonly", "no")
+"""The settings that lose all, with the process."""
 INFO = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
 """What a scripted engine tells of itself."""
 
@@ -46,6 +52,15 @@ class RedisServer:
             self._process.kill()
             self._process.wait(TIMEOUT_S)
             self._process = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop its process meanwhile: its connections stay, and it answers nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def lose(self, size_bytes: int) -> None:
         """Cut the end off its append-only file, while it is down: as if the whole machine had crashed."""
@@ -133,6 +148,12 @@ def scripted_engine(replies: Replies, *, requests: list[str] | None = None) -> I
         yield EngineAccess(host="127.0.0.1", port=port, timeout_s=10.0)
 
 
+def tls_settings(certificate: Path, key: Path, *, clients: bool = True) -> list[str]:
+    """Return the settings of TLS, with the certificate as the authority; with `clients`, they need one, too."""
+    files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate)]
+    return [*files, "--tls-auth-clients", "yes" if clients else "no"]
+
+
 def healthy(**changes: bytes) -> dict[str, bytes]:
     """Return the replies of an engine with which nothing is wrong, but for `changes`."""
     config = b"*4\r\n" + b"".join(map(bulk, ("appendfsync", "always", "save", "")))
@@ -148,6 +169,27 @@ def _read_request(stream: Any) -> list[str]:
         size = int(stream.readline()[1:])
         words.append(stream.read(size + 2)[:size].decode())
     return words
+
+
+def run_in_shell(line: str) -> str:
+    """Run a line of redis-cli that a check tells, as a user does; return its output."""
+    tool("redis-cli", "redis-tools")
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)  # noqa: S602
+    return done.stdout
+
+
+def run_without_library(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where the library redis is not installed; a module in `folder` stands in the way."""
+    (folder / "redis").mkdir()
+    (folder / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
+    return subprocess.run(
+        [sys.executable, "-m", "sockctl", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**without_engine_variables(), "PYTHONPATH": str(folder)},
+    )
 
 
 def without_engine_variables() -> dict[str, str]:

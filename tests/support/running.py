@@ -251,10 +251,15 @@ def process(*arguments: str, **options: Any) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def echo_process(*arguments: str, **options: Any) -> Iterator[tuple[Process, int]]:
-    """Start ``serve echo`` on a free port; return it with the port."""
-    with process("serve", "echo", "--port", "0", "--log-format", "json", *arguments, **options) as run:
+def server_process(service: str, *arguments: str, **options: Any) -> Iterator[tuple[Process, int]]:
+    """Start a server on a free port, with its events as JSON; return it with the port."""
+    with process("serve", service, "--port", "0", "--log-format", "json", *arguments, **options) as run:
         yield run, int(run.event("listening")["port"])
+
+
+def echo_process(*arguments: str, **options: Any) -> contextlib.AbstractContextManager[tuple[Process, int]]:
+    """Start ``serve echo``, as `server_process` does."""
+    return server_process("echo", *arguments, **options)
 
 
 def sockctl(*arguments: str, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:

@@ -4,15 +4,14 @@ from pathlib import Path
 
 from tests.support.chat_checker import check
 from tests.support.cluster_members import Manner, Member, members
-from tests.support.running import process, wait_until
+from tests.support.running import server_process, wait_until
 
 ROOMS = ("#lobby", "#harbour")
-SERVE = ("serve", "chat", "--port", "0", "--no-flood-limit", "--history", "10000", "--log-format", "json")
+RULES = ("--no-flood-limit", "--history", "10000")
 
 
 def test_members_who_move_all_the_time_miss_nothing(tmp_path: Path) -> None:
-    with process(*SERVE, "--data-dir", str(tmp_path)) as run:
-        port = int(run.event("listening")["port"])
+    with server_process("chat", *RULES, "--data-dir", str(tmp_path)) as (_, port):
         steady, restless = Manner(every_s=0.02), Manner(every_s=0.02, hops_every_s=0.3, shows_blocks=False)
         some = [
             Member(name, [port], ROOMS, manner, seed=1)

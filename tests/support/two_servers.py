@@ -3,17 +3,17 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.net.limits import Limits
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.chat.shared_backing import CLOSE_AFTER_S, SharedBacking
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.list_log import ListLog, ListNode
+from tests.support.logins import make_login
 from tests.support.running import Running, running, wait_until
 
 FREE = ChatRules(flood=None)
@@ -57,10 +57,6 @@ class Servers:
         return self.log.nodes["one"], self.log.nodes["two"]
 
 
-def make_login(data_dir: Path) -> LoginConversation:
-    return LoginConversation(data_dir, queue=HashQueue(slots=2), floor_s=0.001)
-
-
 @contextlib.contextmanager
 def serve_two(
     *,
@@ -71,12 +67,10 @@ def serve_two(
 ) -> Iterator[Servers]:
     """Serve one chat on two servers; with `accounts`, for the users that this data directory has."""
     log = ListLog()
-    with contextlib.ExitStack() as stack:
-        first = make_shared(log, "one", rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
-        terminal = Terminal(first)
-        one = stack.enter_context(running(first, MANY))
-        second = make_shared(log, "two", rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
-        two = stack.enter_context(running(second, MANY))
+    make = partial(make_shared, log, rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
+    first = make("one")
+    terminal = Terminal(first)
+    with running(first, MANY) as one, running(make("two"), MANY) as two:
         yield Servers(one, two, terminal, log)
 
 

@@ -22,7 +22,6 @@ import importlib.util
 import json
 import secrets
 import shutil
-import socket
 import statistics
 import sys
 import tempfile
@@ -32,12 +31,13 @@ from pathlib import Path
 from typing import Any
 
 from sockctl.bench.coordinator import measure
-from sockctl.bench.plan import Kind, Plan, Where
+from sockctl.bench.plan import Kind, Plan
 from sockctl.bench.report import report
 from sockctl.os_limits import count_usable_cores
 from tests.benchmarks.cluster_stage import ENGINES, running_nodes
 from tests.benchmarks.peers.room_load import LOST, OWN_REORDERED, REORDERED, REPEATED
 from tests.benchmarks.peers.servers import run_server
+from tests.support.bench import where
 from tests.support.engines import redis_server
 
 SOCKETIO = Path(__file__).parent / "socketio"
@@ -72,12 +72,9 @@ class Load:
 
     def make_plan(self, ports: Sequence[int]) -> Plan:
         """Return the plan for these nodes."""
-        servers = tuple(
-            Where(name=f"127.0.0.1:{port}", family=socket.AF_INET, address=("127.0.0.1", port)) for port in ports
-        )
         return Plan(
             kind=Kind.CHAT,
-            servers=servers,
+            servers=tuple(map(where, ports)),
             run=secrets.token_hex(3),
             clients=self.clients,
             senders=self.senders,

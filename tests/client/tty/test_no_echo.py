@@ -1,31 +1,20 @@
 """Typing without echo, on a pseudo-terminal of this process's own."""
 
 import os
-import pty
 import signal
 import termios
-from collections.abc import Iterator
 
 import pytest
 
 from sockctl.client.tty.no_echo import NoEcho
 
 
-@pytest.fixture
-def terminal() -> Iterator[tuple[int, int]]:
-    """Return the person's end of a terminal, and the program's."""
-    person, program = pty.openpty()
-    yield person, program
-    os.close(person)
-    os.close(program)
-
-
 def echoes(program: int) -> bool:
     return bool(termios.tcgetattr(program)[3] & termios.ECHO)
 
 
-def test_hidden_as_long_as_the_context_lasts(terminal: tuple[int, int]) -> None:
-    person, program = terminal
+def test_hidden_as_long_as_the_context_lasts(ends: tuple[int, int]) -> None:
+    person, program = ends
     hidden = NoEcho(program)
     for _ in range(2):
         with hidden.hidden():
@@ -37,15 +26,15 @@ def test_hidden_as_long_as_the_context_lasts(terminal: tuple[int, int]) -> None:
         assert os.read(program, 100) == b"ahead\n", "what was typed ahead is kept"
 
 
-def test_shown_again_after_an_error(terminal: tuple[int, int]) -> None:
-    with pytest.raises(KeyboardInterrupt), NoEcho(terminal[1]).hidden():
+def test_shown_again_after_an_error(ends: tuple[int, int]) -> None:
+    with pytest.raises(KeyboardInterrupt), NoEcho(ends[1]).hidden():
         raise KeyboardInterrupt
-    assert echoes(terminal[1])
+    assert echoes(ends[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
-def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(terminal: tuple[int, int], number: signal.Signals) -> None:
-    person, program = terminal
+def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(ends: tuple[int, int], number: signal.Signals) -> None:
+    person, program = ends
     ended = []
     before = signal.signal(number, lambda *_: ended.append(echoes(program)))
     try:

@@ -1,24 +1,13 @@
 """Tests for `sockctl.client.tty.terminal_mode`."""
 
 import os
-import pty
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from sockctl.client.tty import terminal_mode
 from sockctl.client.tty.terminal_mode import ENDING, can_edit_lines, discard_input, ending_signals
-
-
-@pytest.fixture
-def terminal() -> Iterator[tuple[int, int]]:
-    """Return the person's end of a terminal, and the program's."""
-    person, program = pty.openpty()
-    yield person, program
-    os.close(person)
-    os.close(program)
 
 
 @pytest.mark.parametrize(
@@ -43,8 +32,8 @@ def test_where_lines_can_be_edited(
     assert can_edit_lines() is can
 
 
-def test_the_rest_of_a_paste_is_discarded(terminal: tuple[int, int]) -> None:
-    person, program = terminal
+def test_the_rest_of_a_paste_is_discarded(ends: tuple[int, int]) -> None:
+    person, program = ends
     os.write(person, b"rm -r\nhalf a line")
     discard_input(program)
     os.write(person, b"typed later\n")

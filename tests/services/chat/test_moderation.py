@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.commands import PAGE_LINES
 from sockctl.services.chat.member import FloodLimit
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client
+from tests.support.logins import make_login
 from tests.support.running import Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
@@ -52,7 +51,7 @@ def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[
     login = None
     if users or signup:
         accounts_at(data_dir, *users)
-        login = LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+        login = make_login(data_dir, signup=signup)
     chat = Chat(data_dir, ChatRules(flood=None, operators=frozenset({"ann"})), login=login)
     terminal = Terminal(chat)
     with running(chat) as run:

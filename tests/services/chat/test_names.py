@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sockctl.accounts.accounts import Accounts
-from sockctl.accounts.hash_queue import HashQueue
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
-from sockctl.services.login import LoginConversation
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client
+from tests.support.logins import make_login
 from tests.support.running import Running, running
 
 SOON_S = 2.0
@@ -25,7 +24,7 @@ def served(
     data_dir: Path, *users: str, signup: bool = False, limits: ChatLimits = DEFAULT
 ) -> Iterator[tuple[Running, Accounts]]:
     accounts = accounts_at(data_dir, *users)
-    login = LoginConversation(data_dir, signup=signup, queue=HashQueue(slots=2), floor_s=0.001)
+    login = make_login(data_dir, signup=signup)
     with running(Chat(data_dir, ChatRules(flood=None), login=login, limits=limits)) as run:
         yield run, accounts
 

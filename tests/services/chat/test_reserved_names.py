@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sockctl.services.chat.reserved_names import ReservedNames
 from tests.support.accounts import accounts_at
-from tests.support.two_servers import make_login
+from tests.support.logins import make_login
 
 
 def test_without_users_only_the_terminals_name_is_reserved() -> None:

@@ -1,7 +1,6 @@
 """Several servers of one chat: what only they can do wrong."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 
@@ -10,6 +9,7 @@ import pytest
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.shared_records import ASK, ROSTER
 from tests.support.chat_client import ChatClient, chat_of, client
+from tests.support.list_log import ListLog
 from tests.support.running import TIMEOUT_S, running, wait_until
 from tests.support.two_servers import Servers, make_shared, serve_two
 
@@ -18,6 +18,13 @@ from tests.support.two_servers import Servers, make_shared, serve_two
 def servers() -> Iterator[Servers]:
     with serve_two() as both:
         yield both
+
+
+@pytest.fixture
+def log(servers: Servers) -> ListLog:
+    """Return the log that both servers share."""
+    assert servers.log is not None
+    return servers.log
 
 
 @contextlib.contextmanager
@@ -36,12 +43,6 @@ def say(one: ChatClient, text: str, *hearers: ChatClient) -> int:
     ids: set[int] = {each.until("say", text=text)["id"] for each in (one, *hearers)}
     assert len(ids) == 1
     return ids.pop()
-
-
-def rooms_of(one: ChatClient, name: str) -> list[str]:
-    one.line(f"/whois {name}")
-    rooms: list[str] = one.until("notice", code="whois")["rooms"]
-    return rooms
 
 
 def test_who_has_heard_more_than_its_new_server_hears_nothing_twice(servers: Servers) -> None:
@@ -84,10 +85,8 @@ def test_a_name_has_one_holder(servers: Servers) -> None:
             assert sorted(each["kind"] for each in told if each is not None) == ["error", "token"]
 
 
-def test_a_claim_whose_answer_is_lost_leaves_nobody_behind(servers: Servers) -> None:
-    log, node = servers.log, servers.nodes[0]
-    assert log is not None
-    node.loses_answers = True
+def test_a_claim_whose_answer_is_lost_leaves_nobody_behind(servers: Servers, log: ListLog) -> None:
+    servers.nodes[0].loses_answers = True
     with client(servers.one) as ann:
         ann.expect("ask")
         ann.send(kind="answer", field="name", text="ann")
@@ -104,9 +103,7 @@ def test_a_claim_whose_answer_is_lost_leaves_nobody_behind(servers: Servers) -> 
         ann.enter("ann").ready()
 
 
-def test_the_members_of_a_dead_server_leave_once(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_the_members_of_a_dead_server_leave_once(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
         carl.enter("carl").ready()
         ann.until("joined", name="carl")
@@ -127,9 +124,7 @@ def test_the_members_of_a_dead_server_leave_once(servers: Servers) -> None:
         assert bob.until("bye")["reason"] == "taken_over"
 
 
-def test_a_server_that_was_given_up_comes_back(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_a_server_that_was_given_up_comes_back(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
         carl.enter("carl").ready()
         ann.until("joined", name="carl")
@@ -151,7 +146,7 @@ def test_a_server_that_was_given_up_comes_back(servers: Servers) -> None:
             bob.line("/join #lobby")
             bob.until("notice", code="room")
             say(bob, "hello", ann, other)
-            wait_until(lambda: rooms_of(ann, "bob") == ["#lobby", "#games"])
+            wait_until(lambda: ann.list_rooms("bob") == ["#lobby", "#games"])
             ann.nothing_but("joined")
 
 
@@ -199,12 +194,10 @@ def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
         bob.until("left")
         node.come_back(refused=True)
         assert ann.until("left")["name"] == "bob"
-        wait_until(lambda: rooms_of(ann, "bob") == ["#games"])
+        wait_until(lambda: ann.list_rooms("bob") == ["#games"])
 
 
-def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         node = servers.nodes[1]
         node.hold()  # it does not read yet that bob has gone
@@ -221,9 +214,7 @@ def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers) ->
             assert ann.until("joined")["name"] == "bob"
 
 
-def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         last = say(ann, "one", bob)
         with log.changed:
@@ -235,9 +226,7 @@ def test_a_loss_is_told_and_names_are_claimed_again(servers: Servers) -> None:
         ann.nothing_but()
 
 
-def test_what_was_missed_is_told_and_the_state_loaded_again(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_what_was_missed_is_told_and_the_state_loaded_again(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         ann.line("/topic tea")
         bob.until("notice", code="topic")
@@ -286,9 +275,7 @@ def test_who_comes_back_after_its_server_has_missed_something_is_told(servers: S
         ("later", b"of a newer version"),
     ],
 )
-def test_an_entry_that_can_not_be_read_stops_no_server(servers: Servers, kind: str, data: bytes) -> None:
-    log = servers.log
-    assert log is not None
+def test_an_entry_that_can_not_be_read_stops_no_server(servers: Servers, log: ListLog, kind: str, data: bytes) -> None:
     with ann_and_bob(servers) as (ann, bob):
         with log.changed:
             log.append(kind, "one", data, room="#lobby", lines=2 if kind == "block" else 1)
@@ -296,9 +283,7 @@ def test_an_entry_that_can_not_be_read_stops_no_server(servers: Servers, kind: s
         assert bob.until("say", text="hello")
 
 
-def test_a_new_server_knows_all(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_a_new_server_knows_all(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         say(ann, "hello", bob)
         ann.line("/topic tea")
@@ -352,9 +337,7 @@ def test_a_guest_may_go_to_and_fro(servers: Servers) -> None:
         assert chat_of(servers.one).members.find("bob") is not None
 
 
-def test_the_log_is_not_asked_for_a_free_name_that_is_known_to_be_taken(servers: Servers) -> None:
-    log = servers.log
-    assert log is not None
+def test_the_log_is_not_asked_for_a_free_name_that_is_known_to_be_taken(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, _):
         length = len(log.news)
         ann.line("/nick bob")
@@ -369,12 +352,7 @@ def test_who_leaves_waits_for_a_moment_only(servers: Servers, end: str) -> None:
     with ann_and_bob(servers) as (_, bob):
         servers.nodes[1].hold()
         bob.line("hello")
-        if end == "quit":
-            bob.line("/quit")
-        elif end == "bye":
-            bob.send(kind="bye")
-        else:
-            bob.sock.shutdown(socket.SHUT_WR)
+        bob.leave(end)
         began = time.monotonic()
         assert not [one for one in bob.rest() if one["kind"] == "say"]
         assert 1 < time.monotonic() - began < 10

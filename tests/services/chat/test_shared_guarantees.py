@@ -116,8 +116,8 @@ def test_everybody_is_listed_everywhere(servers: Servers) -> None:
         bob.until("members", room="#games")
         bob.line("/away at lunch")
         assert bob.until("notice", code="away")["away"] == "at lunch"
-        wait_until(lambda: _details(ann, "bob")[1].get("away") == "at lunch")
-        wait_until(lambda: _rooms(ann, "bob") == ["#lobby", "#games"])
+        wait_until(lambda: _details(ann, "bob").get("away") == "at lunch")
+        wait_until(lambda: ann.list_rooms("bob") == ["#lobby", "#games"])
         ann.line("/who #games")
         assert ann.until("members", room="#games")["members"] == ["bob"]
         ann.line("/whois bob")
@@ -128,21 +128,16 @@ def test_everybody_is_listed_everywhere(servers: Servers) -> None:
         assert ann.until("notice", code="away")["text"] == "bob is away: at lunch"
         bob.line("back")
         bob.until("notice", code="away", away="")
-        wait_until(lambda: "away" not in _details(ann, "bob")[1])
+        wait_until(lambda: "away" not in _details(ann, "bob"))
         ann.line("/rooms")
         assert ann.until("notice", room="#games")["count"] == 1
 
 
-def _details(one: ChatClient, name: str) -> tuple[str, Fields]:
+def _details(one: ChatClient, name: str) -> Fields:
     one.line("/who #lobby")
     told = one.until("members", count=len(_names(one)))
-    return name, told["details"][told["members"].index(name)]
-
-
-def _rooms(one: ChatClient, name: str) -> list[str]:
-    one.line(f"/whois {name}")
-    rooms: list[str] = one.until("notice", code="whois")["rooms"]
-    return rooms
+    details: Fields = told["details"][told["members"].index(name)]
+    return details
 
 
 def _names(one: ChatClient) -> list[str]:
@@ -154,7 +149,7 @@ def _names(one: ChatClient) -> list[str]:
 def test_members_come_and_go_once(servers: Servers) -> None:
     with ann_and_bob(servers) as (ann, bob):
         bob.line("/join #games")
-        wait_until(lambda: _rooms(ann, "bob") == ["#lobby", "#games"])
+        wait_until(lambda: ann.list_rooms("bob") == ["#lobby", "#games"])
         ann.line("/join #games")
         assert ann.until("members", room="#games")["members"] == ["bob", "ann"]
         assert bob.until("joined", name="ann")["text"] == "ann joined #games."
@@ -364,12 +359,7 @@ def test_who_leaves_hears_what_it_has_said(servers: Servers, end: str) -> None:
     with ann_and_bob(servers) as (ann, bob):
         for number in range(3):
             bob.line(f"{number}")
-        if end == "quit":
-            bob.line("/quit")
-        elif end == "bye":
-            bob.send(kind="bye")
-        else:
-            bob.sock.shutdown(socket.SHUT_WR)
+        bob.leave(end)
         assert [one["text"] for one in bob.rest() if one["kind"] == "say"] == ["0", "1", "2"]
         assert ann.until("left")["text"] == "bob left #lobby (left)."
         with servers.two.client() as sock:
