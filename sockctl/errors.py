@@ -5,6 +5,7 @@ value was wrong, and what to do next. ``sockctl.cli`` alone decides which exit c
 """
 
 import errno
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -187,27 +188,32 @@ class ProtocolError(SockctlError):
 
     Attributes:
         code: A stable word for it, as the `error` message carries it.
+        close_code: The code of the Close frame that tells a WebSocket client (RFC 6455, section 7.4.1).
     """
 
     code: ClassVar[str] = "protocol_error"
+    close_code: ClassVar[int] = 1002
 
 
 class MessageTooLargeError(ProtocolError):
     """A frame or a line is larger than the limit in force; nothing was allocated for it."""
 
     code = "too_large"
+    close_code = 1009
 
 
 class BadTextError(ProtocolError):
     """A frame or a line is not UTF-8."""
 
     code = "bad_utf8"
+    close_code = 1007
 
 
 class BadMessageError(ProtocolError):
     """A frame holds no JSON object, or one that is no message."""
 
     code = "bad_message"
+    close_code = 1007
 
 
 class TruncatedMessageError(ProtocolError):
@@ -220,12 +226,40 @@ class MessageTimeoutError(ProtocolError):
     """A message that had begun was not complete in time."""
 
     code = "timeout"
+    close_code = 1008
+
+
+class WebSocketError(ProtocolError):
+    """A WebSocket client sent a frame that RFC 6455 doesn't allow."""
+
+    code = "websocket"
+
+
+class BinaryRefusedError(ProtocolError):
+    """A WebSocket client sent a binary message to a service of texts."""
+
+    code = "binary"
+    close_code = 1003
 
 
 class LateHelloError(ProtocolError):
     """A client changed to frames after so much text that the server no longer remembers it."""
 
     code = "late_hello"
+
+
+class HttpError(SockctlError):
+    """An HTTP request is refused.
+
+    Attributes:
+        status: The status code of the answer.
+        headers: Its further headers.
+    """
+
+    def __init__(self, status: int, message: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers
 
 
 class HttpRefusedError(ProtocolError):

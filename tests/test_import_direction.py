@@ -51,6 +51,8 @@ FOREIGN_BELOW = {
     "confusable_homoglyphs": {"protocol/look_alikes"},
     "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
+    "h11": {"net/web"},
+    "websockets": {"net/web", "protocol/web_decoder"},
 }
 """Libraries that only these rooms may import."""
 

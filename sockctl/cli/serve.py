@@ -11,6 +11,7 @@ from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
+from sockctl.cli.web_options import WebOptions, with_web_options
 from sockctl.errors import ProgramError
 
 app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
@@ -26,12 +27,14 @@ class Transform(enum.StrEnum):
 
 @app.command(epilog="Example:\n  sockctl serve echo --transform upper --log-file echo.log")
 @with_server_options
+@with_web_options
 def echo(
     *,
     transform: Annotated[Transform, typer.Option(help="Case in which text comes back.")] = Transform.NONE,
     portion: Annotated[
         int, typer.Option(help="Bytes in a portion, the unit that data is told in.", min=1, max=65_536, metavar="BYTES")
     ] = 1024,
+    web: WebOptions,
     server: ServerOptions,
 ) -> None:
     """Send back what clients send (RFC 862).
@@ -42,7 +45,7 @@ def echo(
     from sockctl.services.echo import Case, CaseEcho, Echo
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
-    raise typer.Exit(serve(service, server, portion=portion))
+    raise typer.Exit(serve(service, server, portion=portion, web_options=web))
 
 
 @app.command(
@@ -156,8 +159,9 @@ def auth(
     epilog="Example, the second in two other terminals:\n  sockctl serve chat\n  sockctl connect sockctl://localhost:9090"
 )
 @with_server_options
+@with_web_options
 @functools.partial(with_option_group, name="chat_options", group=ChatOptions)
-def chat(*, chat_options: ChatOptions, server: ServerOptions) -> None:
+def chat(*, chat_options: ChatOptions, web: WebOptions, server: ServerOptions) -> None:
     """Serve a chat with rooms, for people and programs.
 
     Everybody hears the same in the same order. On a terminal you read along, and chat as the operator 'server'; /help
@@ -165,7 +169,7 @@ def chat(*, chat_options: ChatOptions, server: ServerOptions) -> None:
     """
     from sockctl.cli.serve_chat import serve_chat
 
-    raise typer.Exit(serve_chat(server, chat_options))
+    raise typer.Exit(serve_chat(server, chat_options, web))
 
 
 def _parse_command(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from sockctl.cli.serve_accounts import find_stores, guard_options, make_login
 from sockctl.cli.serve_cluster import check_name, check_store, make_backing
 from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
+from sockctl.cli.web_options import WebOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event
 from sockctl.events.cluster import StoreUnsafe
@@ -33,12 +34,15 @@ MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
 
 
-def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "NodeTimes | None" = None) -> ExitCode:
+def serve_chat(
+    options: ServerOptions, chat_options: ChatOptions, web: WebOptions, *, times: "NodeTimes | None" = None
+) -> ExitCode:
     """Serve until a signal stops the server; on a terminal, an operator reads and types.
 
     Args:
         options: The options of the server.
         chat_options: The options of the chat.
+        web: The options about browsers.
         times: The times of a node; None for the usual ones.
 
     Raises:
@@ -60,25 +64,25 @@ def serve_chat(options: ServerOptions, chat_options: ChatOptions, *, times: "Nod
     if login is not None and login.lets_sign_up:
         _check_operators(rules.operators, login)
     if access is None:
-        return _serve(Chat(find_data_dir(options.data_dir), rules, login=login), options, warnings)
+        return _serve(Chat(find_data_dir(options.data_dir), rules, login=login), options, web, warnings)
     backing = make_backing(access, chat_options, times)
     chat = Chat(backing, rules, login=login)
     with contextlib.closing(backing):  # the server may not even start
-        return _serve(chat, options, warnings)
+        return _serve(chat, options, web, warnings)
 
 
-def _serve(chat: Chat, options: ServerOptions, warnings: Sequence[Event]) -> ExitCode:
+def _serve(chat: Chat, options: ServerOptions, web: WebOptions, warnings: Sequence[Event]) -> ExitCode:
     if not is_terminal(STDIN) or options.no_input:
-        return serve(chat, options, warnings=warnings)
+        return serve(chat, options, warnings=warnings, web_options=web)
     if may_edit():
         from sockctl.cli.chat_console import ChatConsole
 
         with ChatConsole(chat) as console:
-            return serve(chat, options, terminal=console, warnings=warnings)
+            return serve(chat, options, terminal=console, warnings=warnings, web_options=web)
     from sockctl.cli.line_console import ChatLines
 
     with ChatLines(chat) as lines:
-        return serve(chat, options, terminal=lines, warnings=warnings)
+        return serve(chat, options, terminal=lines, warnings=warnings, web_options=web)
 
 
 def _find_engine(options: ChatOptions) -> "EngineAccess | None":

@@ -14,7 +14,9 @@ from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
+from sockctl.cli.serve_web import ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
+from sockctl.cli.web_options import WebOptions
 from sockctl.errors import ListenError, OptionError
 from sockctl.events.base import Event, Level, Record
 from sockctl.events.explain import Explain
@@ -63,6 +65,7 @@ def serve(
     portion: int = 1024,
     terminal: OperatorTerminal | None = None,
     warnings: Sequence[Event] = (),
+    web_options: WebOptions | None = None,
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -74,6 +77,7 @@ def serve(
         portion: Bytes in a portion, the unit of data events.
         terminal: The operator's terminal; None for none.
         warnings: Events to emit at the start.
+        web_options: The options about browsers; None for a service without a web door.
 
     Raises:
         AddressError: The host is wrong.
@@ -100,30 +104,46 @@ def serve(
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _load_tls(options, journal)
         listeners = open_listeners(host, port, strict_port=options.strict_port)
+        web = open_web(web_options, host, strict_port=options.strict_port, encrypted=tls is not None)
         timeouts = Timeouts(idle_s=options.idle_timeout)
-        server = _make_server(service, listeners, journal, limits, timeouts, tls)
+        server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
         for warning in warnings:
             journal.emit(warning)
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))
+        if web is not None:
+            web.tell_place(journal)
         if tls is not None:
             tls.tell_certificate()
         server.start()
         if options.log_file is not None or options.quiet:
-            _say_place(listeners, service, options, tls)
+            _say_place(listeners, service, options, tls, web)
         journal.wait_until_written(FIRST_WORDS_S)
+        if web is not None:
+            web.open_browser()
         _wait_for_stop(signals, tls, terminal)
         terminal.stop()
         return _stop(server, options.drain_timeout, signals, journal)
 
 
-def _say_place(listeners: Listeners, service: Service, options: ServerOptions, tls: "ServingTls | None") -> None:
+def _say_place(
+    listeners: Listeners,
+    service: Service,
+    options: ServerOptions,
+    tls: "ServingTls | None",
+    web: ServingWeb | None,
+) -> None:
     """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
     json = options.log_format is LogFormat.JSON and options.log_file is None
     certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-    said = _encode_place(listeners, service.name) if json else _describe_place(listeners, options.log_file, certificate)
+    page = "" if web is None else web.description
+    said = (
+        _encode_place(listeners, service.name, web)
+        if json
+        else _describe_place(listeners, options.log_file, certificate + page)
+    )
     teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
     teller.start()
     teller.join(FIRST_WORDS_S)
@@ -190,11 +210,15 @@ def _make_server(
     limits: Limits,
     timeouts: Timeouts,
     tls: "ServingTls | None",
+    web: ServingWeb | None,
 ) -> Server:
+    doors = [] if web is None else [web.make_door(service, journal, timeouts)]
+    secure = None if tls is None else tls.secure
     try:
-        return Server(service, listeners, journal, limits, timeouts, secure=None if tls is None else tls.secure)
+        return Server(service, listeners, journal, limits, timeouts, secure=secure, doors=doors)
     except OSError as error:
-        listeners.close()
+        for door in (listeners, *(each.listeners for each in doors)):
+            door.close()
         raise ListenError(
             f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
         ) from error
@@ -248,7 +272,8 @@ def _describe_place(listeners: Listeners, log_file: Path | None, certificate: st
     return f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else "")
 
 
-def _encode_place(listeners: Listeners, service: str) -> str:
+def _encode_place(listeners: Listeners, service: str, web: ServingWeb | None) -> str:
     """Return the events that say where the server listens, for a program that reads standard error."""
-    events = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
+    own = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
+    events = [*own, *(() if web is None else web.list_events())]
     return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

@@ -14,16 +14,20 @@ class Reason(str):
         explanation: The sentences for the operator.
         farewell: The text of the `bye` that the client gets; no `bye` if it is empty.
         puts_out: Whether the client must go: then the server ends the connection soon, even if the client doesn't read.
+        close_code: The code of the Close frame that a WebSocket client gets (RFC 6455, section 7.4).
     """
 
     explanation: str
     farewell: str
     puts_out: bool
+    close_code: int
 
-    def __new__(cls, word: str, explanation: str = "", farewell: str = "", puts_out: bool = False) -> Self:
+    def __new__(
+        cls, word: str, explanation: str = "", farewell: str = "", puts_out: bool = False, close_code: int = 1000
+    ) -> Self:
         """Make a reason that equals its word."""
         self = str.__new__(cls, word)
-        self.explanation, self.farewell, self.puts_out = explanation, farewell, puts_out
+        self.explanation, self.farewell, self.puts_out, self.close_code = explanation, farewell, puts_out, close_code
         return self
 
 
@@ -47,7 +51,7 @@ class DisconnectReason(Reason, enum.ReprEnum):
     )
     CLIENT_EXIT = (
         "client_exit",
-        "The client said goodbye (a message of the kind bye), so the server closed the connection.",
+        "The client said goodbye (a message of the kind bye, or a Close frame), so the server closed the connection.",
     )
     PROTOCOL_ERROR = (
         "protocol_error",
@@ -60,27 +64,38 @@ class DisconnectReason(Reason, enum.ReprEnum):
     SLOW_READER = (
         "slow_reader",
         "The client did not read what others said: its outbox was full, so the server closed the connection.",
+        "",
+        False,
+        1008,
     )
     SEND_TIMEOUT = (
         "send_timeout",
         "The client did not read what the server sent in the time allowed, so the server closed the connection.",
         "You didn't read what was sent to you. Goodbye!",
+        False,
+        1008,
     )
     TOO_MANY_TRIES = (
         "too_many_tries",
         "The client gave no valid answer in as many tries as it has, so the server closed the connection.",
         "Goodbye!",
+        False,
+        1008,
     )
     LOGIN_TIMEOUT = (
         "login_timeout",
         "The client did not log in or give its name in the time allowed, so the server closed the connection.",
         "You took too long to log in. Goodbye!",
         True,
+        1008,
     )
     TOO_MANY_PENDING = (
         "too_many_pending",
         "The client had not logged in, and another address needed a place (--max-pending). The client's address had "
         "the most of such connections, so the server closed this one.",
+        "",
+        False,
+        1013,
     )
     FLOODING = (
         "flooding",
@@ -88,11 +103,14 @@ class DisconnectReason(Reason, enum.ReprEnum):
         "connection.",
         "You said too much too fast. Goodbye!",
         True,
+        1008,
     )
     STORE_FAILED = (
         "store_failed",
         "The service could not read or write what it keeps, so the server closed the connection.",
         "Goodbye!",
+        False,
+        1011,
     )
     IDLE_TIMEOUT = (
         "idle_timeout",
@@ -104,6 +122,8 @@ class DisconnectReason(Reason, enum.ReprEnum):
         "server_stopping",
         "The server is stopping. It answered what it had received, then it closed the connection.",
         "The server is stopping. Goodbye!",
+        False,
+        1001,
     )
     SERVER_CLOSED = (
         "server_closed",
@@ -114,7 +134,13 @@ class DisconnectReason(Reason, enum.ReprEnum):
         "drain_timeout",
         "The server is stopping, and the client did not read what was queued for it within --drain-timeout.",
     )
-    INTERNAL_ERROR = ("internal_error", "The service failed on this connection, so the server closed it.")
+    INTERNAL_ERROR = (
+        "internal_error",
+        "The service failed on this connection, so the server closed it.",
+        "",
+        False,
+        1011,
+    )
 
 
 class RefusalReason(Reason, enum.ReprEnum):

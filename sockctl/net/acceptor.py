@@ -14,7 +14,7 @@ import socketserver
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sockctl.events.acceptance import AcceptPaused, AcceptResumed, ClientRefused, ClientsRefused
@@ -46,7 +46,7 @@ class Acceptor:
     Args:
         server: The server, whose hooks the acceptor calls: `get_request`, `verify_request`, `process_request`,
             `handle_error` and `close_request`, as `socketserver` divides the work.
-        listeners: The listening sockets.
+        listeners: The listening sockets of each door.
         journal: Takes the events.
         limits: How many refusals the acceptor emits one by one.
         timeouts: How long to pause while the system has nothing left.
@@ -56,7 +56,7 @@ class Acceptor:
     def __init__(
         self,
         server: socketserver.BaseServer,
-        listeners: Listeners,
+        listeners: Sequence[Listeners],
         journal: Journal,
         *,
         limits: Limits,
@@ -94,7 +94,7 @@ class Acceptor:
         """Accept clients until `stop`."""
         with self._selector as selector:
             selector.register(self._woken, selectors.EVENT_READ)
-            for listener in self._listeners.sockets:
+            for listener in [one for each in self._listeners for one in each.sockets]:
                 selector.register(listener, selectors.EVENT_READ, listener)
             while not self._stopping.is_set():
                 now = time.monotonic()
@@ -109,7 +109,8 @@ class Acceptor:
                 self._refusals.emit_sum(time.monotonic())
                 self._pauses.emit_change(time.monotonic(), self._count_clients())
         self._refusals.emit_sum(time.monotonic(), ending=True)
-        self._listeners.close()
+        for each in self._listeners:
+            each.close()
 
     def _accept_from(self, listener: socket.socket) -> None:
         """Accept clients that wait at `listener`, only some in a round, so that the other listeners get their turn."""

@@ -18,7 +18,8 @@ from sockctl.net.limits import READ_BYTES, Timeouts
 from sockctl.net.message_input import MessageInput
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import SAYING_KINDS, Message, make_message
-from sockctl.protocol.server_wire import Choice, ServerWire
+from sockctl.protocol.server_wire import Choice
+from sockctl.protocol.wire import Wire
 
 SLICE = 128
 """Messages of a connection that one round decodes, before other connections have their turn."""
@@ -50,7 +51,7 @@ class ConversingPeer(Peer):
     )
 
     def __init__(
-        self, connection: Connection, wire: ServerWire, journal: Journal, budget: InputBudget, *, timeouts: Timeouts
+        self, connection: Connection, wire: Wire, journal: Journal, budget: InputBudget, *, timeouts: Timeouts
     ) -> None:
         super().__init__(connection.number, connection.host, connection.peer)
         self.outlet = connection

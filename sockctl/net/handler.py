@@ -25,8 +25,8 @@ class Handler(ABC):
         """React to a new connection; the event loop has read nothing yet."""
 
     @abstractmethod
-    def converse(self, conversation: Any) -> None:
-        """Hold the conversation; its handler thread calls it.
+    def converse(self, service: Any) -> None:
+        """Hold the conversation, or set `watching` at once for a service without one; its handler thread calls it.
 
         Raises:
             PeerGoneError: The connection is ending, and the connection says why.

@@ -17,6 +17,7 @@ class Timeouts:
     Attributes:
         idle_s: How long a connection may move nothing before the server closes it; None for any time.
         handshake_s: How long a TLS handshake may take.
+        head_s: How long the head of an HTTP request may take.
         frame_s: How long a frame may take from its first byte to its last.
         choice_s: How long a conversation that is over waits for the client's choice of the wire.
         send_s: How long a client may take to read the messages of a conversation.
@@ -33,6 +34,7 @@ class Timeouts:
 
     idle_s: float | None = None
     handshake_s: float = 10.0
+    head_s: float = 10.0
     frame_s: float = 10.0
     choice_s: float = 2.0
     send_s: float = 30.0

@@ -8,7 +8,8 @@ from sockctl.events.journal import Journal
 from sockctl.net.connection import Connection
 from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
 from sockctl.protocol.messages import Message
-from sockctl.protocol.server_wire import Choice, ServerWire
+from sockctl.protocol.server_wire import Choice
+from sockctl.protocol.wire import Wire
 
 
 class MessageInput:
@@ -21,7 +22,7 @@ class MessageInput:
 
     __slots__ = ("_connection", "_fed_bytes", "_journal", "budget", "wire")
 
-    def __init__(self, connection: Connection, wire: ServerWire, journal: Journal, budget: InputBudget) -> None:
+    def __init__(self, connection: Connection, wire: Wire, journal: Journal, budget: InputBudget) -> None:
         self._connection = connection
         self._journal = journal
         self.wire = wire

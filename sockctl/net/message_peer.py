@@ -23,11 +23,11 @@ from sockctl.net.event_loop import EventLoop
 from sockctl.net.handler import Handler
 from sockctl.net.input_budget import MESSAGE_S, InputBudget
 from sockctl.net.limits import Timeouts
-from sockctl.net.peer import Peer
 from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.server_wire import ServerWire
+from sockctl.protocol.wire import Wire
 
 
 class MessagePeer(ConversingPeer, Handler):
@@ -44,8 +44,9 @@ class MessagePeer(ConversingPeer, Handler):
         budget: InputBudget,
         *,
         timeouts: Timeouts,
+        wire: Wire | None = None,
     ) -> None:
-        wire = ServerWire(service.name, unmarked_room=service.unmarked_room)
+        wire = wire or ServerWire(service.name, unmarked_room=service.unmarked_room)
         super().__init__(connection, wire, journal, budget, timeouts=timeouts)
         self._event_loop = event_loop
         self._service = service
@@ -137,12 +138,15 @@ class MessagePeer(ConversingPeer, Handler):
 
     # The conversation: its handler thread.
 
-    def converse(self, conversation: Conversation[Peer]) -> None:
-        """Hold the conversation, and tell the client if it breaks the protocol."""
+    def converse(self, service: MessageService) -> None:
+        """Hold the conversation, if the service has one, and tell the client if it breaks the protocol."""
+        if not isinstance(service, Conversation):
+            self.watching = True
+            return
         try:
             self.opened()
             try:
-                conversation.converse(self)
+                service.converse(self)
             except PeerGoneError:
                 if self._given_up is None:
                     raise

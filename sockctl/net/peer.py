@@ -10,6 +10,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.sending_side import OUTBOX_BYTES, post_to_each
 from sockctl.protocol.messages import Message, make_message
+from sockctl.protocol.web_frames import translate_frames
 from sockctl.text import format_count
 
 T = TypeVar("T")
@@ -28,10 +29,11 @@ class Peer(ABC):
         watching: Whether the service has called `watch`.
         hello: The `hello` of a client that speaks in frames; None before it has chosen frames.
         outlet: The connection that `post_to_all` sends to; None where it must call `post_encoded`.
+        web_outlet: As `outlet`, for a WebSocket client, which needs the bytes translated.
         until: The time, on the monotonic clock, when a conversation waits no longer, and ends for `LOGIN_TIMEOUT`.
     """
 
-    __slots__ = ("address", "hello", "number", "outlet", "shown", "state", "until", "watching")
+    __slots__ = ("address", "hello", "number", "outlet", "shown", "state", "until", "watching", "web_outlet")
 
     def __init__(self, number: int, address: str, shown: str) -> None:
         self.number = number
@@ -41,6 +43,7 @@ class Peer(ABC):
         self.watching = False
         self.hello: Message | None = None
         self.outlet: Connection | None = None
+        self.web_outlet: Connection | None = None
         self.until = math.inf
 
     @property
@@ -259,13 +262,21 @@ class Peer(ABC):
 
 
 def post_to_all(peers: Sequence[Peer], data: bytes) -> None:
-    """Post encoded messages to each of `peers`, which all have the same wire, as `Peer.post_encoded`."""
+    """Post encoded messages to each of `peers`, as `Peer.post_encoded`: to all in frames, or to all in lines.
+
+    The messages are translated for WebSocket clients once, however many of these there are.
+    """
     outlets = [outlet for peer in peers if (outlet := peer.outlet) is not None]
     beyond = post_to_each(outlets, data, OUTBOX_BYTES)
     if not beyond and len(outlets) == len(peers):
         return
-    for peer in peers:
-        if peer.outlet is None:
+    web = [outlet for peer in peers if (outlet := peer.web_outlet) is not None]
+    if web:
+        beyond += post_to_each(web, translate_frames(data), OUTBOX_BYTES)
+    slow = set(beyond)
+    for peer in peers if slow or len(outlets) + len(web) < len(peers) else ():
+        outlet = peer.outlet or peer.web_outlet
+        if outlet is None:
             peer.post_encoded(data)
-        elif peer.outlet in beyond:
+        elif outlet in slow:
             peer.close(DisconnectReason.SLOW_READER)

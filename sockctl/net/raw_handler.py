@@ -19,11 +19,14 @@ class RawHandler(Handler):
         self.watching = False
         self.received = service.make_reaction(self._peer)
 
-    def converse(self, conversation: Conversation[RawPeer]) -> None:
-        """Admit the client, since bytes have no login, and hold the conversation."""
+    def converse(self, service: RawService) -> None:
+        """Admit the client, since bytes have no login, and hold the conversation, if the service has one."""
         self._connection.admit()
-        conversation.converse(self._peer)
-        self.watching = self._peer.watching
+        if isinstance(service, Conversation):
+            service.converse(self._peer)
+            self.watching = self._peer.watching
+        else:
+            self.watching = True
 
     def opened(self) -> None:
         """Admit the client, which speaks first."""

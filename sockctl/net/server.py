@@ -11,7 +11,7 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from sockctl.deadline import Deadline
@@ -24,24 +24,19 @@ from sockctl.net.acceptor import Acceptor
 from sockctl.net.address import extract_host
 from sockctl.net.admission import Admission
 from sockctl.net.connection import Connection
+from sockctl.net.door import Door, ServiceDoor
 from sockctl.net.event_loop import EventLoop
-from sockctl.net.handler import Handler
 from sockctl.net.input_budget import InputBudgets
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
-from sockctl.net.message_peer import MessagePeer
-from sockctl.net.raw_handler import RawHandler
-from sockctl.net.service import Conversation, MessageService, RawService, Service
+from sockctl.net.service import Service
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
 from sockctl.os_limits import count_usable_cores
-from sockctl.protocol.greeting import make_greeting
 from sockctl.source_network import find_source_network
 
 JOIN_S = 5.0
 """How long after the drain's end the server waits for an event thread."""
-FULL = b"All places are taken: come back later.\r\n"
-"""The text for a client that is refused for want of a place."""
 CONVERSATIONS_S = 1.0
 """How long the server then waits for all handler threads."""
 
@@ -63,18 +58,19 @@ def count_event_threads() -> int:
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
-    """Serves one service on open listening sockets, which it closes at its end.
+    """Serves one service at its doors, whose listening sockets it closes at its end.
 
     `start` returns at once; `stop` ends it in order. Threads: one accepts, one or several watch, and each conversation
     has one, as has each TLS handshake. A connection stays with one event thread, so its batches come in order.
 
     Args:
         service: The service.
-        listeners: The listening sockets.
+        listeners: The listening sockets of the service's own door.
         journal: Takes the events.
         limits: The limits for clients.
         timeouts: How long each step may take.
         secure: See the attribute.
+        doors: Further doors.
         make_event_loop: Makes each event thread.
 
     Attributes:
@@ -94,12 +90,15 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         timeouts: Timeouts | None = None,
         *,
         secure: Callable[[socket.socket], TlsTransport] | None = None,
+        doors: Sequence[Door] = (),
         make_event_loop: _MakeEventLoop = EventLoop,
     ) -> None:
         timeouts = timeouts or Timeouts()
         self.secure = secure
         super().__init__(listeners.sockets[0].getsockname(), socketserver.BaseRequestHandler)
         self.socket = listeners.sockets[0]  # the acceptor sets it to the one that is ready
+        all_doors = [ServiceDoor(service, listeners, journal, timeouts), *doors]
+        self._doors: dict[socket.socket, Door] = {one: door for door in all_doors for one in door.listeners.sockets}
         self._service = service
         self._journal = journal
         self._limits = limits
@@ -111,7 +110,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         ]
         self._budgets = InputBudgets(limits.stranger_input, limits.member_input)
         self._acceptor = Acceptor(
-            self, listeners, journal, limits=limits, timeouts=timeouts, count_clients=lambda: self._admission.clients
+            self,
+            [door.listeners for door in all_doors],
+            journal,
+            limits=limits,
+            timeouts=timeouts,
+            count_clients=lambda: self._admission.clients,
         )
         self._accepted = 0
         self._sums = threading.Lock()  # guards the two below: each event thread adds to them
@@ -180,10 +184,11 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         return reason is None
 
     def _excuse(self, request: Any) -> None:
-        """Tell the client of a message service that there is no place, as far as the kernel takes that at once."""
-        if isinstance(self._service, MessageService) and self.secure is None:
+        """Tell the client that there is no place, as far as the kernel takes that at once."""
+        excuse = self._door.excuse
+        if excuse and self.secure is None:
             with contextlib.suppress(OSError):
-                request.send(make_greeting(self._service.name) + FULL, socket.MSG_DONTWAIT)
+                request.send(excuse, socket.MSG_DONTWAIT)
 
     def close_request(self, request: Any) -> None:
         """Close the socket of a refused client."""
@@ -204,7 +209,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             sock, client_address, number, portion=self._limits.portion, send_s=self._timeouts.send_s
         )
         connection.on_admitted = self._admission.admit
-        connection.handler = self._make_handler(connection)
+        budget = self._budgets.open(find_source_network(connection.host, self._limits.ipv6_prefix))
+        connection.handler = self._door.make_handler(connection, self._find_event_loop(connection), budget)
         conversing = self._begins_pending
         with self._beginning:
             if conversing:
@@ -224,7 +230,12 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     @property
     def _begins_pending(self) -> bool:
         """Whether a client begins with a conversation or a TLS handshake, and is pending until its end."""
-        return isinstance(self._service, Conversation) or self.secure is not None
+        return self._door.converses or self.secure is not None
+
+    @property
+    def _door(self) -> Door:
+        """The door at which the acceptor accepts now; only its thread asks."""
+        return self._doors[self.socket]
 
     def _evict(self, connection: Connection) -> None:
         self._find_event_loop(connection).close(connection, DisconnectReason.TOO_MANY_PENDING)
@@ -232,22 +243,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def _find_event_loop(self, connection: Connection) -> EventLoop:
         return self._event_loops[connection.number % len(self._event_loops)]
 
-    def _make_handler(self, connection: Connection) -> Handler:
-        """Return the handler that joins the service and `connection`."""
-        event_loop = self._find_event_loop(connection)
-        match self._service:
-            case MessageService():
-                budget = self._budgets.open(find_source_network(connection.host, self._limits.ipv6_prefix))
-                return MessagePeer(
-                    connection, event_loop, self._service, self._journal, budget, timeouts=self._timeouts
-                )
-            case RawService():
-                return RawHandler(connection, event_loop, self._service)
-            case _:
-                raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
-
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  as above
-        """Hold one conversation; its handler thread runs it."""
+        """Shake hands, and hold one conversation; its handler thread runs it."""
         connection: Connection = request
         thread = threading.current_thread()
         thread.name = f"sockctl-handler-{connection.number}"
@@ -257,11 +254,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         try:
             if isinstance(connection.sock, TlsTransport):
                 shake_hands(connection, connection.sock, self._journal, timeout_s=self._timeouts.handshake_s)
-            if isinstance(self._service, Conversation):
-                connection.handler.converse(self._service)
-                watch = connection.handler.watching
-            else:
-                watch = True
+            connection.handler.converse(self._service)
+            watch = connection.handler.watching
         except PeerGoneError:
             pass  # the connection says why
         except Exception as error:  # noqa: BLE001  a service's defect must not reach the terminal as a traceback

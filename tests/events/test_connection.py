@@ -126,7 +126,7 @@ READINGS = [
         "client_disconnected",
         Level.INFO,
         "The connection ended after 2.0 s, 6 bytes received and 1 byte sent (client_exit).",
-        "The client said goodbye (a message of the kind bye), so the server closed the connection.",
+        "The client said goodbye (a message of the kind bye, or a Close frame), so the server closed the connection.",
     ),
 ]
 

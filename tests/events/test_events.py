@@ -16,6 +16,7 @@ from sockctl.events import (
     server,
     services,
     sums,
+    web,
 )
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.reasons import DisconnectReason, RefusalReason
@@ -34,6 +35,7 @@ EVENTS = [
         journal,
         reconnecting,
         sums,
+        web,
     )
     for _, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
@@ -77,6 +79,6 @@ def test_every_event_is_frozen_named_and_explained(kind: type[Event]) -> None:
 
 
 def test_names_are_unique_per_side() -> None:
-    for side in ((acceptance, accounts, chat, connection, server, services), (client,)):
+    for side in ((acceptance, accounts, chat, connection, server, services, web), (client,)):
         names = [kind.name for kind in EVENTS if kind.__module__ in {module.__name__ for module in side}]
         assert len(names) == len(set(names))

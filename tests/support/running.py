@@ -16,6 +16,7 @@ from typing import Any
 
 from sockctl.events.base import Event, Level, Record
 from sockctl.events.journal import Journal
+from sockctl.net.door import Door
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import SocketOptions, open_listeners
@@ -109,6 +110,7 @@ def running(
     secure: Callable[[socket.socket], TlsTransport] | None = None,
     make_server: type[Server] = Server,
     make_event_loop: Any = EventLoop,
+    make_doors: Callable[[Service, Journal], Sequence[Door]] = lambda *_: (),
 ) -> Iterator[Running]:
     sink = MemorySink()
     journal = Journal(sink, service=service.name, level=level, per_second=UNSUMMED)
@@ -121,6 +123,7 @@ def running(
         limits or Limits(),
         timeouts or Timeouts(linger_s=LINGER_S),
         secure=secure,
+        doors=make_doors(service, journal),
         make_event_loop=make_event_loop,
     )
     server.start()

@@ -5,8 +5,10 @@
 //
 //   PREAMBLE  what each member sends first: messages between "|", with \r, \n, and %I for the member's number
 //   SAY       a message, in which %M becomes "~MK<sender>.<number>.<payload>"
-//   WIRE      "frame": a 4-byte big-endian length goes before each message; else nothing does
-//   WINDOW    messages sent at most that the last member has not received yet
+//   WIRE      "frame": a 4-byte big-endian length goes before each message; "web:PATH": each message is one of
+//             WebSocket, and a request for PATH comes first; else nothing does
+//   WINDOW    messages sent at most that the last member has not received yet; with 1, each message's time to that
+//             member is measured
 //
 // Prints one JSON line; exit code 1 if fewer deliveries came than members other than the senders must get.
 #define _GNU_SOURCE
@@ -24,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "web.h"
+
 enum { READ_BYTES = 1 << 18, EVENTS = 1024, PER_ADDRESS = 20000, MARK_BYTES = 3, MOST_JOINING_S = 60 };
 
 typedef struct {
@@ -38,6 +42,7 @@ typedef struct {
 
 static member *members;
 static int count, poller, dead, framed;
+static const char *path; // of the WebSocket; none for another wire
 
 static double now(void) {
   struct timespec time;
@@ -63,13 +68,19 @@ static char *expand(const char *template, int number, const char *message) {
   return text;
 }
 
-static void queue(member *sender, const char *template, int number, const char *message) {
-  char *text = expand(template, number, message);
-  size_t size = strlen(text), needed = sender->queued + size + 4;
+static void make_room(member *sender, size_t size) {
+  size_t needed = sender->queued + size;
   if (needed > sender->capacity) {
     sender->capacity = needed * 2;
     sender->outbox = realloc(sender->outbox, sender->capacity);
   }
+}
+
+static void queue(member *sender, const char *template, int number, const char *message) {
+  char *text = expand(template, number, message);
+  size_t size = strlen(text);
+  make_room(sender, size + WEB_HEADER);
+  if (path) sender->queued += put_web_header((unsigned char *)sender->outbox + sender->queued, WEB_TEXT, size, 1);
   if (framed) {
     uint32_t length = htonl(size);
     memcpy(sender->outbox + sender->queued, &length, sizeof length);
@@ -133,6 +144,7 @@ static void join(const struct sockaddr_in *server, int number, const char *pream
     exit(1);
   }
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (path) open_websocket(fd, path);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   members[number].fd = fd;
   char *templates = strdup(preamble), *rest = 0;
@@ -145,6 +157,11 @@ static void join(const struct sockaddr_in *server, int number, const char *pream
 }
 
 // Wait for events, and return how many markers came with them.
+static int compare(const void *left, const void *right) {
+  double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
 static uint64_t receive(int timeout_ms, int *any) {
   struct epoll_event ready[EVENTS];
   uint64_t found = 0;
@@ -169,6 +186,7 @@ int main(int argc, char **argv) {
   inet_pton(AF_INET, argv[1], &server.sin_addr);
   count = atoi(argv[3]);
   framed = argc > 9 && !strcmp(argv[9], "frame");
+  path = argc > 9 && !strncmp(argv[9], "web:", 4) ? argv[9] + 4 : 0;
   members = calloc(count, sizeof *members);
   poller = epoll_create1(0);
   char *payload = malloc(payload_bytes + 1), *message = malloc(payload_bytes + 64);
@@ -188,6 +206,8 @@ int main(int argc, char **argv) {
   for (int i = 0; i < count; i++) members[i].received = 0;
   uint64_t total = (uint64_t)senders * messages, expected = total * (count - 1), sent = 0, delivered = 0;
   member *observer = &members[count - 1];
+  double *times = calloc(total + 1, sizeof *times), sent_at = 0;
+  uint64_t measured = 0;
   double start = now(), last = start;
   for (;;) {
     double time = now();
@@ -199,10 +219,12 @@ int main(int argc, char **argv) {
         queue(sender, argv[8], s, message);
         sender->sent++;
         sent++;
+        sent_at = now();
       }
       if (sender->queued) flush(sender);
     }
     uint64_t found = receive(5, &any);
+    if (window == 1 && observer->received > measured && measured < total) times[measured++] = now() - sent_at;
     if (found) {
       delivered += found;
       last = now();
@@ -212,9 +234,10 @@ int main(int argc, char **argv) {
     if (time - start > timeout_s || (sent == total && time - last > 3)) break;
   }
   double elapsed = last - start;
+  qsort(times, measured, sizeof *times, compare);
   printf("{\"members\":%d,\"senders\":%d,\"msgs\":%lu,\"join_s\":%.3f,\"deliveries\":%lu,\"expected_min\":%lu,"
-         "\"self_echo\":%d,\"seconds\":%.3f,\"deliveries_per_s\":%.0f,\"dead\":%d}\n",
+         "\"self_echo\":%d,\"seconds\":%.3f,\"deliveries_per_s\":%.0f,\"p99_ms\":%.3f,\"dead\":%d}\n",
          count, senders, sent, joined - began, delivered, expected, members[0].received > 0, elapsed,
-         delivered / elapsed, dead);
+         elapsed > 0 ? delivered / elapsed : 0, measured ? times[(size_t)(measured * .99)] * 1e3 : 0, dead);
   return delivered < expected;
 }

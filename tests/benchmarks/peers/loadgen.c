@@ -1,5 +1,6 @@
 // Echo load: each of N connections keeps DEPTH messages of SIZE bytes in flight, and every byte that comes is checked.
-// Usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS. Prints one JSON line; exit code 1 if a byte was wrong.
+// Usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS [web]. Prints one JSON line; exit code 1 if a byte was wrong.
+// With "web", each message is one of WebSocket, and HTTP comes first.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +15,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "web.h"
 
 enum { READ_BYTES = 1 << 20, LATENCIES = 4000000, EVENTS = 1024, PER_ADDRESS = 20000 };
 
@@ -30,8 +33,9 @@ typedef struct {
   uint64_t bytes, rounds, corrupt, dead;
 } totals;
 
-static unsigned char *sent_bytes, *received_bytes;
-static size_t round_bytes;
+static unsigned char *sent_bytes, *expected_bytes, *received_bytes;
+static size_t round_bytes, answer_bytes; // what a client sends and receives in a round
+static int web;
 
 static double now(void) {
   struct timespec time;
@@ -55,6 +59,7 @@ static int connect_from(const struct sockaddr_in *server, int number) {
     exit(1);
   }
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (web) open_websocket(fd, "/");
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }
@@ -87,7 +92,7 @@ static void serve(connection *client, totals *sums) {
       drop(client, sums);
       return;
     }
-    if (memcmp(received_bytes, sent_bytes + (round_bytes - client->to_receive), received)) sums->corrupt++;
+    if (memcmp(received_bytes, expected_bytes + (answer_bytes - client->to_receive), received)) sums->corrupt++;
     sums->bytes += received;
     client->to_receive -= received;
     if (!client->to_receive) {
@@ -96,7 +101,8 @@ static void serve(connection *client, totals *sums) {
       sums->rounds++;
       client->rounds++;
       client->sent_at = time;
-      client->to_send = client->to_receive = round_bytes;
+      client->to_send = round_bytes;
+      client->to_receive = answer_bytes;
       send_round(client, sums);
     }
   }
@@ -109,8 +115,9 @@ static double percentile_us(const totals *sums, double share) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7) {
-    fprintf(stderr, "usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS\n");
+  web = argc == 8 && !strcmp(argv[7], "web");
+  if (argc != 7 && !web) {
+    fprintf(stderr, "usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS [web]\n");
     return 2;
   }
   int count = atoi(argv[3]), depth = atoi(argv[5]);
@@ -118,9 +125,14 @@ int main(int argc, char **argv) {
   double seconds = atof(argv[6]);
   struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[2]))};
   inet_pton(AF_INET, argv[1], &server.sin_addr);
-  round_bytes = size * depth;
-  sent_bytes = malloc(round_bytes + 1);
-  for (size_t i = 0; i < round_bytes; i++) sent_bytes[i] = (unsigned char)(i * 31 + 7);
+  sent_bytes = malloc((size + WEB_HEADER) * depth + 1);
+  expected_bytes = malloc((size + WEB_HEADER) * depth + 1);
+  for (int message = 0; message < depth; message++) {
+    if (web) round_bytes += put_web_header(sent_bytes + round_bytes, WEB_BINARY, size, 1);
+    if (web) answer_bytes += put_web_header(expected_bytes + answer_bytes, WEB_BINARY, size, 0);
+    for (size_t i = 0; i < size; i++)
+      sent_bytes[round_bytes++] = expected_bytes[answer_bytes++] = (unsigned char)((message * size + i) * 31 + 7);
+  }
   received_bytes = malloc(READ_BYTES);
   totals sums = {.latencies = malloc(LATENCIES * sizeof(double))};
   connection *clients = calloc(count, sizeof *clients);
@@ -128,7 +140,7 @@ int main(int argc, char **argv) {
 
   double began = now();
   for (int i = 0; i < count; i++) {
-    clients[i] = (connection){.fd = connect_from(&server, i), .to_send = round_bytes, .to_receive = round_bytes};
+    clients[i] = (connection){.fd = connect_from(&server, i), .to_send = round_bytes, .to_receive = answer_bytes};
     struct epoll_event wanted = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = i};
     epoll_ctl(poller, EPOLL_CTL_ADD, clients[i].fd, &wanted);
   }

@@ -1,0 +1,120 @@
+"""The web door of a server, as its options want it."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from sockctl.cli.web_options import WebOptions
+from sockctl.errors import OptionError
+from sockctl.events.base import Event
+from sockctl.events.journal import Journal
+from sockctl.events.server import Listening, PortTaken
+from sockctl.events.web import PageServed
+from sockctl.net.address import Endpoint, format_address
+from sockctl.net.limits import Timeouts
+from sockctl.net.listener import BACKLOG, Listeners, open_listeners
+from sockctl.net.reachability import find_reach
+from sockctl.net.service import Service
+
+if TYPE_CHECKING:
+    from sockctl.net.web.door import WebDoor
+
+
+class ServingWeb:
+    """The web door of a server.
+
+    Args:
+        options: The options of the user.
+        host: The host to listen on.
+        strict_port: Whether to fail if the port is taken.
+        encrypted: Whether connections are encrypted.
+
+    Raises:
+        ListenError: The server can't listen there.
+        OptionError: A name is wrong.
+    """
+
+    def __init__(self, options: WebOptions, host: str, port: int, *, strict_port: bool, encrypted: bool) -> None:
+        self._names = [_check_name(name) for name in options.web_name or []]
+        self._scheme = "https" if encrypted else "http"
+        self._opens_browser = options.opens_browser
+        self.listeners: Listeners = open_listeners(host, port, strict_port=strict_port)
+
+    def make_door(self, service: Service, journal: Journal, timeouts: Timeouts) -> "WebDoor":
+        """Return the door.
+
+        Raises:
+            OptionError: A library is missing.
+        """
+        try:
+            from sockctl.net.web.door import WebDoor
+            from sockctl.net.web.site import load_site
+        except ImportError as error:
+            raise OptionError(
+                f"--web needs the library {error.name}, which isn't installed: pip install 'sockctl[web]'"
+            ) from error
+        site = load_site(files("sockctl") / "web" / service.name)
+        return WebDoor(service, self.listeners, journal, timeouts, site=site, names=self._names)
+
+    def tell_place(self, journal: Journal) -> None:
+        """Emit where the page is."""
+        listeners = self.listeners
+        if listeners.wanted_port not in (0, listeners.port):
+            journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
+        for event in self.list_events():
+            journal.emit(event)
+
+    def list_events(self) -> Iterator[Event]:
+        """Yield the events that say where the page is."""
+        for host in self.listeners.hosts:
+            yield Listening(host=host, port=self.listeners.port, backlog=BACKLOG)
+        for url in self._list_urls():
+            yield PageServed(url=url)
+
+    @property
+    def description(self) -> str:
+        """A sentence that says where the page is."""
+        return f" The page is at {next(self._list_urls())}"
+
+    def open_browser(self) -> None:
+        """Open the page in the browser, if the user wants that."""
+        if self._opens_browser:
+            import typer
+
+            typer.launch(next(self._list_urls()))
+
+    def _list_urls(self) -> Iterator[str]:
+        """Yield the page's addresses: by name, on this machine, and for other machines."""
+        port = self.listeners.port
+        reach = find_reach(self.listeners.hosts, port)
+        for name in self._names:
+            yield f"{self._scheme}://{format_address(name, port)}/"
+        endpoints: list[Endpoint] = [
+            *reach.machine[:1],
+            *(one for one in reach.network if one not in reach.machine[:1]),
+        ]
+        for endpoint in endpoints:
+            yield f"{self._scheme}://{endpoint}/"
+
+
+def open_web(options: WebOptions | None, host: str, *, strict_port: bool, encrypted: bool) -> ServingWeb | None:
+    """Return the web door that the options ask for; None if they ask for none.
+
+    Raises:
+        OptionError: The options contradict each other, or a name is wrong.
+        ListenError: The server can't listen there.
+    """
+    if options is None or options.web is None:
+        if options is not None and (options.web_name or options.opens_browser):
+            raise OptionError("--web-name and --open are about the page for browsers: add --web PORT.")
+        return None
+    return ServingWeb(options, host, options.web, strict_port=strict_port, encrypted=encrypted)
+
+
+def _check_name(name: str) -> str:
+    from sockctl.protocol.http_rules import parse_host_header
+
+    found = parse_host_header(name)
+    if found is None or found.port is not None:
+        raise OptionError(f"--web-name {name!r} is no host name: give one such as chat.example, without a port.")
+    return found.host

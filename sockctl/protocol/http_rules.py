@@ -1,0 +1,77 @@
+"""Which requests of a browser a server on a private port answers: rules for the headers Host and Origin.
+
+A page of anybody's may send requests to a server on loopback, and read the answers if the page's name leads there: then
+the browser sees one origin ("DNS rebinding"). Such a request has the page's name as its Host. So a server answers only
+to IP addresses, `localhost`, and names that its user has given. An origin equal to the Host proves nothing.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[0-9a-z](?:[0-9a-z.-]{0,252}))(?::([0-9]{1,5}))?", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class HostHeader(NamedTuple):
+    """The value of a Host header.
+
+    Attributes:
+        host: An address without brackets, or a name in small letters.
+        port: The port; None for the scheme's default.
+    """
+
+    host: str
+    port: int | None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+
+def parse_host_header(value: str) -> HostHeader | None:
+    """Return what a Host header says; None if it can't be understood."""
+    match = _HOST.fullmatch(value)
+    if match is None:
+        return None
+    host, port = match[1].lower(), int(match[2]) if match[2] else None
+    if host.startswith("["):
+        host = host[1:-1]
+        if not is_ip_address(host) or ":" not in host:
+            return None
+    return None if port is not None and port > 65_535 else HostHeader(host, port)  # noqa: PLR2004  the largest port
+
+
+def is_ip_address(host: str) -> bool:
+    """Return whether a host is an IP address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def accepts_host(host: str, names: Collection[str]) -> bool:
+    """Return whether a server answers to a host.
+
+    Args:
+        host: An address without brackets, or a name in small letters.
+        names: The names that the server's user has given, in small letters.
+    """
+    return host == "localhost" or host in names or is_ip_address(host)
+
+
+def accepts_origin(origin: str, host: HostHeader, *, encrypted: bool) -> bool:
+    """Return whether an Origin is that of the server's own page.
+
+    Args:
+        origin: The header's value, such as ``http://localhost:8080``.
+        host: The request's Host.
+        encrypted: Whether the connection is encrypted. Without encryption, a proxy in front may have added it.
+    """
+    scheme, separator, rest = origin.partition("://")
+    if not separator or scheme not in ({"https"} if encrypted else {"http", "https"}):
+        return False
+    found, default = parse_host_header(rest), _DEFAULT_PORTS[scheme]
+    return found is not None and (found.host, found.port or default) == (host.host, host.port or default)

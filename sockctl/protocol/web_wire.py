@@ -1,0 +1,137 @@
+"""The server's side of a WebSocket connection: a message of the wire is a text message with the same JSON object.
+
+A `ping` of the server travels as a Ping frame, which a browser answers even while the page's script sleeps. A Close
+frame of the client is its `bye`. Each other frame that completes no message counts as a `pong`, which no service hears.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from sockctl.errors import BadTextError, BinaryRefusedError, ProtocolError
+from sockctl.protocol.frames import BATCH, LIMIT_BYTES, encode_frame
+from sockctl.protocol.messages import SAYING_KINDS, Message, decode_message, encode_message, make_message
+from sockctl.protocol.server_wire import Choice
+from sockctl.protocol.web_decoder import WebDecoder, WebFrame, parse_close
+from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, TEXT, encode_web_frame, translate_frames
+
+_COUNTED = make_message("pong")
+
+
+class WebWire:
+    """Decodes the frames of a WebSocket client to messages, and encodes the server's messages. Not thread-safe.
+
+    Args:
+        reply: Sends the answer to a client's Ping.
+        limit_bytes: Bytes in a message at most, all fragments together.
+
+    Attributes:
+        close_code: The code of the client's Close frame; None before it has come.
+    """
+
+    __slots__ = ("_decoder", "_error", "_reply", "_skip", "close_code")
+    greeting: Final = b""
+    choice: Final = Choice.FRAMES
+
+    def __init__(self, reply: Callable[[bytes], object], *, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._decoder = WebDecoder(limit_bytes=limit_bytes)
+        self._reply = reply
+        self._error: ProtocolError | None = None
+        self._skip = False
+        self.close_code: int | None = None
+
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes in a message at most. A new limit holds for input that is not decoded yet, too."""
+        return self._decoder.limit_bytes
+
+    @limit_bytes.setter
+    def limit_bytes(self, limit_bytes: int) -> None:
+        self._decoder.limit_bytes = limit_bytes
+
+    @property
+    def has_partial_message(self) -> bool:
+        """Whether a frame or a message is incomplete; asked when all complete ones are decoded."""
+        return self._decoder.has_partial_message
+
+    has_partial_frame = has_partial_message
+
+    def choose(self, data: bytes | memoryview) -> bytes:  # noqa: ARG002  the request has chosen
+        """Return nothing: there is no choice left."""
+        return b""
+
+    def feed(self, data: bytes | memoryview) -> int:
+        """Store the client's bytes; none of them cost more than others."""
+        self._decoder.feed(data)
+        return 0
+
+    def decode(self, at_most: int = BATCH) -> list[Message]:
+        """Return messages, `at_most` so many. An error waits until the messages before it are returned.
+
+        Raises:
+            ProtocolError: The next message breaks the protocol; every further call raises the error again.
+        """
+        if self._error is not None:
+            raise self._error
+        messages: list[Message] = []
+        try:
+            messages.extend(map(self._read, self._decoder.decode(at_most)))
+        except ProtocolError as error:
+            self._error = error
+            if not messages:
+                raise
+        return messages
+
+    def decode_next(self) -> Message | None:
+        """Return the next message, None if there is none; raises what `decode` raises."""
+        messages = self.decode(1)
+        return messages[0] if messages else None
+
+    def end(self) -> None:
+        """Note that the input has ended; called when all complete messages are decoded.
+
+        Raises:
+            ProtocolError: The input ended in the middle of a message, or an error came before.
+        """
+        if self._error is not None:
+            raise self._error
+        self._decoder.end()
+
+    def skip(self) -> tuple[int, int]:
+        """Discard what has come so far, as `ServerWire.skip`."""
+        count = said = 0
+        while some := self.decode():
+            count += len(some)
+            said += sum(one.kind in SAYING_KINDS for one in some)
+        has_begun = self._decoder.has_partial_message
+        said += has_begun and not self._skip
+        self._skip = has_begun
+        return count, said
+
+    def encode(self, one: Message) -> bytes:
+        """Return the frame of `one`.
+
+        Raises:
+            UnsendableError: The message is too large for a frame.
+        """
+        if one.kind == "ping":
+            return encode_web_frame(b"", PING)
+        return translate_frames(encode_frame(encode_message(one)))
+
+    def _read(self, frame: WebFrame) -> Message:
+        opcode, data = frame
+        if opcode == TEXT:
+            if self._skip:
+                self._skip = False
+                return _COUNTED
+            try:
+                return decode_message(data.decode())
+            except UnicodeDecodeError as error:
+                raise BadTextError(f"A message is not UTF-8: {error.reason} at its byte {error.start}.") from error
+        if opcode == BINARY:
+            raise BinaryRefusedError("A binary message came, and this service speaks JSON in text messages.")
+        if opcode == PING:
+            self._reply(encode_web_frame(data, PONG))
+        elif opcode == CLOSE:
+            self.close_code = parse_close(data)
+            return make_message("bye")
+        return _COUNTED

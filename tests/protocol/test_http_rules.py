@@ -1,0 +1,80 @@
+"""Which Host and Origin a server on a private port answers to."""
+
+import pytest
+
+from sockctl.protocol.http_rules import HostHeader, accepts_host, accepts_origin, parse_host_header
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("localhost", HostHeader("localhost", None)),
+        ("LocalHost:8080", HostHeader("localhost", 8080)),
+        ("127.0.0.1:1", HostHeader("127.0.0.1", 1)),
+        ("[::1]:8080", HostHeader("::1", 8080)),
+        ("[fe80::1]", HostHeader("fe80::1", None)),
+        ("chat.example", HostHeader("chat.example", None)),
+    ],
+)
+def test_hosts_are_understood(value: str, host: HostHeader) -> None:
+    assert parse_host_header(value) == host
+    assert str(host) == value.lower()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        ":80",
+        "a b",
+        "a:99999",
+        "a:",
+        "[::1",
+        "::1",
+        "[zz]",
+        "[1.2.3.4]",
+        "a/b",
+        "a;b",
+        "a@b",
+        "ä",
+        "-a",
+        "a:b",
+        "a,b",
+    ],
+)
+def test_nonsense_is_no_host(value: str) -> None:
+    assert parse_host_header(value) is None
+
+
+def test_a_server_answers_to_addresses_localhost_and_its_names() -> None:
+    for host in ("127.0.0.1", "::1", "192.0.2.7", "localhost"):
+        assert accepts_host(host, ())
+    for host in ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "localhost.", "2130706433", "0x7f.1"):
+        assert not accepts_host(host, ())
+    assert accepts_host("chat.example", {"chat.example"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "encrypted", "accepted"),
+    [
+        ("http://localhost:8080", "localhost:8080", False, True),
+        ("http://LOCALHOST:8080", "localhost:8080", False, True),
+        ("http://localhost", "localhost:80", False, True),
+        ("https://localhost", "localhost", True, True),
+        ("https://chat.example", "chat.example", False, True),  # a proxy encrypts
+        ("http://localhost:8080", "localhost:8080", True, False),
+        ("http://localhost:8081", "localhost:8080", False, False),
+        ("http://127.0.0.1:8080", "localhost:8080", False, False),
+        ("http://evil.example", "localhost:8080", False, False),
+        ("http://localhost:8080.evil.example", "localhost:8080", False, False),
+        ("http://localhost:8080/", "localhost:8080", False, False),
+        ("null", "localhost:8080", False, False),
+        ("", "localhost:8080", False, False),
+        ("file://", "localhost:8080", False, False),
+        ("ws://localhost:8080", "localhost:8080", False, False),
+    ],
+)
+def test_the_origin_is_the_own_page(origin: str, host: str, encrypted: bool, accepted: bool) -> None:
+    parsed = parse_host_header(host)
+    assert parsed is not None
+    assert accepts_origin(origin, parsed, encrypted=encrypted) is accepted
