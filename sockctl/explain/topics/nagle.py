@@ -1,0 +1,168 @@
+"""``nagle``: why two small sends may take 40 ms, and three ways around it."""
+
+import socket
+import statistics
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sockctl.explain.network import Network, connect_pair, receive_exactly
+from sockctl.explain.packets import Packet
+from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_duration
+
+ROUNDS = 30
+_HEAD, _BODY = b"head", bytes(100)
+_MESSAGE_BYTES = len(_HEAD) + len(_BODY)
+_ANSWER = b"!"
+_DELAYED = 5
+"""Nagle's delay is there where the median is more than this many times that without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way to send a message, and how long its rounds took, until the answer came.
+
+    Attributes:
+        name: The calls.
+        median_s: The median of the rounds.
+        longest_s: The longest round.
+    """
+
+    name: str
+    median_s: float
+    longest_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nagle:
+    """What was measured.
+
+    Attributes:
+        sees_packets: Whether packets could be seen.
+        rounds: How many rounds each way had.
+        two_sends: Two sends, with Nagle's algorithm.
+        no_delay: Two sends, with TCP_NODELAY.
+        one_send: One send, with Nagle's algorithm.
+        port: The server's port in the last round of `two_sends`.
+        packets: The packets of that round.
+        began_s: When it began, on the clock of the packets.
+        sent_s: When its second send had returned.
+        answered_s: When its answer had come.
+    """
+
+    sees_packets: bool
+    rounds: int
+    two_sends: Way
+    no_delay: Way
+    one_send: Way
+    port: int
+    packets: tuple[Packet, ...]
+    began_s: float
+    sent_s: float
+    answered_s: float
+
+    @property
+    def appeared(self) -> bool:
+        """Whether the delay is there."""
+        return self.two_sends.median_s > _DELAYED * max(self.no_delay.median_s, self.one_send.median_s)
+
+
+def measure(network: Network) -> Nagle:
+    """Send small messages in three ways, and wait for the answer to each."""
+    client, server = connect_pair(network)
+    answering = threading.Thread(target=_answer, args=(server,), daemon=True)
+    answering.start()
+    with client:
+        one, _ = _time_rounds(network, client, "one send(104)", (_HEAD + _BODY,))
+        two, last = _time_rounds(network, client, "send(4) send(100)", (_HEAD, _BODY))
+        network.settle()
+        packets = tuple(packet for packet in network.take_packets() if packet.at_s >= last[0])
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        free, _ = _time_rounds(network, client, "the same, TCP_NODELAY", (_HEAD, _BODY))
+        port = int(client.getpeername()[1])
+    answering.join()
+    return Nagle(
+        sees_packets=network.sees_packets,
+        rounds=ROUNDS,
+        two_sends=two,
+        no_delay=free,
+        one_send=one,
+        port=port,
+        packets=packets,
+        began_s=last[0],
+        sent_s=last[1],
+        answered_s=last[2],
+    )
+
+
+def _answer(server: socket.socket) -> None:
+    with server:
+        while receive_exactly(server, _MESSAGE_BYTES):
+            server.send(_ANSWER)
+
+
+def _time_rounds(
+    network: Network, client: socket.socket, name: str, parts: tuple[bytes, ...]
+) -> tuple[Way, tuple[float, float, float]]:
+    """Return how long the rounds took; and when the last one began, had sent all, and had its answer."""
+    times = []
+    for _ in range(ROUNDS):
+        began = network.now_s()
+        for part in parts:
+            client.send(part)
+        sent = network.now_s()
+        client.recv(len(_ANSWER))
+        answered = network.now_s()
+        times.append(answered - began)
+    return Way(name=name, median_s=statistics.median(times), longest_s=max(times)), (began, sent, answered)
+
+
+def draw(measured: Nagle) -> Iterator[Block]:
+    """Yield the times, and the packets of one round with the delay."""
+    ways = (measured.two_sends, measured.no_delay, measured.one_send)
+    yield Table(
+        caption=f"A message in two small parts, then wait for the answer: {measured.rounds} rounds each.",
+        titles=("calls", "median", "longest"),
+        rows=tuple((way.name, format_duration(way.median_s), format_duration(way.longest_s)) for way in ways),
+        right=frozenset({1, 2}),
+        sizes=tuple(way.median_s for way in ways),
+    )
+    if measured.sees_packets:
+        yield Ladder(
+            caption="The last round of the first way:",
+            server_port=measured.port,
+            packets=measured.packets,
+            calls=(
+                Call(at_s=measured.began_s, by_server=False, text="send(4) called"),
+                Call(at_s=measured.sent_s, by_server=False, text="send(100) returns"),
+                Call(at_s=measured.answered_s, by_server=False, text="recv() returns"),
+            ),
+        )
+
+
+def conclude(measured: Nagle) -> Iterator[str]:
+    """Yield the two sentences."""
+    slow = format_duration(measured.two_sends.median_s)
+    if measured.appeared:
+        yield (
+            f"Why {slow}: the second part waits for the ACK of the first (Nagle's algorithm), and the receiver delays "
+            f"that ACK, hoping to send it with an answer."
+        )
+        yield (
+            f"One message in one send took {format_duration(measured.one_send.median_s)}, and TCP_NODELAY "
+            f"{format_duration(measured.no_delay.median_s)}: send a message at once, or switch the algorithm off."
+        )
+    else:
+        yield f"The delay did not appear in this run: two sends took {slow}, not much more than the other ways."
+        yield "A receiver that acknowledges at once hides it, as kernels do at a connection's beginning."
+
+
+TOPIC = Topic(
+    question="Why may two small sends take 40 ms where one takes none?",
+    guess="How long do two small sends and the answer take, on one machine?",
+    measure=measure,
+    draw=lambda measured: tuple(draw(measured)),
+    conclude=lambda measured: tuple(conclude(measured)),
+    attempt="strace -e trace=network -r sockctl connect localhost 9090 shows how many sends a message takes",
+    unseen="the packets between the two sends",
+)
