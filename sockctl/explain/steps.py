@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sockctl.explain.network import Network
 from sockctl.explain.packets import Packet
-from sockctl.explain.tcp_states import GONE, UNKNOWN, Row, read_table
+from sockctl.explain.tcp_states import find_states, read_rows
 from sockctl.explain.topic import Table, format_duration
 
 Returned = TypeVar("Returned")
@@ -67,7 +67,7 @@ class StepRecorder:
             error = type(failure).__name__
         ended = self._network.now_s()
         self._network.settle()
-        client, server = _find_states(read_table(), self._port)
+        client, server = find_states(read_rows(self._port), self._port)
         self.steps.append(
             Step(
                 call=name,
@@ -81,15 +81,6 @@ class StepRecorder:
             )
         )
         return returned
-
-
-def _find_states(rows: list[Row] | None, port: int) -> tuple[str, str]:
-    """Return the states of the client's and the server's end of the connection to `port`."""
-    if rows is None:
-        return UNKNOWN, UNKNOWN
-    client = next((row.state for row in rows if row.peer_port == port), GONE)
-    server = next((row.state for row in rows if row.local_port == port and row.peer_port), GONE)
-    return client, server
 
 
 def draw_steps(steps: tuple[Step, ...], port: int, *, packets: bool, caption: str = "") -> Table:

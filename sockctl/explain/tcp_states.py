@@ -47,39 +47,48 @@ class Row:
     unread_bytes: int
 
 
-def parse_table(text: str) -> list[Row]:
-    """Return the sockets of the text of ``/proc/net/tcp``."""
+def parse_rows(text: str, port: int) -> list[Row]:
+    """Return the sockets of the text of ``/proc/net/tcp`` that have this port, on either side."""
     rows = []
-    for line in text.splitlines()[1:]:
-        _, local, peer, state, queues, *_ = line.split()
-        unsent, unread = queues.split(":")
-        rows.append(
-            Row(
-                local_port=int(local.rpartition(":")[2], 16),
-                peer_port=int(peer.rpartition(":")[2], 16),
-                state=_NAMES[int(state, 16) - 1],
-                unsent_bytes=int(unsent, 16),
-                unread_bytes=int(unread, 16),
+    sign = f":{port:04X} "
+    for line in text.split("\n"):  # there may be thousands that have another one
+        if sign in line:
+            _, local, peer, state, queues, *_ = line.split()
+            unsent, unread = queues.split(":")
+            rows.append(
+                Row(
+                    local_port=int(local.rpartition(":")[2], 16),
+                    peer_port=int(peer.rpartition(":")[2], 16),
+                    state=_NAMES[int(state, 16) - 1],
+                    unsent_bytes=int(unsent, 16),
+                    unread_bytes=int(unread, 16),
+                )
             )
-        )
     return rows
 
 
-def read_table() -> list[Row] | None:
-    """Return the sockets of this network; None where the system doesn't show them."""
+def read_rows(port: int) -> list[Row] | None:
+    """Return the sockets of this network that have this port, on either side; None where the system shows none."""
     try:
-        return parse_table(_TABLE.read_text(encoding="ascii"))
+        return parse_rows(_TABLE.read_text(encoding="ascii"), port)
     except (OSError, IndexError):  # no Linux; or a kernel that knows more states
         return None
 
 
-def read_state(local_port: int, peer_port: int) -> str:
-    """Return the state of the socket with these ports: `GONE` where there is none, `UNKNOWN` where none is told."""
-    rows = read_table()
+def find_states(rows: list[Row] | None, port: int) -> tuple[str, str]:
+    """Return the states of the client's and the server's end of a connection.
+
+    An end that the kernel has no more is `GONE`, and `UNKNOWN` where the system shows none.
+
+    Args:
+        rows: The sockets.
+        port: The server's port.
+    """
     if rows is None:
-        return UNKNOWN
-    found = (row.state for row in rows if (row.local_port, row.peer_port) == (local_port, peer_port))
-    return next(found, GONE)
+        return UNKNOWN, UNKNOWN
+    client = next((row.state for row in rows if row.peer_port == port), GONE)
+    server = next((row.state for row in rows if row.local_port == port and row.peer_port), GONE)
+    return client, server
 
 
 def count_retransmissions(sock: socket.socket) -> int | None:
