@@ -5,7 +5,7 @@ from typing import Any
 
 from sockctl.explain.topic import Topic
 
-NAMES = ("handshake", "close", "nagle")
+NAMES = ("handshake", "stream", "text", "close", "nagle", "loss")
 """Each topic's name is that of its module in `sockctl.explain.topics`, whose `TOPIC` it is."""
 
 

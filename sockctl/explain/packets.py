@@ -139,7 +139,9 @@ class Acknowledgments:
         return not self._sent
 
     def note(self, packet: Packet) -> None:
-        """Take note of a packet of TCP."""
+        """Take note of a packet; UDP acknowledges none."""
+        if packet.protocol is Protocol.UDP:
+            return
         way, back = (packet.source_port, packet.target_port), (packet.target_port, packet.source_port)
         if packet.has("RST"):
             self._sent.pop(way, None)

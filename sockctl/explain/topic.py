@@ -6,7 +6,7 @@ measured in this run. A sentence that interprets a figure checks it first, and s
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -98,8 +98,8 @@ class Topic(Generic[Measured]):
     question: str
     guess: str
     measure: Callable[[Network], Measured]
-    draw: Callable[[Measured], Sequence[Block]]
-    conclude: Callable[[Measured], Sequence[str]]
+    draw: Callable[[Measured], Iterable[Block]]
+    conclude: Callable[[Measured], Iterable[str]]
     attempt: str
     unseen: str = ""
 

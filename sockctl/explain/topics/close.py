@@ -127,8 +127,8 @@ TOPIC = Topic(
     question="How does a connection end, and what does each side see of it?",
     guess="The client says that it will send no more: can it still receive?",
     measure=measure,
-    draw=lambda measured: tuple(draw(measured)),
-    conclude=lambda measured: tuple(conclude(measured)),
+    draw=draw,
+    conclude=conclude,
     attempt="with 'sockctl serve echo --port 9090' running: printf hello | sockctl connect localhost 9090",
     unseen="the packets of the end (FIN, RST)",
 )

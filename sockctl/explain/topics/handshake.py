@@ -127,8 +127,8 @@ TOPIC = Topic(
     question="What happens when a client connects, and who does it: the program or the kernel?",
     guess="How many packets go over the network until connect() returns, and does the server's accept() come first?",
     measure=measure,
-    draw=lambda measured: tuple(draw(measured)),
-    conclude=lambda measured: tuple(conclude(measured)),
+    draw=draw,
+    conclude=conclude,
     attempt="sockctl connect localhost 9 shows a refusal; with 'sockctl serve echo --port 9' it connects",
     unseen="the packets of the handshake",
 )

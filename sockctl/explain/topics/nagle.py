@@ -15,7 +15,7 @@ _HEAD, _BODY = b"head", bytes(100)
 _MESSAGE_BYTES = len(_HEAD) + len(_BODY)
 _ANSWER = b"!"
 _DELAYED = 5
-"""Nagle's delay is there where the median is more than this many times that without."""
+"""The delay is there where a round takes more than this many times as long as without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,32 +39,34 @@ class Nagle:
 
     Attributes:
         sees_packets: Whether packets could be seen.
-        rounds: How many rounds each way had.
         two_sends: Two sends, with Nagle's algorithm.
         no_delay: Two sends, with TCP_NODELAY.
         one_send: One send, with Nagle's algorithm.
         port: The server's port in the last round of `two_sends`.
         packets: The packets of that round.
-        began_s: When it began, on the clock of the packets.
-        sent_s: When its second send had returned.
-        answered_s: When its answer had come.
+        calls: The calls of that round.
     """
 
     sees_packets: bool
-    rounds: int
     two_sends: Way
     no_delay: Way
     one_send: Way
     port: int
     packets: tuple[Packet, ...]
-    began_s: float
-    sent_s: float
-    answered_s: float
+    calls: tuple[Call, ...]
 
     @property
     def appeared(self) -> bool:
         """Whether the delay is there."""
         return self.two_sends.median_s > _DELAYED * max(self.no_delay.median_s, self.one_send.median_s)
+
+    @property
+    def waited_s(self) -> float:
+        """How long after the first part its ACK came, if the second part followed that; else 0."""
+        match [packet for packet in self.packets if packet.payload_bytes or not packet.goes_to(self.port)]:
+            case [first, ack, second, *_] if ack.flags == "ACK" and second.goes_to(self.port):
+                return ack.at_s - first.at_s
+        return 0.0
 
 
 def measure(network: Network) -> Nagle:
@@ -76,23 +78,13 @@ def measure(network: Network) -> Nagle:
         one, _ = _time_rounds(network, client, "one send(104)", (_HEAD + _BODY,))
         two, last = _time_rounds(network, client, "send(4) send(100)", (_HEAD, _BODY))
         network.settle()
-        packets = tuple(packet for packet in network.take_packets() if packet.at_s >= last[0])
+        packets = tuple(packet for packet in network.take_packets() if packet.at_s >= last[0].at_s)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         free, _ = _time_rounds(network, client, "the same, TCP_NODELAY", (_HEAD, _BODY))
         port = int(client.getpeername()[1])
     answering.join()
-    return Nagle(
-        sees_packets=network.sees_packets,
-        rounds=ROUNDS,
-        two_sends=two,
-        no_delay=free,
-        one_send=one,
-        port=port,
-        packets=packets,
-        began_s=last[0],
-        sent_s=last[1],
-        answered_s=last[2],
-    )
+    seen = network.sees_packets
+    return Nagle(sees_packets=seen, two_sends=two, no_delay=free, one_send=one, port=port, packets=packets, calls=last)
 
 
 def _answer(server: socket.socket) -> None:
@@ -103,9 +95,10 @@ def _answer(server: socket.socket) -> None:
 
 def _time_rounds(
     network: Network, client: socket.socket, name: str, parts: tuple[bytes, ...]
-) -> tuple[Way, tuple[float, float, float]]:
-    """Return how long the rounds took; and when the last one began, had sent all, and had its answer."""
-    times = []
+) -> tuple[Way, tuple[Call, ...]]:
+    """Return how long the rounds took, and the calls of the last one."""
+    times: list[float] = []
+    calls: tuple[Call, ...] = ()
     for _ in range(ROUNDS):
         began = network.now_s()
         for part in parts:
@@ -114,38 +107,33 @@ def _time_rounds(
         client.recv(len(_ANSWER))
         answered = network.now_s()
         times.append(answered - began)
-    return Way(name=name, median_s=statistics.median(times), longest_s=max(times)), (began, sent, answered)
+        steps = ((began, "send() called"), (sent, "last send() returns"), (answered, "recv() returns"))
+        calls = tuple(Call(at_s=at, by_server=False, text=text) for at, text in steps)
+    return Way(name=name, median_s=statistics.median(times), longest_s=max(times)), calls
 
 
 def draw(measured: Nagle) -> Iterator[Block]:
     """Yield the times, and the packets of one round with the delay."""
     ways = (measured.two_sends, measured.no_delay, measured.one_send)
     yield Table(
-        caption=f"A message in two small parts, then wait for the answer: {measured.rounds} rounds each.",
+        caption=f"A message in two small parts, then wait for the answer: {ROUNDS} rounds each.",
         titles=("calls", "median", "longest"),
         rows=tuple((way.name, format_duration(way.median_s), format_duration(way.longest_s)) for way in ways),
         right=frozenset({1, 2}),
         sizes=tuple(way.median_s for way in ways),
     )
     if measured.sees_packets:
-        yield Ladder(
-            caption="The last round of the first way:",
-            server_port=measured.port,
-            packets=measured.packets,
-            calls=(
-                Call(at_s=measured.began_s, by_server=False, text="send(4) called"),
-                Call(at_s=measured.sent_s, by_server=False, text="send(100) returns"),
-                Call(at_s=measured.answered_s, by_server=False, text="recv() returns"),
-            ),
-        )
+        caption = "The last round of the first way:"
+        yield Ladder(caption=caption, server_port=measured.port, packets=measured.packets, calls=measured.calls)
 
 
 def conclude(measured: Nagle) -> Iterator[str]:
     """Yield the two sentences."""
     slow = format_duration(measured.two_sends.median_s)
     if measured.appeared:
+        ack = f" (in the last round for {format_duration(measured.waited_s)})" if measured.waited_s else ""
         yield (
-            f"Why {slow}: the second part waits for the ACK of the first (Nagle's algorithm), and the receiver delays "
+            f"Why {slow}: the second part waits for the ACK of the first{ack}: Nagle's algorithm. The receiver delays "
             f"that ACK, hoping to send it with an answer."
         )
         yield (
@@ -161,8 +149,8 @@ TOPIC = Topic(
     question="Why may two small sends take 40 ms where one takes none?",
     guess="How long do two small sends and the answer take, on one machine?",
     measure=measure,
-    draw=lambda measured: tuple(draw(measured)),
-    conclude=lambda measured: tuple(conclude(measured)),
+    draw=draw,
+    conclude=conclude,
     attempt="strace -e trace=network -r sockctl connect localhost 9090 shows how many sends a message takes",
     unseen="the packets between the two sends",
 )

@@ -29,15 +29,12 @@ def make_figures(two_sends_s: float) -> Nagle:
 
     return Nagle(
         sees_packets=False,
-        rounds=30,
         two_sends=way(two_sends_s),
         no_delay=way(0.0001),
         one_send=way(0.0001),
         port=1,
         packets=(),
-        began_s=0.0,
-        sent_s=0.0,
-        answered_s=two_sends_s,
+        calls=(),
     )
 
 
