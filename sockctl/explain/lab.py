@@ -58,9 +58,9 @@ def enter_namespaces() -> None:
     if unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
         raise PacketLabError(f"unshare: {os.strerror(ctypes.get_errno())}")
     with _telling("the user namespace"):
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="ascii")
+        Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="utf-8")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="utf-8")
 
 
 class PacketLab:

@@ -11,6 +11,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sockctl.errors import PacketLabError, TopicError
@@ -26,12 +27,13 @@ _SET_PDEATHSIG = 1  # linux/prctl.h
 _CHUNK_BYTES = 65_536
 
 
-def run_topic(name: str, *, enter: Callable[[], None] = enter_namespaces) -> Run:
-    """Run a topic and return what it measured. Blocks for `LIMIT_S` at most.
+def run_topic(name: str, *, enter: Callable[[], None] = enter_namespaces, limit_s: float = LIMIT_S) -> Run:
+    """Run a topic and return what it measured. Blocks for `limit_s` at most.
 
     Args:
         name: The name of the topic.
         enter: What gives the child its namespaces.
+        limit_s: How long the topic may take.
 
     Raises:
         TopicError: The run has failed.
@@ -40,10 +42,11 @@ def run_topic(name: str, *, enter: Callable[[], None] = enter_namespaces) -> Run
     began = time.monotonic()
     refused = ""
     try:
-        measured = _ask_child(name, lambda: _measure_packets(topic, enter) if topic.unseen else _measure(topic))
+        call = partial(_measure_packets, topic, enter) if topic.unseen else partial(_measure, topic)
+        measured = _ask_child(name, call, limit_s)
     except PacketLabError as error:
         refused = str(error)
-        measured = _ask_child(name, lambda: _measure(topic))
+        measured = _ask_child(name, partial(_measure, topic), limit_s)
     return Run(name=name, topic=topic, measured=measured, seconds=time.monotonic() - began, refused=refused)
 
 
@@ -58,7 +61,7 @@ def _measure(topic: Topic[Any]) -> Any:
     return topic.measure(Loopback())
 
 
-def _ask_child(name: str, call: Callable[[], Any]) -> Any:
+def _ask_child(name: str, call: Callable[[], Any], limit_s: float) -> Any:
     """Call `call` in a child process and return its result.
 
     Raises:
@@ -69,7 +72,7 @@ def _ask_child(name: str, call: Callable[[], Any]) -> Any:
     parent = os.getpid()
     child = os.fork()
     if not child:
-        _be_child(parent, reading, writing, call)
+        _be_child(parent, reading, writing, call, limit_s)
     os.close(writing)
     try:
         answer = _read_all(reading)
@@ -81,7 +84,7 @@ def _ask_child(name: str, call: Callable[[], Any]) -> Any:
         _, status = os.waitpid(child, 0)
     if not answer:
         late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
-        why = f"did not end within {LIMIT_S:g} s" if late else "ended early"
+        why = f"did not end within {limit_s:g} s" if late else "ended early"
         raise TopicError(f"The run of '{name}' {why}: the machine may be too busy. Try it again.")
     result, refused, failed = pickle.loads(answer)  # noqa: S301  our own child has written it
     if refused:
@@ -91,13 +94,13 @@ def _ask_child(name: str, call: Callable[[], Any]) -> Any:
     return result
 
 
-def _be_child(parent: int, reading: int, writing: int, call: Callable[[], Any]) -> None:
+def _be_child(parent: int, reading: int, writing: int, call: Callable[[], Any], limit_s: float) -> None:
     """Call `call`, write its result, and end this process."""
     try:
         os.close(reading)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
         _die_with_parent()
         if os.getppid() != parent:
             return  # it was killed before this process could ask to end with it

@@ -70,7 +70,7 @@ def parse_rows(text: str, port: int) -> list[Row]:
 def read_rows(port: int) -> list[Row] | None:
     """Return the sockets of this network that have this port, on either side; None where the system shows none."""
     try:
-        return parse_rows(_TABLE.read_text(encoding="ascii"), port)
+        return parse_rows(_TABLE.read_text(encoding="utf-8"), port)
     except (OSError, IndexError):  # no Linux; or a kernel that knows more states
         return None
 

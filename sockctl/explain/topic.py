@@ -41,13 +41,13 @@ class Call:
 
     Attributes:
         at_s: When, on the clock of the packets.
-        by_server: Whether the server's program did it.
         text: What it did, such as ``connect() returns``.
+        by_server: Whether the server's program did it.
     """
 
     at_s: float
-    by_server: bool
     text: str
+    by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,18 +13,26 @@ SEED = 7
 
 
 @pytest.fixture
-def lab() -> Iterator[PacketLab]:
-    """A packet lab on a host of its own."""
+def own_host() -> Iterator[None]:
+    """A host of this test alone: its network has no other connections."""
     with contextlib.ExitStack() as undo:
         try:
             host = new_host(undo)
+            host.ip("link set lo up")
         except UnavailableError as error:
             pytest.skip(str(error))
         undo.enter_context(host.here())
-        yield undo.enter_context(PacketLab(seed=SEED))
+        yield
 
 
 @pytest.fixture
-def loopback() -> Loopback:
+def lab(own_host: None) -> Iterator[PacketLab]:  # noqa: ARG001  it is there
+    """A packet lab."""
+    with PacketLab(seed=SEED) as lab:
+        yield lab
+
+
+@pytest.fixture
+def loopback(own_host: None) -> Loopback:  # noqa: ARG001  it is there
     """The network of a system that refuses the packet lab."""
     return Loopback()

@@ -11,16 +11,14 @@ from sockctl.explain.packets import Packet
 from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_duration
 
 ROUNDS = 30
-_HEAD, _BODY = b"head", bytes(100)
-_MESSAGE_BYTES = len(_HEAD) + len(_BODY)
-_ANSWER = b"!"
+_HEAD, _BODY, _ANSWER = b"head", bytes(100), b"!"
 _DELAYED = 5
 """The delay is there where a round takes more than this many times as long as without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A way to send a message, and how long its rounds took, until the answer came.
+    """A way to send a message, and how long its rounds took until the answer came.
 
     Attributes:
         name: The calls.
@@ -56,11 +54,6 @@ class Nagle:
     calls: tuple[Call, ...]
 
     @property
-    def appeared(self) -> bool:
-        """Whether the delay is there."""
-        return self.two_sends.median_s > _DELAYED * max(self.no_delay.median_s, self.one_send.median_s)
-
-    @property
     def waited_s(self) -> float:
         """How long after the first part its ACK came, if the second part followed that; else 0."""
         match [packet for packet in self.packets if packet.payload_bytes or not packet.goes_to(self.port)]:
@@ -89,7 +82,7 @@ def measure(network: Network) -> Nagle:
 
 def _answer(server: socket.socket) -> None:
     with server:
-        while receive_exactly(server, _MESSAGE_BYTES):
+        while receive_exactly(server, len(_HEAD + _BODY)):
             server.send(_ANSWER)
 
 
@@ -108,7 +101,7 @@ def _time_rounds(
         answered = network.now_s()
         times.append(answered - began)
         steps = ((began, "send() called"), (sent, "last send() returns"), (answered, "recv() returns"))
-        calls = tuple(Call(at_s=at, by_server=False, text=text) for at, text in steps)
+        calls = tuple(Call(at_s=at, text=text) for at, text in steps)
     return Way(name=name, median_s=statistics.median(times), longest_s=max(times)), calls
 
 
@@ -130,7 +123,7 @@ def draw(measured: Nagle) -> Iterator[Block]:
 def conclude(measured: Nagle) -> Iterator[str]:
     """Yield the two sentences."""
     slow = format_duration(measured.two_sends.median_s)
-    if measured.appeared:
+    if measured.two_sends.median_s > _DELAYED * max(measured.no_delay.median_s, measured.one_send.median_s):
         ack = f" (in the last round for {format_duration(measured.waited_s)})" if measured.waited_s else ""
         yield (
             f"Why {slow}: the second part waits for the ACK of the first{ack}: Nagle's algorithm. The receiver delays "
@@ -141,7 +134,7 @@ def conclude(measured: Nagle) -> Iterator[str]:
             f"{format_duration(measured.no_delay.median_s)}: send a message at once, or switch the algorithm off."
         )
     else:
-        yield f"The delay did not appear in this run: two sends took {slow}, not much more than the other ways."
+        yield f"The delay did not appear in this run: two sends took {slow}, much like the other ways."
         yield "A receiver that acknowledges at once hides it, as kernels do at a connection's beginning."
 
 

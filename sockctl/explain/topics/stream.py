@@ -51,7 +51,7 @@ def measure(network: Network) -> Stream:
         calls = []
         for text in (FIRST, SECOND):
             client.send(text.encode())
-            calls.append(Call(at_s=network.now_s(), by_server=False, text=f'send("{text}") returns'))
+            calls.append(Call(at_s=network.now_s(), text=f'send("{text}") returns'))
         network.settle()
         tcp = [server.recv(_ROOM_BYTES).decode()]
         calls.append(Call(at_s=network.now_s(), by_server=True, text=f'recv() = "{tcp[0]}"'))
