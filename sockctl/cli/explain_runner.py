@@ -90,7 +90,7 @@ def _list_pieces(run: Run, look: Look, expected: str | None) -> Iterator[str]:
         yield look.fold(f"You expected: {make_visible(expected)}")
     for sentence in run.topic.conclude(run.measured):
         yield look.fold(sentence)
-    yield "\n" + look.fold(f"Try it: {run.topic.attempt}.")
+    yield "\n" + look.fold(f"Try it: {run.topic.attempt}")
 
 
 def _ask(topic: Topic[Any]) -> str:

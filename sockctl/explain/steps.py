@@ -25,6 +25,7 @@ class Step:
         packets: The packets that were sent from then until all was quiet.
         client: The state of the client's end then.
         server: The state of the server's end then.
+        waiting: How many connections waited for accept() then; None where the system doesn't tell.
     """
 
     call: str
@@ -35,6 +36,7 @@ class Step:
     packets: tuple[Packet, ...]
     client: str
     server: str
+    waiting: int | None
 
     @property
     def took_s(self) -> float:
@@ -67,7 +69,8 @@ class StepRecorder:
             error = type(failure).__name__
         ended = self._network.now_s()
         self._network.settle()
-        client, server = find_states(read_rows(self._port), self._port)
+        rows = read_rows(self._port)
+        client, server = find_states(rows, self._port)
         self.steps.append(
             Step(
                 call=name,
@@ -78,6 +81,7 @@ class StepRecorder:
                 packets=tuple(self._network.take_packets()),
                 client=client,
                 server=server,
+                waiting=next((row.unread_bytes for row in rows or () if row.state == "LISTEN"), None),
             )
         )
         return returned

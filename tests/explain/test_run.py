@@ -1,5 +1,6 @@
 """A topic's run in its own process: what comes back, and what is left where it fails or is killed."""
 
+import codecs
 import ctypes
 import os
 import signal
@@ -96,7 +97,8 @@ def name_packets_of_close() -> str:
 
 @needs_root
 def test_another_user_sees_the_packets() -> None:
-    load_topic("close")  # the other user may not read the module
+    load_topic("close")  # the other user may not read the modules
+    codecs.lookup("idna")
     assert as_other_user(name_packets_of_close) == f"{OTHER_UID}  FIN+ACK ACK"
 
 

@@ -129,6 +129,6 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="with 'sockctl serve echo --port 9090' running: printf hello | sockctl connect localhost 9090",
+    attempt="sockctl serve echo --port 9090 tells the end of: printf hello | sockctl connect localhost 9090",
     unseen="the packets of the end (FIN, RST)",
 )

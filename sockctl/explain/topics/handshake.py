@@ -112,9 +112,10 @@ def conclude(measured: Handshake) -> Iterator[str]:
     called = format_duration(accept.took_s)
     if connect.server == "ESTAB" and not accept.packets:
         sent = "sent no packet and " if measured.sees_packets else ""
+        queue = "" if connect.waiting is None else f", {connect.waiting} in the queue"
         yield (
-            f"accept() {sent}took {called}, since the connection was there already (ESTAB): the kernels shake hands "
-            f"(TCP, layer 4), and a program only asks for the result."
+            f"accept() {sent}took {called}, since the connection was there already (ESTAB{queue}): the kernels shake "
+            f"hands (TCP, layer 4), and a program only asks for the result."
         )
     else:
         yield (
@@ -129,6 +130,6 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="sockctl connect localhost 9 shows a refusal; with 'sockctl serve echo --port 9' it connects",
+    attempt="sockctl connect localhost 9090 (refused), then again beside: sockctl serve echo --port 9090",
     unseen="the packets of the handshake",
 )

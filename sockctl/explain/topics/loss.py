@@ -86,6 +86,6 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="ss -tni shows what the kernel keeps for each connection, retransmissions (retrans) included",
+    attempt="ss -tni shows what the kernel knows of each connection, such as how often it sent again (retrans)",
     unseen="lost packets",
 )

@@ -144,6 +144,6 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="strace -e trace=network -r sockctl connect localhost 9090 shows how many sends a message takes",
+    attempt="strace -f -r -e trace=sendto,recvfrom sockctl explain nagle",
     unseen="the packets between the two sends",
 )

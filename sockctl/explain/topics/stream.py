@@ -138,6 +138,6 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="sockctl serve echo --port 9090 -v tells how many bytes each read took",
+    attempt="sockctl serve echo --port 9090 -v tells how many bytes it read from a client at once",
     unseen="the packets of the two sends",
 )

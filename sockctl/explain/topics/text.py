@@ -127,5 +127,5 @@ TOPIC = Topic(
     measure=measure,
     draw=draw,
     conclude=conclude,
-    attempt="printf 'ß' | sockctl connect localhost 9090 --hex, with 'sockctl serve echo --port 9090' running",
+    attempt="sockctl serve echo --port 9090, and beside it: printf 'ß' | sockctl connect localhost 9090 --hex",
 )

@@ -16,6 +16,7 @@ def test_three_packets_and_no_more(lab: PacketLab) -> None:
     ]
     assert connect.took_s >= 2 * measured.delay_s
     assert (connect.client, connect.server) == ("ESTAB", "ESTAB")
+    assert (connect.waiting, accept.waiting) == (1, 0)
     assert accept.began_s > connect.ended_s
     assert not accept.packets
     assert [packet.flags for packet in refused.packets] == ["SYN", "RST+ACK"]
