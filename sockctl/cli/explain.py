@@ -43,7 +43,7 @@ def explain(
         ),
     ] = None,
     *,
-    everything: Annotated[
+    all_topics: Annotated[
         bool, typer.Option("--all", help="Show all topics, one after the other.", show_default=False)
     ] = False,
     guess: Annotated[
@@ -54,23 +54,24 @@ def explain(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show how sockets work: a question, answered live on real sockets within seconds.
+    """Show how sockets work, live: the handshake, the end, loss and more.
 
-    Each number was measured in that run. A topic that shows packets needs no root: it makes a network of its own, which
-    ends with the run. Where the system refuses that, the topic shows what loopback shows, and says what is missing.
+    A topic answers a question on real sockets, within seconds. Each number was measured in that run. A topic that shows
+    packets needs no root: it makes a network of its own, which ends with the run. Where the system refuses that, the
+    topic shows what loopback shows, and says what is missing.
     """
     from sockctl.cli.explain_runner import Wanted, list_topics, show_topics
 
-    if everything and topic is not None:
+    if all_topics and topic is not None:
         raise OptionError("TOPIC and --all exclude each other.")
     if json and slow:
         raise OptionError("--json and --slow exclude each other.")
-    if topic is None and not everything:
+    if topic is None and not all_topics:
         if guess or slow:
             raise OptionError("Say which topic: 'sockctl explain' lists them; or --all.")
         list_topics(json=json)
         return
-    show_topics(_choose(topic), Wanted(guess=guess, slow=slow, json=json), as_list=everything)
+    show_topics(_choose(topic), Wanted(guess=guess, slow=slow, json=json), as_list=all_topics)
 
 
 def _choose(topic: str | None) -> "Iterable[str]":

@@ -8,15 +8,15 @@ from sockctl.explain.packets import Fate, Packet
 from sockctl.explain.tcp_states import GONE, NAMES
 from sockctl.explain.topic import Block, Call, Ladder, Table, Text, list_steps
 from sockctl.palette import Style
-from sockctl.wrapping import measure_width
+from sockctl.wrapping import measure_width, wrap_lines
 
 _GAP = "  "
 _LONGEST_BAR = 24
 _WIDEST_LANE = 60
 _TIME_COLUMNS = 10
 """Columns in front of a ladder: the time, and its gap."""
-_LEAST_SHAFT = 4
-"""The shortest shaft of an arrow whose label has the numbers of the bytes."""
+_LEAST_SHAFT, _ENDS = 4, 4
+"""Columns of the shortest shaft of an arrow, and of its ends with the spaces beside its label."""
 _PLAIN = str.maketrans({"→": ">", "←": "<", "├": "|", "┤": "|", "─": "-", "▶": ">", "◀": "<", "✗": "x", "█": "#"})
 """What stands for the signs where the output's encoding lacks them."""
 _MS = 1000
@@ -70,29 +70,36 @@ def _format_ladder(ladder: Ladder, look: Look) -> Iterator[str]:
     steps = list(list_steps(ladder))
     yield f"{'ms':>{_TIME_COLUMNS - len(_GAP)}}{_GAP}client{'server':>{lane - len('client')}}"
     for step in steps:
-        if isinstance(step, Call):
-            drawn = f"{step.text:>{lane}}" if step.by_server else step.text
-        else:
-            drawn = look.paint(_draw_arrow(step, lane, to_server=step.goes_to(ladder.server_port)), _find_style(step))
         time = f"{(step.at_s - steps[0].at_s) * _MS:.2f}"
-        yield f"{time:>{_TIME_COLUMNS - len(_GAP)}}{_GAP}{drawn}"
+        for line in _draw_call(step, lane) if isinstance(step, Call) else _draw_packet(step, lane, ladder, look):
+            yield f"{time:>{_TIME_COLUMNS - len(_GAP)}}{_GAP}{line}"
+            time = ""
 
 
-def _draw_arrow(packet: Packet, lane: int, *, to_server: bool) -> str:
-    """Return an arrow from one side to the other; that of a dropped packet ends in the middle."""
-    label = _label(packet)
-    if len(label) + _LEAST_SHAFT + 4 > lane:
-        label = packet.describe()
+def _draw_call(call: Call, lane: int) -> Iterator[str]:
+    for line in wrap_lines(call.text, lane).split("\n"):
+        yield f"{line:>{lane}}" if call.by_server else line
+
+
+def _draw_packet(packet: Packet, lane: int, ladder: Ladder, look: Look) -> Iterator[str]:
+    """Yield an arrow from one side to the other, and a second line for the numbers where the lane is narrow."""
+    to_server = packet.goes_to(ladder.server_port)
+    label, rest = packet.describe(), _list_numbers(packet)
+    if len(f"{label} {rest}") + _LEAST_SHAFT + _ENDS <= lane:
+        label, rest = f"{label} {rest}".rstrip(), ""
     dropped = packet.fate is Fate.DROPPED
     head = "✗" if dropped else "▶" if to_server else "◀"
-    shaft = "─" * (max(_LEAST_SHAFT, (lane // 2 if dropped else lane) - len(label) - 4))
-    arrow = f"├ {label} {shaft}{head}" if to_server else f"{head}{shaft} {label} ┤"
-    return arrow if to_server else f"{arrow:>{lane}}"
+    shaft = "─" * max(_LEAST_SHAFT, (lane // 2 if dropped else lane) - len(label) - _ENDS)
+    lines = [f"├ {label} {shaft}{head}" if to_server else f"{head}{shaft} {label} ┤"]
+    if rest:
+        lines.append(f"  {rest}  ")
+    for line in lines:
+        yield look.paint(line.rstrip() if to_server else f"{line:>{lane}}".rstrip(), _find_style(packet))
 
 
-def _label(packet: Packet) -> str:
-    """Return the flags, numbers and fate of a packet: ``PSH+ACK(5) seq 1 ack 1``."""
-    parts = [packet.describe()]
+def _list_numbers(packet: Packet) -> str:
+    """Return the numbers and the fate of a packet: ``seq 1 ack 1 dropped``."""
+    parts = []
     if packet.flags:
         parts.append(f"seq {packet.sequence:,}")
         if packet.has("ACK"):
