@@ -74,7 +74,7 @@ def _show(name: str, wanted: Wanted, look: Look, *, first: bool) -> None:
     _print(([] if first else [""]) + [look.paint(look.fold(f"{name}: {topic.question}"), Style.NORMAL), ""])
     expected = _ask(topic) if wanted.guess else None
     for piece in _list_pieces(run_topic(name), look, expected):
-        if wanted.slow:
+        if wanted.slow and piece:
             _wait_for_enter()
         _print([piece])
 
