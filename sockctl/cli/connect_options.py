@@ -16,6 +16,7 @@ from sockctl.errors import OptionError
 
 CONNECTING = "Connecting"
 CONTENT = "What is sent and shown"
+WEB = "WebSocket"
 SCRIPTS = "Scripts"
 LOGIN = "Login"
 
@@ -130,6 +131,38 @@ class ContentOptions:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class WebSocketOptions:
+    """What a WebSocket is asked for, and what kind of messages is sent."""
+
+    binary: Annotated[
+        bool,
+        _declare(WEB, "--binary", help="Send binary messages, each a portion of the input; else a line is a text."),
+    ] = False
+    subprotocol: Annotated[
+        list[str] | None,
+        _declare(WEB, help="Speak this subprotocol; repeatable, the best first.", metavar="NAME"),
+    ] = None
+    header: Annotated[
+        list[str] | None,
+        _declare(
+            WEB,
+            help="Send this header with the request; repeatable. Not for secrets: other users see it.",
+            metavar="NAME:VALUE",
+            allow_from_autoenv=False,
+        ),
+    ] = None
+    header_file: Annotated[
+        Path | None,
+        _declare(
+            WEB,
+            help="Send the headers in this file, one a line, such as 'Authorization: Bearer …'. Only you may read it "
+            "(mode 0600 or 0400).",
+            metavar="FILE",
+        ),
+    ] = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class ScriptOptions:
     """What is done in place of standard input."""
 
@@ -207,6 +240,7 @@ class ConnectOptions:
     connecting: ConnectingOptions
     content: ContentOptions
     tls: TlsOptions
+    web: WebSocketOptions
     script: ScriptOptions
     login: LoginOptions
 
@@ -224,7 +258,7 @@ class ConnectOptions:
 
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.script, self.login)
+        groups = (self.connecting, self.content, self.tls, self.web, self.script, self.login)
         values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
@@ -254,6 +288,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--idle-timeout",
         ),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
+        *("--binary", "--subprotocol", "--header", "--header-file"),
     ),
 }
 """Options, and those that none of them goes together with."""
