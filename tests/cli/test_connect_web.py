@@ -108,14 +108,15 @@ def test_verbose_shows_each_step(echo: str) -> None:
 
 def test_a_chat_speaks_its_json(tmp_path: Path) -> None:
     with process("serve", "chat", *SERVE, "--data-dir", str(tmp_path)) as run:
+        address = find_address(run)
         done = sockctl(
-            *("connect", find_address(run), "--expect", '"kind": ?"ask"'),
+            *("connect", address, "--expect", '"kind": ?"ask"'),
             *("--send", '{"kind": "answer", "field": "name", "text": "ann"}', "--expect", '"kind": ?"welcome"'),
             *("--send", '{"kind": "line", "text": "hello"}', "--expect", '"kind": ?"say".*hello'),
         )
         assert (done.returncode, done.stderr) == (0, b"")
         assert all(json.loads(line)["kind"] for line in done.stdout.splitlines())
-        done = sockctl("connect", find_address(run), stdin=b"no message\n")
+        done = sockctl("connect", address, stdin=b"no message\n")
         assert done.returncode == ExitCode.BROKEN
         assert b"The server closed the WebSocket with the code 1007" in done.stderr
 
