@@ -78,7 +78,7 @@ def open_at(answer: Answer, *, timeout_s: float = TIMEOUT_S, **options: object) 
 
 def refuse(answer: Answer, kind: type[SockctlError], **options: float | bool) -> str:
     with pytest.raises(kind) as caught:
-        open_at(answer, **options)  # type: ignore[arg-type]  # the options of `open_at`
+        open_at(answer, **options)
     return str(caught.value)
 
 
