@@ -119,21 +119,19 @@ def connect(
     endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
     settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), first.scheme)
     wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
-    web = None
-    if settings.web or given.web.binary or given.web.subprotocol or given.web.header or given.web.header_file:
-        from sockctl.cli.connect_web import make_request
+    web, vouched = None, False
+    if settings.web or given.web.are_given:
+        from sockctl.cli.connect_web import is_vouched, make_request
 
         web = make_request(first, given.web, encrypted=wanted_tls)
+        vouched = is_vouched(endpoints[0], given.login.state_dir)
     policy = given.tls.make_policy(
         wanted=wanted_tls,
         state_dir=given.login.state_dir,
         may_ask=may_ask(no_input=no_input),
-        vouched=web is not None and _is_vouched(endpoints[0], given),
+        vouched=vouched,
+        web=web is not None,
     )
-    if policy is not None and web is not None:
-        from dataclasses import replace
-
-        policy = replace(policy, plain_schemes=("ws",))
     if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
         raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
@@ -195,21 +193,6 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         family=family,
         source=source,
     )
-
-
-def _is_vouched(endpoint: "Endpoint", given: ConnectOptions) -> bool:
-    """Return whether the system's authorities vouch for the server of a WebSocket, unless an option says else.
-
-    They do where it has a public name, and the user doesn't already know a certificate of it.
-    """
-    from sockctl.net.web.url import is_public_name
-
-    if not is_public_name(endpoint.host) or given.tls.chooses_trust:
-        return False
-    from sockctl.client.known_hosts import KnownHosts
-    from sockctl.paths import find_state_dir
-
-    return KnownHosts(find_state_dir(given.login.state_dir)).find(endpoint.host, endpoint.port) is None
 
 
 def _check_user(user: str | None) -> str:

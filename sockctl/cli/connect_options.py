@@ -161,6 +161,11 @@ class WebSocketOptions:
         ),
     ] = None
 
+    @property
+    def are_given(self) -> bool:
+        """Whether the user has given one of them."""
+        return bool(self.binary or self.subprotocol or self.header or self.header_file)
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class ScriptOptions:

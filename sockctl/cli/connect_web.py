@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.cli.connect_options import WebSocketOptions
 from sockctl.errors import LibraryMissingError, OptionError
-from sockctl.net.address import WEB_PORTS, Target
+from sockctl.net.address import WEB_PORTS, Endpoint, Target
 from sockctl.text import make_visible
 
 if TYPE_CHECKING:
@@ -64,6 +64,23 @@ def make_request(target: Target, options: WebSocketOptions, *, encrypted: bool) 
         subprotocols=_check_subprotocols(options.subprotocol or []),
         headers=[*given, *_read_headers(options.header_file)],
     )
+
+
+def is_vouched(endpoint: Endpoint, state_dir: Path | None) -> bool:
+    """Return whether the system's authorities vouch for a server, unless the user has said which ones to trust.
+
+    They do where it has a public name, and the user doesn't know a certificate of it already.
+
+    Raises:
+        StoreError: The file of known servers can't be read.
+    """
+    from sockctl.client.known_hosts import KnownHosts
+    from sockctl.net.web.url import is_public_name
+    from sockctl.paths import find_state_dir
+
+    if not is_public_name(endpoint.host):
+        return False
+    return KnownHosts(find_state_dir(state_dir)).find(endpoint.host, endpoint.port) is None
 
 
 def _read_headers(file: Path | None) -> list[tuple[str, str]]:

@@ -69,7 +69,7 @@ class TlsOptions:
         return bool(self.fingerprint or self.accept_new or self.ca or self.verify_system)
 
     def make_policy(
-        self, *, wanted: bool, state_dir: Path | None, may_ask: bool, vouched: bool = False
+        self, *, wanted: bool, state_dir: Path | None, may_ask: bool, vouched: bool = False, web: bool = False
     ) -> "TlsPolicy | None":
         """Return the policy that the options describe; None without TLS.
 
@@ -78,6 +78,7 @@ class TlsOptions:
             state_dir: The argument for `sockctl.paths.find_state_dir`, the folder of trusted servers.
             may_ask: Whether the client may ask the user.
             vouched: Whether the system's authorities vouch where the user hasn't said which servers to trust.
+            web: Whether the target is a WebSocket's.
 
         Raises:
             OptionError: The options contradict each other.
@@ -93,6 +94,7 @@ class TlsOptions:
             raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
         from sockctl.client.trust import TlsPolicy
         from sockctl.net.fingerprints import parse_fingerprint
+        from sockctl.net.tls_client import PLAIN_SCHEMES
         from sockctl.paths import find_state_dir
 
         return TlsPolicy(
@@ -105,6 +107,7 @@ class TlsOptions:
             state_dir=find_state_dir(state_dir),
             may_ask=may_ask,
             vouched=vouched and not self.chooses_trust,
+            plain_schemes=("ws",) if web else PLAIN_SCHEMES,
         )
 
 

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from sockctl.cli.connect_web import is_vouched
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.client.known_hosts import KnownHosts
+from sockctl.net.address import Endpoint
 from tests.support.running import UNMEASURED, Process, echo_process, process, sockctl
 from tests.support.terminal import ended
 from tests.support.tls import self_signed
@@ -146,6 +149,14 @@ def test_tls(tmp_path: Path) -> None:
         done = sockctl("connect", address.replace("wss", "ws"), stdin=b"a\n")
         assert done.returncode == ExitCode.BROKEN
         assert f"write {address}/".encode() in done.stderr
+
+
+def test_authorities_vouch_for_public_names_without_a_known_certificate(tmp_path: Path) -> None:
+    public, other = Endpoint("chat.server.org", 443), Endpoint("localhost", 443)
+    assert is_vouched(public, tmp_path)
+    assert not is_vouched(other, tmp_path)
+    KnownHosts(tmp_path).trust(public.host, public.port, ":".join(["AB"] * 32))
+    assert not is_vouched(public, tmp_path)
 
 
 def test_a_terminal(terminal: Any, echo: str) -> None:
