@@ -60,7 +60,7 @@ def run_session(
 def _run_session(
     targets: Targets, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
 ) -> bool:
-    screen = Screen(_choose_level(settings), settings.explain)
+    screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
 
     def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
         trusted = policy
