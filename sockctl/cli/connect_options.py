@@ -95,7 +95,7 @@ class ContentOptions:
         _declare(
             CONTENT,
             "--json",
-            help='Print each message as a JSON line; a raw line as {"text": …}. Events are JSON, too.',
+            help='Print messages and events as JSON lines; a raw line as {"text": …}.',
         ),
     ] = False
     hex_dump: Annotated[bool, _declare(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False

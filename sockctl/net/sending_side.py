@@ -104,8 +104,8 @@ class SendingSide(_Hot):
                 if sent == size:
                     self.bytes_out += size
                     self.sends += 1
-                    if not 0 < size <= self.portion:
-                        self.further_out += -(-size // self.portion) - 1
+                    if size > self.portion:
+                        self.further_out += (size - 1) // self.portion
                     if self.is_touched:
                         return True
             if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
@@ -231,8 +231,8 @@ def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
                 if sent == size:
                     connection.bytes_out += size
                     connection.sends += 1
-                    if not 0 < size <= connection.portion:
-                        connection.further_out += -(-size // connection.portion) - 1
+                    if size > connection.portion:
+                        connection.further_out += (size - 1) // connection.portion
                     if connection.is_touched:
                         continue
             if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):
