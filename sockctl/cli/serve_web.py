@@ -12,7 +12,7 @@ from sockctl.events.server import Listening, PortTaken
 from sockctl.events.web import PageServed
 from sockctl.net.address import Endpoint, format_address
 from sockctl.net.limits import Timeouts
-from sockctl.net.listener import BACKLOG, Listeners, open_listeners
+from sockctl.net.listener import Listeners, open_listeners
 from sockctl.net.reachability import find_reach
 from sockctl.net.service import Service
 
@@ -27,6 +27,7 @@ class ServingWeb:
         options: The options of the user.
         host: The host to listen on.
         strict_port: Whether to fail if the port is taken.
+        backlog: How many connections may wait to be accepted.
         encrypted: Whether connections are encrypted.
 
     Raises:
@@ -34,11 +35,13 @@ class ServingWeb:
         OptionError: A name is wrong.
     """
 
-    def __init__(self, options: WebOptions, host: str, port: int, *, strict_port: bool, encrypted: bool) -> None:
+    def __init__(
+        self, options: WebOptions, host: str, port: int, *, strict_port: bool, backlog: int, encrypted: bool
+    ) -> None:
         self._names = [_check_name(name) for name in options.web_name or []]
         self._scheme = "https" if encrypted else "http"
         self._opens_browser = options.opens_browser
-        self.listeners: Listeners = open_listeners(host, port, strict_port=strict_port)
+        self.listeners: Listeners = open_listeners(host, port, strict_port=strict_port, backlog=backlog)
 
     def make_door(self, service: Service, journal: Journal, timeouts: Timeouts) -> "WebDoor":
         """Return the door.
@@ -67,7 +70,7 @@ class ServingWeb:
     def list_events(self) -> Iterator[Event]:
         """Yield the events that say where the page is."""
         for host in self.listeners.hosts:
-            yield Listening(host=host, port=self.listeners.port, backlog=BACKLOG)
+            yield Listening(host=host, port=self.listeners.port, backlog=self.listeners.backlog)
         for url in self._list_urls():
             yield PageServed(url=url)
 
@@ -97,7 +100,9 @@ class ServingWeb:
             yield f"{self._scheme}://{endpoint}/"
 
 
-def open_web(options: WebOptions | None, host: str, *, strict_port: bool, encrypted: bool) -> ServingWeb | None:
+def open_web(
+    options: WebOptions | None, host: str, *, strict_port: bool, backlog: int, encrypted: bool
+) -> ServingWeb | None:
     """Return the web door that the options ask for; None if they ask for none.
 
     Raises:
@@ -108,7 +113,7 @@ def open_web(options: WebOptions | None, host: str, *, strict_port: bool, encryp
         if options is not None and (options.web_name or options.opens_browser):
             raise OptionError("--web-name and --open are about the page for browsers: add --web PORT.")
         return None
-    return ServingWeb(options, host, options.web, strict_port=strict_port, encrypted=encrypted)
+    return ServingWeb(options, host, options.web, strict_port=strict_port, backlog=backlog, encrypted=encrypted)
 
 
 def _check_name(name: str) -> str:
