@@ -316,6 +316,11 @@ def test_a_narrow_page_has_its_lists_behind_buttons(tab: Tab) -> None:
     page.page.get_by_role("button", name="Rooms").first.click()
     page.go("#lobby")
     expect(page.rooms.first).to_be_hidden()
+    for number in range(30):
+        page.say(f"word {number} " * 20)
+    expect(page.row("word 29")).to_be_in_viewport()
+    page.page.set_viewport_size({"width": 360, "height": 320})  # a phone shows its keyboard
+    expect(page.row("word 29").locator(".text")).to_be_in_viewport(ratio=0.9)
     page.say("x" * 300)
     expect(page.row("xxx")).to_be_visible()
     assert page.page.evaluate("document.documentElement.scrollWidth") == 360

@@ -116,10 +116,11 @@ function Login() {
   };
   if (!question) return html`<main class="login"><h1>${texts.title}</h1><p role="status">${texts.connecting}</p></main>`;
   const label = isSecret ? texts.password : texts.name;
+  const isSame = question.text.replace(/:$/, "") === label;
   return html`<main class="login">
     <h1>${texts.title}</h1>
     <form onSubmit=${submit}>
-      <p id="question">${question.text}</p>
+      <p id="question" class=${isSame ? "unseen" : ""}>${question.text}</p>
       ${isSecret && html`<input hidden autocomplete="username" value=${session.name} readonly />`}
       <label for="answer">${label}</label>
       <input
@@ -180,6 +181,12 @@ class Log extends Component {
 
   componentDidMount() {
     this.toEnd();
+    this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd()); // such as when a phone shows its keyboard
+    this.observer.observe(this.base);
+  }
+
+  componentWillUnmount() {
+    this.observer.disconnect();
   }
 
   getSnapshotBeforeUpdate() {
