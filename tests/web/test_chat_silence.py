@@ -70,3 +70,21 @@ def test_a_dead_connection_is_noticed(
     assert page.said == ["before", *said, "after"]
     assert air.count >= 2
     page.page.close()
+
+
+def test_what_may_be_lost_can_be_said_again(context: BrowserContext, chat: WebChat) -> None:
+    air = Air()
+    page = ChatPage(context.new_page(), chat.url)
+    page.page.route_web_socket(lambda _: True, air.connect)
+    page.page.clock.install()
+    page.open().log_in("ann")
+    air.cut()
+    page.say("into the air")
+    page.page.clock.run_for(21_000)
+    expect(page.page.get_by_text("This may not have arrived.")).to_be_visible()
+    assert page.said == []
+    page.page.get_by_role("button", name="Say it again").click()
+    expect(page.row("into the air")).to_be_visible()
+    expect(page.page.get_by_text("This may not have arrived.")).to_have_count(0)
+    assert page.said == ["into the air"]
+    page.page.close()
