@@ -197,6 +197,19 @@ def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
         wait_until(lambda: ann.list_rooms("bob") == ["#games"])
 
 
+def test_a_room_that_was_left_before_the_server_reads_that_it_was_joined_stays_left(servers: Servers) -> None:
+    node = servers.nodes[1]
+    with ann_and_bob(servers) as (ann, bob):
+        node.hold()
+        bob.line("/join #games")
+        bob.until("members", room="#games")
+        bob.line("/leave #games")
+        bob.until("left")
+        node.go_on()
+        say(ann, "hello", bob)
+        assert bob.list_rooms("bob") == ann.list_rooms("bob") == ["#lobby"]
+
+
 def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         node = servers.nodes[1]
