@@ -109,20 +109,24 @@ class Talk:
         return Outcome(transcripts=transcripts, flaws=flaws, recovery_s=measure_recovery(transcripts, healed.at_s))
 
     def _await_life(self, healed: Healed) -> None:
-        """Wait until all are heard by all, and no longer than they may take for it."""
+        """Wait until all are heard by all, and in each room; no longer than they may take for it.
+
+        In a room in which nobody speaks any more, a member that was told that it missed something stays behind.
+        """
         since = [len(each.transcript.events) for each in self.members]
         until = healed.at_s + healed.within_s
-        while time.monotonic() < until:
+        while (now := time.monotonic()) < until + QUIET_S:
             time.sleep(0.1)
             heard = [
-                {one.line for one in each.transcript.events[begun:] if isinstance(one, Heard)}
+                {(one.line, one.room) for one in each.transcript.events[begun:] if isinstance(one, Heard)}
                 for each, begun in zip(self.members, since, strict=True)
             ]
-            by_all = set.intersection(*heard)
-            if all(
-                any(one.at_s >= healed.at_s and by_all.issuperset(one.lines) for one in each.transcript.sent[-100:])
+            by_all = dict(set.intersection(*heard))
+            is_alive = all(
+                any(one.at_s >= healed.at_s and all(map(by_all.get, one.lines)) for one in each.transcript.sent[-100:])
                 for each in self.members
-            ):
+            )
+            if (is_alive or now >= until) and set(ROOMS) <= set(by_all.values()):
                 return
 
     def _becomes_quiet(self) -> bool:
