@@ -10,7 +10,7 @@ from tests.support.chat_checker import Healed, check, measure_echoes, measure_re
 from tests.support.cluster_members import Manner, Member, members
 from tests.support.cluster_nodes import Cluster
 from tests.support.running import wait_until
-from tests.support.transcript import Heard, Moved, Transcript
+from tests.support.transcript import Came, Heard, Moved, Transcript
 
 ROOMS = ("#lobby", "#harbour", "#library")
 ALIVE_S = 5.0
@@ -58,13 +58,14 @@ class Outcome:
         """Return it for a person, in one line."""
         echoes = sorted(measure_echoes(self.transcripts)) or [0.0]
         p50, p99 = (echoes[int(len(echoes) * share)] * 1000 for share in (0.5, 0.99))
-        sent, arrivals = (
-            sum(some) for some in zip(*((len(t.sent), t.arrivals) for t in self.transcripts), strict=True)
+        sent, private, arrivals = (
+            sum(some)
+            for some in zip(*((len(t.sent), len(t.written), t.arrivals) for t in self.transcripts), strict=True)
         )
         return (
-            f"sent {sent}, refused {dict(self.refusals)}, told {dict(self.notices)}, left {len(self.departures)}, "
-            f"arrivals {arrivals}, echo p50 {p50:.1f} p99 {p99:.0f} ms, all heard after {self.recovery_s:.1f} s: "
-            f"{'BAD' if self.flaws else 'OK'}"
+            f"sent {sent}, private {private}, refused {dict(self.refusals)}, told {dict(self.notices)}, left "
+            f"{len(self.departures)}, arrivals {arrivals}, echo p50 {p50:.1f} p99 {p99:.0f} ms, all heard after "
+            f"{self.recovery_s:.1f} s: {'BAD' if self.flaws else 'OK'}"
         )
 
 
@@ -102,10 +103,15 @@ class Talk:
         for each in self.members:
             each.is_talking.clear()
         is_quiet = self._becomes_quiet()
+        knows_all = is_quiet and self._asks_who()
         transcripts = [each.transcript.copy() for each in self.members]
+        for each, transcript in zip(self.members, transcripts, strict=True):
+            transcript.name_now = each.name_now if knows_all else ""
         flaws = check(transcripts, may_lose=may_lose, healed=healed, rooms=ROOMS if is_quiet else ())
         if not is_quiet:
             flaws.append(f"the last words did not reach all within {QUIET_S:g} s")
+        elif not knows_all:
+            flaws.append("not all were told who is there")
         return Outcome(transcripts=transcripts, flaws=flaws, recovery_s=measure_recovery(transcripts, healed.at_s))
 
     def _await_life(self, healed: Healed) -> None:
@@ -138,6 +144,21 @@ class Talk:
             time.sleep(0.05)
         return False
 
+    def _asks_who(self) -> bool:
+        """Let all ask who is in the rooms; return whether all were told."""
+        told = [len(each.transcript.events) for each in self.members]
+        for each in self.members:
+            each.ask_who()
+        until = time.monotonic() + QUIET_S
+        while time.monotonic() < until:
+            if all(
+                {one.room for one in each.transcript.events[begun:] if isinstance(one, Came)} >= set(ROOMS)
+                for each, begun in zip(self.members, told, strict=True)
+            ):
+                return True
+            time.sleep(0.05)
+        return False
+
 
 @contextlib.contextmanager
 def talking(cluster: Cluster, *, count: int = 6, manners: Sequence[Manner] = MANNERS, seed: int = 1) -> Iterator[Talk]:
@@ -152,7 +173,8 @@ def talking(cluster: Cluster, *, count: int = 6, manners: Sequence[Manner] = MAN
         machine = nodes[at].machine
         ports = cluster.ports[at:] + cluster.ports[:at] if machine is None else [nodes[at].port]
         manner = manners[(number + number // len(nodes)) % len(manners)]
-        made.append(Member(f"m{number}", ports, ROOMS, manner, seed=seed, machine=machine))
+        others = [f"m{other}" for other in range(count) if other != number]
+        made.append(Member(f"m{number}", ports, ROOMS, manner, seed=seed, others=others, machine=machine))
     with members(made):
         wait_until(lambda: all(each.is_in for each in made), what="that all are in")
         for each in made:

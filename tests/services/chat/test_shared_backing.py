@@ -211,6 +211,17 @@ def test_a_room_that_was_left_before_the_server_reads_that_it_was_joined_stays_l
         assert bob.list_rooms("bob") == ann.list_rooms("bob") == ["#lobby"]
 
 
+def test_who_writes_to_a_member_that_leaves_meanwhile_is_told(servers: Servers, log: ListLog) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        servers.nodes[0].hold()  # it does not read yet that bob has gone
+        bob.leave("quit")
+        wait_until(lambda: log.count("went", "two") == 1)
+        ann.line("/msg bob psst")
+        wait_until(lambda: log.count("tell", "one") == 1)
+        servers.nodes[0].go_on()
+        assert ann.until("error")["text"] == "bob has left: what you wrote was sent to nobody: psst"
+
+
 def test_a_roster_that_follows_a_departure_does_not_undo_it(servers: Servers, log: ListLog) -> None:
     with ann_and_bob(servers) as (ann, bob):
         node = servers.nodes[1]
