@@ -25,7 +25,7 @@ OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.example 127.0.0.1"),
 ]
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 40_000
 QUICK = Timeouts(linger_s=0.2)
 MANY = Limits(max_clients=500, max_clients_per_address=500, max_pending=300)
 

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
-from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.running import START_S, TIMEOUT_S, free_port, listens, wait_until
 from tests.support.sentinels import Watched
 from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.two_hosts import Host
 
-START_S = 60.0
-"""How long a node may take to start: machines that test are busy."""
 ENGINES = {"always": DURABLE, "everysec": EVERY_SECOND, "none": FORGETFUL}
 """The settings of an engine, by what they are called."""
 
