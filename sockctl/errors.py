@@ -88,6 +88,10 @@ class ConnectionBrokenError(SockctlError):
     """The other side reset the connection, or closed it before it had received everything."""
 
 
+class WebSocketClosedError(ConnectionBrokenError):
+    """The server closed the WebSocket with a code that tells of a failure, or without any."""
+
+
 class PeerGoneError(SockctlError):
     """The connection ends: no message can be received or sent any more.
 
@@ -238,7 +242,7 @@ class MessageTimeoutError(ProtocolError):
 
 
 class WebSocketError(ProtocolError):
-    """A WebSocket client sent a frame that RFC 6455 doesn't allow."""
+    """The other side of a WebSocket sent a frame that RFC 6455 doesn't allow."""
 
     code = "websocket"
 
@@ -280,6 +284,12 @@ class NotGreetedError(ProtocolError):
     """The server didn't begin with the greeting of a message service."""
 
     code = "not_greeted"
+
+
+class NotWebSocketError(ProtocolError):
+    """The server opens no WebSocket at the address, or in a wrong form."""
+
+    code = "not_websocket"
 
 
 class UnknownClientError(SockctlError):

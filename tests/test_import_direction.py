@@ -53,7 +53,7 @@ FOREIGN_BELOW = {
     "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
     "h11": {"net/web"},
-    "websockets": {"net/web", "protocol/web_decoder"},
+    "websockets": {"client/web_exchange", "net/web", "protocol/web_decoder"},
 }
 """Libraries that only these rooms may import."""
 
