@@ -7,6 +7,7 @@ from sockctl.explain.topic import Topic
 
 _QUESTIONS: dict[str, tuple[int, ...]] = {
     "handshake": (7,),
+    "blocking": (3, 4),
     "stream": (2, 5),
     "text": (2,),
     "close": (),
