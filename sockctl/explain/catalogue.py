@@ -13,6 +13,7 @@ _QUESTIONS: dict[str, tuple[int, ...]] = {
     "close": (),
     "backlog": (6,),
     "nagle": (),
+    "buffers": (3,),
     "loss": (5,),
 }
 """For each topic the lab's questions that it answers, by their numbers on the page ``sockctl help questions``."""
