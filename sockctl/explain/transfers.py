@@ -81,7 +81,8 @@ def send_stream(network: Network, link: Link) -> Transfer:
         sending.start()
         deadline = time.monotonic() + TIMEOUT_S
         with contextlib.suppress(TimeoutError):
-            while len(received) < COUNT * PIECE_BYTES and time.monotonic() < deadline:
+            while len(received) < COUNT * PIECE_BYTES and (left := deadline - time.monotonic()) > 0:
+                server.settimeout(left)
                 received += server.recv(COUNT * PIECE_BYTES)
                 ended = network.now_s()
         network.set_link(Link())
