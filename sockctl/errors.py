@@ -68,6 +68,14 @@ class SourceError(SockctlError):
     """The connection can't begin at the own address that the user has chosen."""
 
 
+class PacketLabError(SockctlError):
+    """The system refuses the network in which packets can be seen; the text names the step that failed."""
+
+
+class TopicError(SockctlError):
+    """The run of a topic has failed."""
+
+
 class IdleTimeoutError(SockctlError):
     """Nothing was sent or received for the time that the user has chosen."""
 

@@ -21,6 +21,7 @@ FLOORS = {
     "client": 4,
     "services": 4,
     "bench": 4,
+    "explain": 4,
     "net": 3,
     "accounts": 3,
     "cluster": 3,

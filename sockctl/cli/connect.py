@@ -167,6 +167,7 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         messages=messages,
         quiet=content.quiet,
         verbose=content.verbose,
+        read_bytes=content.read_size,
         explain=content.explain,
         hex_dump=content.hex_dump,
         json=content.json,

@@ -92,9 +92,25 @@ class ContentOptions:
     recv_only: Annotated[bool, _declare(CONTENT, "--recv-only", help="Show what comes, and read no input.")] = False
     crlf: Annotated[bool, _declare(CONTENT, "--crlf", "-C", help="Send CR LF where the input has a line feed.")] = False
     json: Annotated[
-        bool, _declare(CONTENT, "--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
+        bool,
+        _declare(
+            CONTENT,
+            "--json",
+            help='Print messages and events as JSON lines; a raw line as {"text": …}.',
+        ),
     ] = False
     hex_dump: Annotated[bool, _declare(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False
+    read_size: Annotated[
+        int | None,
+        _declare(
+            CONTENT,
+            "--read-size",
+            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 65536]",
+            min=1,
+            max=65_536,
+            metavar="BYTES",
+        ),
+    ] = None
     output: Annotated[
         Path | None,
         _declare(
@@ -125,7 +141,10 @@ class ContentOptions:
     ] = None
     quiet: Annotated[bool, _declare(CONTENT, "--quiet", "-q", help="Tell errors only.")] = False
     verbose: Annotated[
-        bool, _declare(CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
+        bool,
+        _declare(
+            CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried, send() and recv()."
+        ),
     ] = False
     explain: options.ExplainOption = None
 
@@ -285,6 +304,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--send-only",
             "--recv-only",
             "--crlf",
+            "--read-size",
             "--hex",
             "--output",
             "--log",

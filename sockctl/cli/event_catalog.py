@@ -66,6 +66,7 @@ def _is_event_of(kind: object, module: str) -> bool:
         isinstance(kind, type)
         and issubclass(kind, Event)
         and kind not in {Event, ConnectionEvent}
+        and not kind.__name__.startswith("_")
         and kind.__module__ == module
     )
 

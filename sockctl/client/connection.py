@@ -76,7 +76,8 @@ class ClientConnection:
         goes_on: bool = False,
     ) -> None:
         self.protocol = protocol
-        self.meter = TrafficMeter(self._emit_moved)
+        emits_each = settings.read_bytes is not None
+        self.meter = TrafficMeter(self._emit_moved, encrypted=encrypted, emits_each=emits_each)
         self.started = now
         self.ending: EndReason | None = None
         self.wants_input = False
@@ -174,14 +175,16 @@ class ClientConnection:
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
         if protocol is None:
-            self.meter.count(now, received=len(data))
+            self.meter.count_received(len(data), now)
             self._receiver.show_raw(data, now)
             return
         listening = protocol.wire.is_listening
         try:
             raw = protocol.wire.feed(data)
         finally:
-            self.meter.count(now, received=len(data))
+            tells = self._settings.verbose and protocol.wire.is_framed
+            messages = protocol.wire.count_complete() if tells else None
+            self.meter.count_received(len(data), now, messages=messages)
         if protocol.wire.is_framed:
             if listening:
                 self._greet(protocol)
@@ -294,7 +297,7 @@ class ClientConnection:
         """Count bytes that went out."""
         self._idleness.note_traffic(now)
         self._sender.count_sent(count)
-        self.meter.count(now, sent=count)
+        self.meter.count_sent(count, now)
 
     # The time.
 

@@ -90,6 +90,7 @@ class IoLoop:
         self._input: int | Entries = STDIN
         self._sock: Transport | None = None
         self._may_pend = False
+        self._read_bytes = session.settings.read_bytes or READ_BYTES
         self._unsent = bytearray()
         self._attempt: ConnectAttempt | None = None
         self._stopped = threading.Event()  # Ctrl-C was typed: the thread that sets it then shuts the socket
@@ -113,7 +114,9 @@ class IoLoop:
         """Begin with a connection, which `close` closes; it is made non-blocking."""
         sock.setblocking(False)
         self._sock = sock
-        self._may_pend = isinstance(sock, TlsTransport)
+        if isinstance(sock, TlsTransport):
+            self._may_pend = True
+            sock.read_bytes = min(sock.read_bytes, self._read_bytes)
         self._unsent.clear()
         server = None
         if self._session.settings.messages is not False:
@@ -243,7 +246,7 @@ class IoLoop:
 
     def _receive(self, sock: Transport) -> None:
         try:
-            data = sock.recv(READ_BYTES)
+            data = sock.recv(READ_BYTES if self._may_pend else self._read_bytes)
         except BlockingIOError:
             return
         except OSError as error:

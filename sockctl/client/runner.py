@@ -69,7 +69,7 @@ def _run_session(
     web: "WebRequest | None",
     transcript: "Transcript | None",
 ) -> bool:
-    screen = Screen(_choose_level(settings), settings.explain)
+    screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
 
     def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
         trusted = policy

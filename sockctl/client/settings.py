@@ -46,8 +46,10 @@ class ClientSettings:
         messages: Whether the server must speak in messages (True) or must not (False); None where it may.
         quiet: Emit errors only.
         verbose: Emit events even in a pipe, and details.
+        read_bytes: The most bytes of one recv(), each of which is told with `verbose`; None: the usual number, and sums
+            while traffic is busy.
         hex_dump: Show a hex dump instead of the bytes.
-        json: Show JSON lines.
+        json: Show JSON lines, of events, too.
         plain: Never use the line editor.
         send_only: Show nothing of the server's words but its errors.
         recv_only: Read no input.
@@ -83,6 +85,7 @@ class ClientSettings:
     messages: bool | None = False
     quiet: bool = False
     verbose: bool = False
+    read_bytes: int | None = None
     hex_dump: bool = False
     json: bool = False
     plain: bool = False
