@@ -36,14 +36,14 @@ ROUNDS, ECHO_S = 9, 1
 CROWDED = ("--max-clients", "20000", "--max-clients-per-address", "20000", "--max-pending", "20000")
 FAN_OUTS = {
     "fan100": (100, 10, 300, 200),
-    "fan1000": (1000, 10, 60, 200),
+    "fan1000": (1000, 10, 30, 200),
     "latency100": (100, 1, 1000, 0),
     "latency1000": (1000, 1, 200, 0),
     "wires": (100, 10, 2000, 200),
 }
 """Members, how many of them speak, how many messages each says, and how many are on their way at most; with 0, the
 next message follows when all have the last one."""
-SETTLE_S, TIMEOUT_S = 0.3, 60
+SETTLE_S, TIMEOUT_S = 0.3, 120
 WARMING, IDLE = 100, 1_000
 PREAMBLE = '{"kind":"hello","client":"bench"}|{"kind":"answer","field":"name","text":"n%I"}'
 SAY = '{"kind":"line","text":"%M"}'

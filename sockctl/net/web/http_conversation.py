@@ -5,10 +5,10 @@ A handler thread holds it, as any conversation. `h11` parses requests, and `webs
 | request | status |
 |---|---|
 | a head of more than 8 KiB, or one that takes longer than 10 s | 431, 408 |
-| no HTTP, or none that can be understood | 400, or as `h11` says |
+| no HTTP, or none that can be understood; another version than 1 | 400, or as `h11` says; 505 |
 | a Host that is no address, not `localhost` and no name of the server's | 421 |
 | an Origin that isn't the page's own; none is a program's | 403 |
-| a method other than GET and HEAD; another path | 405; 404 |
+| a method other than GET and HEAD; a body; another path | 405; 400; 404 |
 | a WebSocket at another path; of another version than 13; in a wrong form | 404; 426; as `websockets` says |
 """
 
@@ -160,11 +160,16 @@ class HttpConversation:
     def _answer(self, request: h11.Request) -> bool:
         """Answer a request; return whether the connection is a WebSocket now."""
         headers = _Headers(request)
+        if not request.http_version.startswith(b"1."):
+            raise HttpError(505, "This server speaks HTTP/1.1.")
         host = self._check_host(headers)
         self._check_origin(headers, host)
         method, path = request.method.decode(), request.target.decode().partition("?")[0]
         if method not in _METHODS:
             raise HttpError(405, f"The method is none of {', '.join(_METHODS)}.", [("Allow", ", ".join(_METHODS))])
+        if not self._has_no_body() or headers.get("transfer-encoding") is not None:
+            # A proxy in front may see its end elsewhere: the body would be a request here, or frames.
+            raise HttpError(400, "A request to this server has no body.")
         file = self._site.find(path)
         if file is None:
             raise HttpError(404, "There is no such page here: the only one is at /.")
@@ -243,10 +248,8 @@ class HttpConversation:
             self._send(error.status, [*headers, ("Content-Length", str(len(body)))], body)
 
     def _send(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send an answer; a request whose body hasn't come as a whole is the connection's last one."""
+        """Send an answer."""
         headers = [("Date", formatdate(usegmt=True)), *SAFE_HEADERS, *headers]
-        if self._http.their_state is h11.SEND_BODY and not self._has_whole_body():
-            headers.append(("Connection", "close"))
         events: list[h11.Event] = [
             h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase),
             *([h11.Data(data=body)] if body and not self._is_head else []),
@@ -254,8 +257,8 @@ class HttpConversation:
         ]
         self._connection.send(b"".join(self._http.send(event) or b"" for event in events))
 
-    def _has_whole_body(self) -> bool:
-        """Return whether a request's body has come, which for nearly all has no bytes."""
+    def _has_no_body(self) -> bool:
+        """Return whether a request ends with its head."""
         try:
             return isinstance(self._http.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError:
