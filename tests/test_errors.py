@@ -43,6 +43,9 @@ CODES = {
     "MessageTimeoutError": "timeout",
     "LateHelloError": "late_hello",
     "HttpRefusedError": "http",
+    "WebSocketError": "websocket",
+    "BinaryRefusedError": "binary",
+    "TooManyLargeError": "busy",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
     "TlsError": "tls",
@@ -71,13 +74,15 @@ EXIT_CODES = {
     ExitCode.BROKEN: (
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
-        "TruncatedMessageError"
+        "TooManyLargeError TruncatedMessageError BinaryRefusedError WebSocketError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""
 
 
 def make(kind: type[SockctlError]) -> SockctlError:
+    if kind is errors.HttpError:
+        return errors.HttpError(404, "It failed.")
     return kind("It failed.", **FURTHER.get(kind.__name__, {}))
 
 

@@ -21,14 +21,14 @@ class WebWire:
     """Decodes the frames of a WebSocket client to messages, and encodes the server's messages. Not thread-safe.
 
     Args:
-        reply: Sends the answer to a client's Ping.
+        reply: Sends the answers to a client's Pings, those of a batch in one piece.
         limit_bytes: Bytes in a message at most, all fragments together.
 
     Attributes:
         close_code: The code of the client's Close frame; None before it has come.
     """
 
-    __slots__ = ("_completed", "_decoder", "_error", "_reply", "_skip", "close_code")
+    __slots__ = ("_completed", "_decoder", "_error", "_pongs", "_reply", "_skip", "close_code")
     greeting: Final = b""
     choice: Final = Choice.FRAMES
 
@@ -36,6 +36,7 @@ class WebWire:
         self._decoder = WebDecoder(limit_bytes=limit_bytes)
         self._reply = reply
         self._completed = False
+        self._pongs: list[bytes] = []
         self._error: ProtocolError | None = None
         self._skip = False
         self.close_code: int | None = None
@@ -90,6 +91,9 @@ class WebWire:
             self._error = BadTextError(f"A message is not UTF-8: {error.reason} at its byte {error.start}.")
         except ProtocolError as error:
             self._error = error
+        if self._pongs:
+            self._reply(b"".join(self._pongs))
+            self._pongs.clear()
         if self._error is not None and not messages:
             raise self._error
         return messages
@@ -137,7 +141,7 @@ class WebWire:
         elif opcode == BINARY:
             raise BinaryRefusedError("A binary message came, and this service speaks JSON in text messages.")
         elif opcode == PING:
-            self._reply(encode_web_frame(data, PONG))
+            self._pongs.append(encode_web_frame(data, PONG))
         elif opcode == CLOSE:
             self.close_code = parse_close(data)
             return make_message("bye")
