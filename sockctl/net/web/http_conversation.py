@@ -38,6 +38,8 @@ from sockctl.text import make_visible
 HEAD_BYTES = 8_192
 REQUEST_S = 0.1e-3
 """Work that a request is charged: a stranger may reload a page again and again, and then wait."""
+READ_S = 20e-6
+"""Work that a read is charged: a head that comes byte by byte costs as much as hundreds."""
 VERSION = "13"
 """The version of WebSocket (RFC 6455, section 4.1)."""
 _METHODS = ("GET", "HEAD")
@@ -122,7 +124,7 @@ class HttpConversation:
                 if head_bytes > HEAD_BYTES:
                     raise _make_head_error()
                 self._is_head = event.method == b"HEAD"
-                self._charge()
+                self._charge(REQUEST_S)
                 return event
             if event is not h11.NEED_DATA:
                 return None
@@ -132,6 +134,7 @@ class HttpConversation:
                 if self._received == before:
                     return None
                 raise HttpError(408, f"The request was not complete within {self._head_s:g} s.") from None
+            self._charge(READ_S)
             self._received += len(data)
             self._http.receive_data(data)
 
@@ -143,9 +146,9 @@ class HttpConversation:
                 raise _make_head_error() from error
             raise HttpError(error.error_status_hint, f"That is no HTTP request: {error}.") from error
 
-    def _charge(self) -> None:
+    def _charge(self, work_s: float) -> None:
         """Charge the client's budget, and wait while it is beyond that."""
-        self._budget.work_s += REQUEST_S
+        self._budget.work_s += work_s
         now = time.monotonic()
         wait_s = self._budget.settle(now) if self._budget.is_due else 0.0
         if self._budget.is_flooding:

@@ -1,5 +1,6 @@
 """HTTP at the beginning of a web connection: files, refusals, limits, and the change to WebSocket."""
 
+import contextlib
 import socket
 import time
 
@@ -234,6 +235,24 @@ def test_who_goes_on_flooding_with_requests_is_put_out() -> None:
         sock.sendall(make_request() * 90)
         receive_all(sock)
         assert reason_of(run.run) == DisconnectReason.FLOODING
+
+
+def test_who_floods_with_bytes_of_a_head_is_put_out() -> None:
+    limits = make_budget(0.2)
+    with web_running(Echo(), limits=limits, timeouts=Timeouts(head_s=60.0)) as run, run.client() as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(0.001)
+        with contextlib.suppress(ConnectionError):
+            while not is_ended(sock):
+                sock.sendall(b"G")
+        assert reason_of(run.run) == DisconnectReason.FLOODING
+
+
+def is_ended(sock: socket.socket) -> bool:
+    try:
+        return not sock.recv(100)
+    except TimeoutError:
+        return False
 
 
 def test_a_stopping_server_waits_for_no_request() -> None:
