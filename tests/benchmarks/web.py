@@ -57,6 +57,7 @@ class Peer:
     """A server that is measured: how to start it, and what its members say on which wire.
 
     Attributes:
+        lost: Messages that didn't reach a member in time.
         figures: What each round has shown, by name.
     """
 
@@ -66,6 +67,7 @@ class Peer:
     wire: str = "web:/"
     port: int = 0
     pid: int = 0
+    lost: int = 0
     figures: dict[str, list[float]] = field(default_factory=dict)
 
     def note(self, **figures: float) -> None:
@@ -123,9 +125,9 @@ def measure(scenario: str, peer: Peer, folder: Path) -> None:
         words = [folder / "fanout", "127.0.0.1", peer.port, *FAN_OUTS[scenario]]
         result, cpu_s = generate([*words, peer.preamble, peer.say, peer.wire, SETTLE_S, TIMEOUT_S], peer.pid)
         count = result["deliveries"]
-        assert count >= result["expected_min"], f"{scenario}: {' '.join(peer.command)} has lost messages: {result}"
+        peer.lost += max(0, result["expected_min"] - count)
         figures = {"per_s": result["deliveries_per_s"], "p50": result["p50_ms"], "p99": result["p99_ms"]}
-    peer.note(**figures, cpu_us=cpu_s / count * 1e6)
+    peer.note(**figures, cpu_us=cpu_s / max(1, count) * 1e6)
     _wait_until_quiet(peer.pid)
 
 
@@ -234,7 +236,7 @@ def describe(peers: dict[str, Peer]) -> Iterator[str]:
                 else ""
             )
             cells.append(f"{statistics.median(all_):>12,.2f}  {spread:<21}")
-        yield f"{name:10} " + "".join(cells)
+        yield f"{name:10} " + "".join(cells) + (f"{peer.lost:,} lost" if peer.lost else "")
 
 
 if __name__ == "__main__":
