@@ -46,6 +46,7 @@ CODES = {
     "WebSocketError": "websocket",
     "BinaryRefusedError": "binary",
     "TooManyLargeError": "busy",
+    "NotWebSocketError": "not_websocket",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
     "TlsError": "tls",
@@ -72,9 +73,10 @@ EXIT_CODES = {
     ExitCode.TIMED_OUT: "ConnectTimeoutError EngineTimeoutError IdleTimeoutError",
     ExitCode.UNEXPECTED: "ExpectationError",
     ExitCode.BROKEN: (
+        "BinaryRefusedError NotWebSocketError WebSocketClosedError WebSocketError "
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
-        "TooManyLargeError TruncatedMessageError BinaryRefusedError WebSocketError"
+        "TooManyLargeError TruncatedMessageError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""

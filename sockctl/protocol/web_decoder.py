@@ -1,4 +1,4 @@
-"""Decodes the WebSocket frames of a client (RFC 6455, section 5): masked, in fragments or whole, cut anywhere.
+"""Decodes WebSocket frames (RFC 6455, section 5), in fragments or whole, cut anywhere. Those of a client are masked.
 
 As for other wires, `feed` only stores bytes: `decode` applies the limit that holds at the time of the call, as soon as
 it has a frame's header. Each frame counts, those that complete no message included: so a flood of any kind costs its
@@ -31,6 +31,7 @@ try:
 except ImportError:  # an installation without a compiler
     from websockets.utils import apply_mask
 
+MASK_BYTES = 4
 SHORT_HEADER, LONG_HEADER, LONGEST_HEADER = 6, 8, 14
 """Bytes of a masked frame's header, by the form of its length."""
 _RESERVED, _OPCODE, _MASKED, _SIZE = 0x70, 0x0F, 0x80, 0x7F
@@ -50,12 +51,14 @@ class WebDecoder:
 
     Args:
         limit_bytes: Bytes of a message at most, all fragments together.
+        masked: Whether a client sends the frames; a server's aren't masked.
     """
 
-    __slots__ = ("_buffer", "_closed", "_fragments", "_opcode", "_position", "limit_bytes")
+    __slots__ = ("_buffer", "_closed", "_fragments", "_mask_bit", "_opcode", "_position", "limit_bytes")
 
-    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES, masked: bool = True) -> None:
         self.limit_bytes = limit_bytes
+        self._mask_bit = _MASKED if masked else 0
         self._buffer = bytearray()
         self._position = 0
         self._opcode = CONTINUATION  # of the message whose first fragments have come; else CONTINUATION
@@ -78,7 +81,7 @@ class WebDecoder:
             self._buffer += data
 
     def decode_alone(self, data: memoryview) -> WebFrame | None:
-        """Return the message of which `data` is the one, whole frame; None where `decode` must look at it.
+        """Return the message of which `data` is the one, whole, masked frame; None where `decode` must look at it.
 
         The usual case, in a fraction of the time: nothing is stored, and nothing waits.
         """
@@ -98,15 +101,16 @@ class WebDecoder:
             BadTextError: The reason of a Close frame is not UTF-8.
         """
         frames: list[WebFrame] = []
-        buffer, position, end = self._buffer, self._position, len(self._buffer)
-        short = _MASKED | min(SHORT_BYTES, self.limit_bytes)
+        buffer, position, end, mask_bit = self._buffer, self._position, len(self._buffer), self._mask_bit
+        header = SHORT_HEADER if mask_bit else SHORT_HEADER - MASK_BYTES
+        short = mask_bit | min(SHORT_BYTES, self.limit_bytes)
         try:
             while len(frames) < at_most and end - position > 1:
                 head, second = buffer[position], buffer[position + 1]
-                start = position + SHORT_HEADER
+                start = position + header
                 stop = start + (second & _SIZE)
-                if head in _WHOLE and _MASKED <= second <= short and stop <= end and not self._opcode:  # nearly all
-                    frames.append((head & _OPCODE, apply_mask(buffer[start:stop], buffer[start - 4 : start])))
+                if head in _WHOLE and mask_bit <= second <= short and stop <= end and not self._opcode:  # nearly all
+                    frames.append((head & _OPCODE, self._unmask(start, stop)))
                     position = stop
                 elif (found := self._decode_any(position)) is None:
                     break
@@ -124,20 +128,25 @@ class WebDecoder:
         buffer, end = self._buffer, len(self._buffer)
         head, second = buffer[position], buffer[position + 1]
         self._check_header(head, second)
-        opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER
+        unmasked = 0 if self._mask_bit else MASK_BYTES  # so much shorter is a header without a mask
+        opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER - unmasked
         if size > SHORT_BYTES:
             long = size == SHORT_BYTES + 1
-            start = position + (LONG_HEADER if long else LONGEST_HEADER)
-            if end < start - 4:
+            start = position + (LONG_HEADER if long else LONGEST_HEADER) - unmasked
+            if end < start - (MASK_BYTES - unmasked):
                 return None
             (size,) = (_long if long else _longest).unpack_from(buffer, position + 2)
         if opcode < CONTROL and size + len(self._fragments) > self.limit_bytes:
             raise _make_size_error(size + len(self._fragments), self.limit_bytes)
         if start + size > end:
             return None
-        frame = self._read(head, apply_mask(buffer[start : start + size], buffer[start - 4 : start]))
+        frame = self._read(head, self._unmask(start, start + size))
         self._closed = opcode == CLOSE
         return frame, end if self._closed else start + size
+
+    def _unmask(self, start: int, stop: int) -> bytes:
+        data = self._buffer[start:stop]
+        return apply_mask(data, self._buffer[start - MASK_BYTES : start]) if self._mask_bit else bytes(data)
 
     def decode_next(self) -> WebFrame | None:
         """Return the next complete frame, or None if there is none yet; raises what `decode` raises."""
@@ -159,8 +168,9 @@ class WebDecoder:
             raise WebSocketError("A WebSocket frame has a reserved bit set, and no extension was agreed on.")
         if opcode not in _OPCODES:
             raise WebSocketError(f"A WebSocket frame has the opcode {opcode}, which has no meaning.")
-        if not second & _MASKED:
-            raise WebSocketError("A WebSocket frame of a client isn't masked.")
+        if second & _MASKED != self._mask_bit:
+            whose = "client isn't" if self._mask_bit else "server is"
+            raise WebSocketError(f"A WebSocket frame of a {whose} masked.")
         if opcode & CONTROL:
             if not head & FIN or size > SHORT_BYTES:
                 raise WebSocketError("A control frame of WebSocket is whole, and has 125 bytes at most.")
