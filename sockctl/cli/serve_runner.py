@@ -14,7 +14,7 @@ from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
-from sockctl.cli.serve_web import ServingWeb, open_web
+from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import ListenError, OptionError
@@ -22,11 +22,19 @@ from sockctl.events.base import Event, Level, Record
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
 from sockctl.events.journal import Journal
-from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
+from sockctl.events.server import (
+    BacklogCut,
+    DescriptorsLimited,
+    Listening,
+    LoopbackOnly,
+    PortTaken,
+    Reachable,
+    ServerStarted,
+)
 from sockctl.events.sinks import DescriptorSink, FileSink
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, parse_host, parse_port
-from sockctl.net.limits import Limits, Timeouts
+from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
@@ -63,9 +71,11 @@ def serve(
     options: ServerOptions,
     *,
     portion: int = 1024,
+    read_size: int = READ_BYTES,
     terminal: OperatorTerminal | None = None,
     warnings: Sequence[Event] = (),
     web_options: WebOptions | None = None,
+    advertised: Advertised | None = None,
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -75,9 +85,11 @@ def serve(
         service: The service.
         options: The options of the user.
         portion: Bytes in a portion, the unit of data events.
+        read_size: The most bytes of one recv().
         terminal: The operator's terminal; None for none.
         warnings: Events to emit at the start.
         web_options: The options about browsers; None for a service without a web door.
+        advertised: The pages of the chat's servers; None for a server that advertises none.
 
     Raises:
         AddressError: The host is wrong.
@@ -97,14 +109,23 @@ def serve(
         ipv6_prefix=options.ipv6_prefix,
         rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
         portion=portion,
+        read_bytes=READ_BYTES if options.encrypted else read_size,
         event_threads=options.event_threads or 0,
     )
     terminal = terminal or OperatorTerminal()
     with StopSignals() as signals, contextlib.closing(_open_journal(service.name, options, terminal)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
-        tls = _load_tls(options, journal)
-        listeners = open_listeners(host, port, strict_port=options.strict_port)
-        web = open_web(web_options, host, strict_port=options.strict_port, encrypted=tls is not None)
+        tls = _load_tls(options, journal, read_size)
+        backlog = BACKLOG if options.backlog is None else options.backlog
+        listeners = open_listeners(host, port, strict_port=options.strict_port, backlog=backlog)
+        web = open_web(
+            web_options,
+            host,
+            strict_port=options.strict_port,
+            backlog=backlog,
+            encrypted=tls is not None,
+            advertised=advertised,
+        )
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
@@ -112,6 +133,8 @@ def serve(
             journal.emit(warning)
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
+        if options.backlog is not None and listeners.backlog < options.backlog:
+            journal.emit(BacklogCut(wanted_backlog=options.backlog, backlog=listeners.backlog))
         _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))
         if web is not None:
             web.tell_place(journal)
@@ -168,14 +191,14 @@ def _open_journal(service: str, options: ServerOptions, terminal: OperatorTermin
     return Journal(sink, service=service, level=level, fallback=fallback)
 
 
-def _load_tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
+def _load_tls(options: ServerOptions, journal: Journal, read_size: int) -> "ServingTls | None":
     if not options.encrypted:
         if options.tls_client_ca is not None:
             raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
         return None
     from sockctl.cli.serve_tls import ServingTls
 
-    return ServingTls(options, journal.emit)
+    return ServingTls(options, journal.emit, read_bytes=read_size)
 
 
 def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
@@ -252,7 +275,7 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
     if listeners.wanted_port not in (0, listeners.port):
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
-        journal.emit(Listening(host=host, port=listeners.port, backlog=BACKLOG))
+        journal.emit(Listening(host=host, port=listeners.port, backlog=listeners.backlog))
     reach = find_reach(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
@@ -274,6 +297,6 @@ def _describe_place(listeners: Listeners, log_file: Path | None, certificate: st
 
 def _encode_place(listeners: Listeners, service: str, web: ServingWeb | None) -> str:
     """Return the events that say where the server listens, for a program that reads standard error."""
-    own = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
+    own = (Listening(host=host, port=listeners.port, backlog=listeners.backlog) for host in listeners.hosts)
     events = [*own, *(() if web is None else web.list_events())]
     return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

@@ -109,6 +109,30 @@ def test_little_is_taken_at_once_of_tiny_records(files: Files) -> None:
         assert len(counts_of(server, 32_768)) <= 3, "it sends much at once again"
 
 
+class Recorded(socket.socket):
+    """A socket that notes how many bytes each recv() asks for."""
+
+    asked: list[int]
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.asked.append(size)
+        return super().recv(size, flags)
+
+
+def test_a_small_read_takes_records_in_parts(files: Files) -> None:
+    ours, theirs = socket.socketpair()
+    recorded = Recorded(fileno=ours.detach())
+    recorded.asked = []
+    with securing(files)(recorded) as server, TlsSocket(theirs, blind_context(), server_side=False) as client:
+        server.read_bytes = 1_000
+        while client.shake_hands() | server.shake_hands():
+            pass
+        client.send(bytes(20_000))
+        assert counts_of(server, 20_000) == [16_384, 3_616], "a record is decrypted when its last byte has come"
+    assert set(recorded.asked) == {1_000}
+    assert len(recorded.asked) > 20
+
+
 def counts_of(transport: Transport, size: int) -> list[int]:
     """Receive so many bytes; return how many came at once each time."""
     buffer = bytearray(65_536)

@@ -32,9 +32,19 @@ class ChatNode:
         url: The engine.
         mutant: The fault that it is built with; see `tests.support.node_entry`.
         machine: The machine that it runs on; None for this one.
+        more: More options.
     """
 
-    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none", machine: Host | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        url: str,
+        *,
+        mutant: str = "none",
+        machine: Host | None = None,
+        more: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.machine = machine
         self.port = free_port()
@@ -42,7 +52,7 @@ class ChatNode:
         entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
         serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
         rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
-        self._command = [*entry, *serve, *rules, "--data-dir", str(folder / name)]
+        self._command = [*entry, *serve, *rules, *more, "--data-dir", str(folder / name)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:

@@ -310,3 +310,11 @@ def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process has used, on Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def read_memory_kb(pid: int) -> int:
+    """Return the memory that a process alone has written to, on Linux, in KiB."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss_Anon:"):
+            return int(line.split()[1])
+    return 0

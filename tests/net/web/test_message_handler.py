@@ -173,6 +173,7 @@ def test_a_message_for_all_goes_over_each_wire() -> None:
         assert [client.hear()["text"] for _ in range(6)] == ["a", "b"] * 3
         web.tell("ping")
         assert client.receive() == (PING, b"")
+        assert client.hear()["kind"] == "ping"
         web.post(make_message("say", "c"))
         assert client.hear()["text"] == "c"
 
