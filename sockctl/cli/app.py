@@ -29,12 +29,13 @@ COMMANDS = {
     "users": "See and change who may log in at 'serve auth'.",
     "sessions": "See and end the sessions of those who are logged in.",
     "cluster": "See and check the engine of a chat on several machines.",
+    "watch": "Watch a running server: its connections, queues and refusals.",
     "bench": "Measure a server with many clients at once.",
     "config": "See and check the configuration file.",
     "help": "Show a page about a topic: scripts, events, files and more.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
-PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "bench": "Measure"}
+PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "watch": "Measure", "bench": "Measure"}
 """The group in which the list shows a command; the others are in "Manage"."""
 UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
 """Why standard output can't be written: closed, its terminal gone, its disk full."""

@@ -14,6 +14,7 @@ from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
+from sockctl.cli.serve_control import check_control, open_control
 from sockctl.cli.serve_web import ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
@@ -37,6 +38,7 @@ from sockctl.terminal import STDERR, STDIN, begin_line, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
+    from sockctl.net.control.server import ControlServer
 
 DEFAULT_PORT = 9090
 FIRST_WORDS_S = 1.0
@@ -88,6 +90,7 @@ def serve(
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
     """
+    check_control(options)
     host = parse_host(options.host) if options.host else ""
     port = choose_port(options.port, no_input=options.no_input)
     limits = Limits(
@@ -118,6 +121,7 @@ def serve(
         if tls is not None:
             tls.tell_certificate()
         server.start()
+        control = open_control(options, server, service, journal, port=listeners.port)
         if options.log_file is not None or options.quiet:
             _say_place(listeners, service, options, tls, web)
         journal.wait_until_written(FIRST_WORDS_S)
@@ -125,7 +129,7 @@ def serve(
             web.open_browser()
         _wait_for_stop(signals, tls, terminal)
         terminal.stop()
-        return _stop(server, options.drain_timeout, signals, journal)
+        return _stop(server, control, options.drain_timeout, signals, journal)
 
 
 def _say_place(
@@ -224,7 +228,13 @@ def _make_server(
         ) from error
 
 
-def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal: Journal) -> ExitCode:
+def _stop(
+    server: Server,
+    control: "ControlServer | None",
+    drain_timeout_s: float,
+    signals: StopSignals,
+    journal: Journal,
+) -> ExitCode:
     """Stop the server; a second signal meanwhile ends the process at once."""
     ended = False
 
@@ -232,6 +242,8 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
         nonlocal ended
         try:
             ended = server.stop(drain_timeout_s)
+            if control is not None:
+                control.stop()
             journal.close()  # in this thread, so that a second signal ends this wait, too
         finally:
             signals.wake()
@@ -241,6 +253,8 @@ def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal:
     one_signal_until = time.monotonic() + SAME_SIGNAL_S
     while signals.wait() is not None:
         if time.monotonic() > one_signal_until:
+            if control is not None:
+                control.remove_file()
             journal.close(LAST_WORDS_S)
             os._exit(ExitCode.INTERRUPTED)
     stopper.join()
