@@ -1,7 +1,9 @@
-"""The system's limits for this process: processors, and file descriptors."""
+"""The system's limits: processors, file descriptors, and connections that wait to be accepted."""
 
+import contextlib
 import os
 import resource
+from pathlib import Path
 
 RESERVE = 64
 """File descriptors beside those of the clients: listening sockets, log file, pollers, the interpreter's own."""
@@ -23,6 +25,13 @@ def raise_descriptor_limit(max_clients: int) -> tuple[int, int]:
     except (OSError, ValueError):
         return needed, soft  # macOS refuses more than kern.maxfilesperproc, even below the hard limit
     return needed, wanted
+
+
+def limit_backlog(backlog: int) -> int:
+    """Return how many connections listen() really lets wait: Linux cuts the number to net.core.somaxconn."""
+    with contextlib.suppress(OSError, ValueError):
+        return min(backlog, int(Path("/proc/sys/net/core/somaxconn").read_text("ascii")))
+    return backlog
 
 
 def count_usable_cores() -> int:

@@ -5,6 +5,8 @@ import re
 
 _WHOLE_SECOND = 0.9995
 """From this value on, milliseconds would show 1000."""
+_WHOLE_MILLISECOND = 0.0009995
+"""From this value on, microseconds would show 1000."""
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
@@ -167,6 +169,11 @@ def format_bytes(count: int) -> str:
 def format_seconds(seconds: float) -> str:
     """Return a duration for people: in milliseconds below one second, else in seconds with one decimal."""
     return f"{seconds * 1000:.0f} ms" if seconds < _WHOLE_SECOND else f"{seconds:,.1f} s"
+
+
+def format_delay(seconds: float) -> str:
+    """Return a short duration for people: in microseconds below one millisecond, else as `format_seconds`."""
+    return f"{seconds * 1e6:.0f} µs" if seconds < _WHOLE_MILLISECOND else format_seconds(seconds)
 
 
 def format_age(seconds: float) -> str:

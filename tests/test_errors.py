@@ -44,6 +44,9 @@ CODES = {
     "MessageTimeoutError": "timeout",
     "LateHelloError": "late_hello",
     "HttpRefusedError": "http",
+    "WebSocketError": "websocket",
+    "BinaryRefusedError": "binary",
+    "NotWebSocketError": "not_websocket",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
     "TlsError": "tls",
@@ -70,6 +73,7 @@ EXIT_CODES = {
     ExitCode.TIMED_OUT: "ConnectTimeoutError EngineTimeoutError IdleTimeoutError",
     ExitCode.UNEXPECTED: "ExpectationError",
     ExitCode.BROKEN: (
+        "BinaryRefusedError NotWebSocketError WebSocketClosedError WebSocketError "
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
         "ServerGoneError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
@@ -80,6 +84,8 @@ EXIT_CODES = {
 
 
 def make(kind: type[SockctlError]) -> SockctlError:
+    if kind is errors.HttpError:
+        return errors.HttpError(404, "It failed.")
     return kind("It failed.", **FURTHER.get(kind.__name__, {}))
 
 

@@ -12,6 +12,7 @@ from sockctl.text import (
     format_age,
     format_bytes,
     format_count,
+    format_delay,
     format_idle,
     format_seconds,
     make_visible,
@@ -106,6 +107,11 @@ def test_format_bytes() -> None:
 def test_format_seconds() -> None:
     shown = {0: "0 ms", 0.0004: "0 ms", 0.0126: "13 ms", 0.9994: "999 ms", 0.9996: "1.0 s", 12.34: "12.3 s"}
     assert {seconds: format_seconds(seconds) for seconds in shown} == shown
+
+
+def test_format_delay() -> None:
+    shown = {0: "0 µs", 0.0000126: "13 µs", 0.0009994: "999 µs", 0.0009996: "1 ms", 0.25: "250 ms", 12.34: "12.3 s"}
+    assert {seconds: format_delay(seconds) for seconds in shown} == shown
 
 
 def test_plural() -> None:

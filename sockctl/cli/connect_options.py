@@ -16,6 +16,7 @@ from sockctl.errors import OptionError
 
 CONNECTING = "Connecting"
 CONTENT = "What is sent and shown"
+WEB = "WebSocket"
 SCRIPTS = "Scripts"
 LOGIN = "Login"
 
@@ -91,9 +92,25 @@ class ContentOptions:
     recv_only: Annotated[bool, _declare(CONTENT, "--recv-only", help="Show what comes, and read no input.")] = False
     crlf: Annotated[bool, _declare(CONTENT, "--crlf", "-C", help="Send CR LF where the input has a line feed.")] = False
     json: Annotated[
-        bool, _declare(CONTENT, "--json", help='Print each message as a JSON line; a raw line as {"text": …}.')
+        bool,
+        _declare(
+            CONTENT,
+            "--json",
+            help='Print messages and events as JSON lines; a raw line as {"text": …}.',
+        ),
     ] = False
     hex_dump: Annotated[bool, _declare(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False
+    read_size: Annotated[
+        int | None,
+        _declare(
+            CONTENT,
+            "--read-size",
+            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 65536]",
+            min=1,
+            max=65_536,
+            metavar="BYTES",
+        ),
+    ] = None
     output: Annotated[
         Path | None,
         _declare(
@@ -124,9 +141,49 @@ class ContentOptions:
     ] = None
     quiet: Annotated[bool, _declare(CONTENT, "--quiet", "-q", help="Tell errors only.")] = False
     verbose: Annotated[
-        bool, _declare(CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried.")
+        bool,
+        _declare(
+            CONTENT, "--verbose", "-v", help="Tell events in a pipe, too, and each address tried, send() and recv()."
+        ),
     ] = False
     explain: options.ExplainOption = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class WebSocketOptions:
+    """What a WebSocket is asked for, and what kind of messages is sent."""
+
+    binary: Annotated[
+        bool,
+        _declare(WEB, "--binary", help="Send binary messages, each a portion of the input; else a line is a text."),
+    ] = False
+    subprotocol: Annotated[
+        list[str] | None,
+        _declare(WEB, help="Speak this subprotocol; repeatable, the best first.", metavar="NAME"),
+    ] = None
+    header: Annotated[
+        list[str] | None,
+        _declare(
+            WEB,
+            help="Send this header with the request; repeatable. Not for secrets: other users see it.",
+            metavar="NAME:VALUE",
+            allow_from_autoenv=False,
+        ),
+    ] = None
+    header_file: Annotated[
+        Path | None,
+        _declare(
+            WEB,
+            help="Send the headers in this file, one a line, such as 'Authorization: Bearer …'. Only you may read it "
+            "(mode 0600 or 0400).",
+            metavar="FILE",
+        ),
+    ] = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether the user has given one of them."""
+        return bool(self.binary or self.subprotocol or self.header or self.header_file)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -207,6 +264,7 @@ class ConnectOptions:
     connecting: ConnectingOptions
     content: ContentOptions
     tls: TlsOptions
+    web: WebSocketOptions
     script: ScriptOptions
     login: LoginOptions
 
@@ -224,7 +282,7 @@ class ConnectOptions:
 
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.script, self.login)
+        groups = (self.connecting, self.content, self.tls, self.web, self.script, self.login)
         values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
@@ -246,6 +304,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--send-only",
             "--recv-only",
             "--crlf",
+            "--read-size",
             "--hex",
             "--output",
             "--log",
@@ -254,6 +313,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--idle-timeout",
         ),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
+        *("--binary", "--subprotocol", "--header", "--header-file"),
     ),
 }
 """Options, and those that none of them goes together with."""

@@ -25,7 +25,9 @@ class Transform(enum.StrEnum):
     LOWER = "lower"
 
 
-@app.command(epilog="Example:\n  sockctl serve echo --transform upper --log-file echo.log")
+@app.command(
+    epilog="Examples:\n  sockctl serve echo --transform upper --log-file log\n  sockctl serve echo --read-size 1024"
+)
 @with_server_options
 @with_web_options
 def echo(
@@ -34,6 +36,15 @@ def echo(
     portion: Annotated[
         int, typer.Option(help="Bytes in a portion, the unit that data is told in.", min=1, max=65_536, metavar="BYTES")
     ] = 1024,
+    read_size: Annotated[
+        int,
+        typer.Option(
+            help="The most bytes that one recv() takes; 1024 shows how a small buffer slows reading down.",
+            min=1,
+            max=65_536,
+            metavar="BYTES",
+        ),
+    ] = 65_536,
     web: WebOptions,
     server: ServerOptions,
 ) -> None:
@@ -45,7 +56,7 @@ def echo(
     from sockctl.services.echo import Case, CaseEcho, Echo
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
-    raise typer.Exit(serve(service, server, portion=portion, web_options=web))
+    raise typer.Exit(serve(service, server, portion=portion, read_size=read_size, web_options=web))
 
 
 @app.command(

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -15,7 +14,8 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.serve_control import check_control, open_control
-from sockctl.cli.serve_web import ServingWeb, open_web
+from sockctl.cli.serve_stop import stop, wait_for_stop
+from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import ListenError, OptionError
@@ -23,28 +23,33 @@ from sockctl.events.base import Event, Level, Record
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
 from sockctl.events.journal import Journal
-from sockctl.events.server import DescriptorsLimited, Listening, LoopbackOnly, PortTaken, Reachable, ServerStarted
+from sockctl.events.server import (
+    BacklogCut,
+    DescriptorsLimited,
+    Listening,
+    LoopbackOnly,
+    PortTaken,
+    Reachable,
+    ServerStarted,
+)
 from sockctl.events.sinks import DescriptorSink, FileSink
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, parse_host, parse_port
-from sockctl.net.limits import Limits, Timeouts
+from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners
 from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
-from sockctl.signals import SAME_SIGNAL_S, StopSignals
-from sockctl.terminal import STDERR, STDIN, begin_line, is_terminal, say
+from sockctl.signals import StopSignals
+from sockctl.terminal import STDERR, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
-    from sockctl.net.control.server import ControlServer
 
 DEFAULT_PORT = 9090
 FIRST_WORDS_S = 1.0
 """How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
-LAST_WORDS_S = 0.2
-"""How long the journal may take to write the last events when a second signal ends the process."""
 
 
 def choose_port(given: int | None, *, no_input: bool) -> int:
@@ -65,9 +70,11 @@ def serve(
     options: ServerOptions,
     *,
     portion: int = 1024,
+    read_size: int = READ_BYTES,
     terminal: OperatorTerminal | None = None,
     warnings: Sequence[Event] = (),
     web_options: WebOptions | None = None,
+    advertised: Advertised | None = None,
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -77,9 +84,11 @@ def serve(
         service: The service.
         options: The options of the user.
         portion: Bytes in a portion, the unit of data events.
+        read_size: The most bytes of one recv().
         terminal: The operator's terminal; None for none.
         warnings: Events to emit at the start.
         web_options: The options about browsers; None for a service without a web door.
+        advertised: The pages of the chat's servers; None for a server that advertises none.
 
     Raises:
         AddressError: The host is wrong.
@@ -100,14 +109,23 @@ def serve(
         ipv6_prefix=options.ipv6_prefix,
         rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
         portion=portion,
+        read_bytes=READ_BYTES if options.encrypted else read_size,
         event_threads=options.event_threads or 0,
     )
     terminal = terminal or OperatorTerminal()
     with StopSignals() as signals, contextlib.closing(_open_journal(service.name, options, terminal)) as journal:
         needed, limit = raise_descriptor_limit(limits.max_clients)
-        tls = _load_tls(options, journal)
-        listeners = open_listeners(host, port, strict_port=options.strict_port)
-        web = open_web(web_options, host, strict_port=options.strict_port, encrypted=tls is not None)
+        tls = _load_tls(options, journal, read_size)
+        backlog = BACKLOG if options.backlog is None else options.backlog
+        listeners = open_listeners(host, port, strict_port=options.strict_port, backlog=backlog)
+        web = open_web(
+            web_options,
+            host,
+            strict_port=options.strict_port,
+            backlog=backlog,
+            encrypted=tls is not None,
+            advertised=advertised,
+        )
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
@@ -115,6 +133,8 @@ def serve(
             journal.emit(warning)
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
+        if options.backlog is not None and listeners.backlog < options.backlog:
+            journal.emit(BacklogCut(wanted_backlog=options.backlog, backlog=listeners.backlog))
         _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))
         if web is not None:
             web.tell_place(journal)
@@ -127,9 +147,9 @@ def serve(
         journal.wait_until_written(FIRST_WORDS_S)
         if web is not None:
             web.open_browser()
-        _wait_for_stop(signals, tls, terminal)
+        wait_for_stop(signals, tls, terminal)
         terminal.stop()
-        return _stop(server, control, options.drain_timeout, signals, journal)
+        return stop(server, control, options.drain_timeout, signals, journal)
 
 
 def _say_place(
@@ -172,32 +192,14 @@ def _open_journal(service: str, options: ServerOptions, terminal: OperatorTermin
     return Journal(sink, service=service, level=level, fallback=fallback)
 
 
-def _load_tls(options: ServerOptions, journal: Journal) -> "ServingTls | None":
+def _load_tls(options: ServerOptions, journal: Journal, read_size: int) -> "ServingTls | None":
     if not options.encrypted:
         if options.tls_client_ca is not None:
             raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
         return None
     from sockctl.cli.serve_tls import ServingTls
 
-    return ServingTls(options, journal.emit)
-
-
-def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
-    """Wait for a signal that stops the server, from the terminal or from elsewhere.
-
-    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
-    """
-    had_terminal = is_terminal(STDIN)
-    terminal.start(signals.wake)
-    while (received := signals.wait()) is None or (received is signal.SIGHUP and tls is not None):
-        if received is None:
-            terminal.stop_job()
-        elif had_terminal and not is_terminal(STDIN):
-            return
-        elif tls is not None:
-            tls.reload()
-    if received is signal.SIGINT and not terminal.edits:
-        begin_line()
+    return ServingTls(options, journal.emit, read_bytes=read_size)
 
 
 def _find_scheme(service: Service, *, encrypted: bool) -> str:
@@ -228,45 +230,12 @@ def _make_server(
         ) from error
 
 
-def _stop(
-    server: Server,
-    control: "ControlServer | None",
-    drain_timeout_s: float,
-    signals: StopSignals,
-    journal: Journal,
-) -> ExitCode:
-    """Stop the server; a second signal meanwhile ends the process at once."""
-    ended = False
-
-    def stop() -> None:
-        nonlocal ended
-        try:
-            ended = server.stop(drain_timeout_s)
-            if control is not None:
-                control.stop()
-            journal.close()  # in this thread, so that a second signal ends this wait, too
-        finally:
-            signals.wake()
-
-    stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
-    stopper.start()
-    one_signal_until = time.monotonic() + SAME_SIGNAL_S
-    while signals.wait() is not None:
-        if time.monotonic() > one_signal_until:
-            if control is not None:
-                control.remove_file()
-            journal.close(LAST_WORDS_S)
-            os._exit(ExitCode.INTERRUPTED)
-    stopper.join()
-    return ExitCode.DONE if ended else ExitCode.FAILED
-
-
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
     """Emit where the server listens, and how clients on this machine and on others connect."""
     if listeners.wanted_port not in (0, listeners.port):
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
-        journal.emit(Listening(host=host, port=listeners.port, backlog=BACKLOG))
+        journal.emit(Listening(host=host, port=listeners.port, backlog=listeners.backlog))
     reach = find_reach(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
@@ -288,6 +257,6 @@ def _describe_place(listeners: Listeners, log_file: Path | None, certificate: st
 
 def _encode_place(listeners: Listeners, service: str, web: ServingWeb | None) -> str:
     """Return the events that say where the server listens, for a program that reads standard error."""
-    own = (Listening(host=host, port=listeners.port, backlog=BACKLOG) for host in listeners.hosts)
+    own = (Listening(host=host, port=listeners.port, backlog=listeners.backlog) for host in listeners.hosts)
     events = [*own, *(() if web is None else web.list_events())]
     return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

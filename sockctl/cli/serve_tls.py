@@ -10,7 +10,7 @@ from sockctl.events.server import TlsCertificate, TlsCertificateRefused
 from sockctl.net.certificates import ensure_certificate
 from sockctl.net.fingerprints import read_fingerprint
 from sockctl.net.reachability import find_reach
-from sockctl.net.tls import TlsSocket
+from sockctl.net.tls import READ_BYTES, TlsSocket
 from sockctl.net.tls_server import make_server_context
 from sockctl.net.transport import TlsTransport
 from sockctl.paths import find_data_dir
@@ -22,16 +22,18 @@ class ServingTls:
     Args:
         options: The options of the server.
         tell: Emits an event.
+        read_bytes: The most encrypted bytes of one recv().
 
     Raises:
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
     """
 
-    def __init__(self, options: ServerOptions, tell: Callable[[Event], None]) -> None:
+    def __init__(self, options: ServerOptions, tell: Callable[[Event], None], *, read_bytes: int = READ_BYTES) -> None:
         if (options.tls_cert is None) != (options.tls_key is None):
             raise OptionError("--tls-cert and --tls-key belong together: give both, or --tls alone.")
         self._tell = tell
+        self._read_bytes = min(read_bytes, READ_BYTES)
         self._client_ca = options.tls_client_ca
         if options.tls_cert is not None and options.tls_key is not None:
             self._files = options.tls_cert, options.tls_key
@@ -52,7 +54,9 @@ class ServingTls:
 
     def secure(self, sock: socket.socket) -> TlsTransport:
         """Return TLS over an accepted socket, before its handshake."""
-        return TlsSocket(sock, self._context, server_side=True)
+        secured = TlsSocket(sock, self._context, server_side=True)
+        secured.read_bytes = self._read_bytes
+        return secured
 
     def tell_certificate(self) -> None:
         """Emit the event that names the certificate."""

@@ -63,6 +63,17 @@ class ServerOptions:
             rich_help_panel="Listening",
         ),
     ] = False
+    backlog: Annotated[
+        int | None,
+        typer.Option(
+            help="Connections that may wait until the server accepts them; the kernel may allow fewer. [default: 4096]",
+            min=0,
+            max=1_000_000,
+            metavar="N",
+            show_default=False,
+            rich_help_panel="Listening",
+        ),
+    ] = None
     max_clients: Annotated[
         int, typer.Option(help="Clients at once.", min=1, max=1_000_000, metavar="N", rich_help_panel="Who may connect")
     ] = 512

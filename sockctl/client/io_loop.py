@@ -21,6 +21,7 @@ from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
     EventToEmit,
+    LastBytes,
     MessageToLog,
     MessageToShow,
     QuestionAsked,
@@ -30,6 +31,7 @@ from sockctl.client.session_events import (
     Signal,
     TextArrived,
     TextReturned,
+    WebMessageToShow,
     WindowChanged,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
@@ -88,6 +90,7 @@ class IoLoop:
         self._input: int | Entries = STDIN
         self._sock: Transport | None = None
         self._may_pend = False
+        self._read_bytes = session.settings.read_bytes or READ_BYTES
         self._unsent = bytearray()
         self._attempt: ConnectAttempt | None = None
         self._stopped = threading.Event()  # Ctrl-C was typed: the thread that sets it then shuts the socket
@@ -111,7 +114,9 @@ class IoLoop:
         """Begin with a connection, which `close` closes; it is made non-blocking."""
         sock.setblocking(False)
         self._sock = sock
-        self._may_pend = isinstance(sock, TlsTransport)
+        if isinstance(sock, TlsTransport):
+            self._may_pend = True
+            sock.read_bytes = min(sock.read_bytes, self._read_bytes)
         self._unsent.clear()
         server = None
         if self._session.settings.messages is not False:
@@ -169,6 +174,9 @@ class IoLoop:
         match event:
             case BytesToSend(data):
                 self._unsent += data
+            case LastBytes(data) if self._sock is not None and not self._unsent:
+                with contextlib.suppress(OSError):  # the connection has ended, or the server doesn't read
+                    self._sock.send(data)
             case SessionEnded():
                 self.ended = event
             case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
@@ -182,6 +190,8 @@ class IoLoop:
         match event:
             case BytesToShow(data):
                 self._output.show_bytes(data)
+            case WebMessageToShow(data, is_text):
+                self._output.show_web_message(data, is_text=is_text)
             case MessageToShow(message, context):
                 self._output.show_message(message, context)
             case MessageToLog(message) if self._log is not None:
@@ -207,6 +217,8 @@ class IoLoop:
                     sock.shutdown(socket.SHUT_WR)
                 if self._user is not None:
                     self._user.end_input()
+            case Signal.TYPING_ENDED if self._user is not None:
+                self._user.end_input()
             case Signal.QUESTION_ANSWERED if self._user is not None:
                 self._user.end_question()
             case Signal.CONNECTION_WANTED:
@@ -234,7 +246,7 @@ class IoLoop:
 
     def _receive(self, sock: Transport) -> None:
         try:
-            data = sock.recv(READ_BYTES)
+            data = sock.recv(READ_BYTES if self._may_pend else self._read_bytes)
         except BlockingIOError:
             return
         except OSError as error:

@@ -22,6 +22,7 @@ class Screen:
     Args:
         lowest: The level from which on events are shown; None for none: in a pipe, only the data counts.
         explain: Which events are explained; None for the usual ones.
+        json: Whether events are JSON lines.
 
     Attributes:
         person: Whether a person reads standard output.
@@ -29,12 +30,13 @@ class Screen:
         above_prompt: Whether a line is being typed that must not be broken: then everything is written above it.
     """
 
-    def __init__(self, lowest: Level | None = None, explain: "Explain | None" = None) -> None:
+    def __init__(self, lowest: Level | None = None, explain: "Explain | None" = None, *, json: bool = False) -> None:
         self.person = is_terminal(STDOUT)
         self.colours = self.person and wants_colour(STDOUT)
         self.above_prompt = False
         self._lowest = lowest
         self._explain = explain
+        self._json = json
         self._format: Format | None = None  # made with the first event
         self._above: list[str] = []  # what is to be written above the prompt, all at once
         self._in_line = False  # whether the cursor stands in the middle of a line
@@ -102,9 +104,9 @@ class Screen:
             self._held.append(event)
             return
         if self._format is None:
-            from sockctl.events.formats import choose_live_format
+            from sockctl.events.formats import choose_live_format, encode_json
 
-            self._format = choose_live_format(STDERR, self._explain)
+            self._format = encode_json if self._json else choose_live_format(STDERR, self._explain)
         from sockctl.events.base import Record
 
         if text := self._format(Record(time.time(), "connect", event)):

@@ -1,6 +1,7 @@
 """The client's words on their way to the server: lines that wait for their turn, answers, unsent bytes."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.entry import Entry
@@ -33,6 +34,7 @@ class Sender:
         held: Lines that were read, and may not go out yet.
         answers: A pipe's lines that have answered questions before the welcome: another server asks for them anew.
         half_closed: Whether the sending side was ended: from then on nothing is sent.
+        encode_raw_line: Returns the bytes for a line of a script, where both sides don't speak in messages.
         is_asked: Whether a question was announced, and no line was typed since.
     """
 
@@ -41,6 +43,7 @@ class Sender:
         self.held: deque[bytes | Entry] = deque()
         self.answers: list[bytes | Entry] = []
         self.half_closed = False
+        self.encode_raw_line: Callable[[str], bytes] = self._encode_raw
         self.is_asked = False
         self._settings = settings
         self._events = events
@@ -122,7 +125,7 @@ class Sender:
             InsecureError: A line is a password, and would go in clear.
         """
         while (line := script.run_to_line(now, can_send=protocol is None or protocol.can_send)) is not None:
-            self.send(self._encode_raw(line) if protocol is None else protocol.encode_line(line))
+            self.send(self.encode_raw_line(line) if protocol is None else protocol.encode_line(line))
         if script.ended and not script.ends_by_sending:
             self.say_goodbye(protocol)
 

@@ -46,14 +46,18 @@ class ClientSettings:
         messages: Whether the server must speak in messages (True) or must not (False); None where it may.
         quiet: Emit errors only.
         verbose: Emit events even in a pipe, and details.
+        read_bytes: The most bytes of one recv(), each of which is told with `verbose`; None: the usual number, and sums
+            while traffic is busy.
         hex_dump: Show a hex dump instead of the bytes.
-        json: Show JSON lines.
+        json: Show JSON lines, of events, too.
         plain: Never use the line editor.
         send_only: Show nothing of the server's words but its errors.
         recv_only: Read no input.
         output: The file of the transcript; None for none.
         log: The folder of a log of rooms; None for none.
         crlf: Send CR LF for a line feed.
+        web: Whether the connection is a WebSocket.
+        binary: Send binary messages over it, in place of texts.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
         timeout_s: Seconds to connect, for the greeting, for a turn to speak, and for a script as a whole.
@@ -81,6 +85,7 @@ class ClientSettings:
     messages: bool | None = False
     quiet: bool = False
     verbose: bool = False
+    read_bytes: int | None = None
     hex_dump: bool = False
     json: bool = False
     plain: bool = False
@@ -89,6 +94,8 @@ class ClientSettings:
     output: Path | None = None
     log: Path | None = None
     crlf: bool = False
+    web: bool = False
+    binary: bool = False
     steps: "Sequence[Step]" = ()
     count: int | None = None
     timeout_s: float = 10.0

@@ -1,4 +1,4 @@
-"""Emits the traffic of a connection: at once while it is calm, else as a sum once a second."""
+"""Emits the traffic of a connection: each call at once while it is calm, else a sum once a second."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,12 @@ SUM_SECONDS = 1.0
 
 
 class TrafficMeter:
-    """Counts the bytes of a connection, and emits them.
+    """Counts the bytes and calls of a connection, and emits them.
 
     Args:
         emit: Emits an event.
+        encrypted: Whether the connection is under TLS.
+        emits_each: Whether to emit each call, however busy the traffic is.
 
     Attributes:
         bytes_in: Bytes received.
@@ -22,33 +24,57 @@ class TrafficMeter:
         sum_at: When the sum is due; None where there is none.
     """
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
+    def __init__(self, emit: Callable[[Event], None], *, encrypted: bool = False, emits_each: bool = False) -> None:
         self._emit = emit
+        self._encrypted = True if encrypted else None
+        self._emits_each = emits_each
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
-        self._emitted_in = self._emitted_out = 0
+        self._last_at: float | None = None  # when bytes moved the last time
+        self._waiting_in = self._waiting_out = 0  # bytes that are not emitted yet
+        self._reads = self._sends = 0  # the calls that moved them
+        self._messages: int | None = None
         self.bytes_in = self.bytes_out = 0
         self.sum_at: float | None = None
 
-    def count(self, now: float, *, received: int = 0, sent: int = 0) -> None:
-        """Count bytes; emit them, or let them wait for their sum."""
-        self.bytes_in += received
-        self.bytes_out += sent
-        if self.sum_at is None:
-            if self._calm.accept(now):
-                self._emit_since(None)
-            else:
-                self.sum_at = now + SUM_SECONDS
+    def count_received(self, count: int, now: float, *, messages: int | None = None) -> None:
+        """Count the bytes of a read, and the messages that they complete; emit them, or let them wait for their sum."""
+        self.bytes_in += count
+        self._waiting_in += count
+        self._reads += 1
+        if messages is not None:
+            self._messages = (self._messages or 0) + messages
+        self._settle(now)
+
+    def count_sent(self, count: int, now: float) -> None:
+        """Count the bytes of a send; emit them, or let them wait for their sum."""
+        self.bytes_out += count
+        self._waiting_out += count
+        self._sends += 1
+        self._settle(now)
 
     def emit_sum(self, now: float) -> None:
         """Emit the sum of the bytes that wait, if there are any."""
         if self.sum_at is not None:
             since, self.sum_at = self.sum_at - SUM_SECONDS, None
-            self._emit_since(now - since)
+            self._emit_waiting(None, now - since)
 
-    def _emit_since(self, seconds: float | None) -> None:
-        received, sent = self.bytes_in - self._emitted_in, self.bytes_out - self._emitted_out
-        self._emitted_in, self._emitted_out = self.bytes_in, self.bytes_out
-        if sent:
-            self._emit(DataSent(bytes=sent, seconds=seconds))
-        if received:
-            self._emit(DataReceived(bytes=received, seconds=seconds))
+    def _settle(self, now: float) -> None:
+        since_last_s = None if self._last_at is None else round(now - self._last_at, 6)
+        self._last_at = now
+        if self.sum_at is None:
+            if self._emits_each or self._calm.accept(now):
+                self._emit_waiting(since_last_s, None)
+            else:
+                self.sum_at = now + SUM_SECONDS
+
+    def _emit_waiting(self, since_last_s: float | None, seconds: float | None) -> None:
+        times = {"since_last_s": since_last_s, "seconds": seconds}
+        if self._waiting_out:
+            self._emit(DataSent(bytes=self._waiting_out, sends=self._sends, encrypted=self._encrypted, **times))
+        if self._waiting_in:
+            moved, messages = self._waiting_in, self._messages
+            self._emit(
+                DataReceived(bytes=moved, reads=self._reads, messages=messages, encrypted=self._encrypted, **times)
+            )
+        self._waiting_in = self._waiting_out = self._reads = self._sends = 0
+        self._messages = None

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sockctl.events.base import Event, Level
-from sockctl.text import format_bytes, format_seconds
+from sockctl.events.connection import describe_amount, describe_calls
+from sockctl.text import format_bytes, format_count, format_delay, format_seconds
 
 ENDED = {
     "server_closed": "The server ended the connection",
+    "websocket_closed": "The server closed the WebSocket",
     "client_exit": "You ended the connection",
     "quit_after": "The time of --quit-after was up, and the client closed the connection",
     "stopped": "Everything asked for was done, and the client closed the connection",
@@ -103,37 +105,63 @@ class Greeted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSent(Event):
-    """The client sent data. While traffic is busy, the event is a sum over `seconds`."""
+class _DataMoved(Event):
+    """Data moved.
+
+    Attributes:
+        bytes: How many bytes.
+        since_last_s: The time since the last call that has moved bytes, in either direction; None for the first one,
+            and for a sum.
+        seconds: The time of a sum; None for one call.
+        encrypted: True under TLS. The bytes are decrypted ones then, and a call is one of TLS.
+    """
 
     bytes: int
+    since_last_s: float | None = None
     seconds: float | None = None
+    encrypted: bool | None = None
 
-    @property
-    def happened(self) -> str:
-        within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
-        return f"Sent {format_bytes(self.bytes)}{within}."
-
-    @property
-    def explanation(self) -> str:
-        return "send() copied them into the kernel's send buffer."
+    def _describe(self, calls: int, call: str) -> str:
+        since = "" if self.since_last_s is None else f", {format_delay(self.since_last_s)} after the last call"
+        return f"{describe_amount(self.bytes, self.seconds)} in {describe_calls(calls, call, self.seconds)}{since}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataReceived(Event):
-    """The client received data. While traffic is busy, the event is a sum over `seconds`."""
+class DataSent(_DataMoved):
+    """The client sent data, in so many sends. While traffic is busy, the event is a sum over `seconds`."""
 
-    bytes: int
-    seconds: float | None = None
+    sends: int
 
     @property
     def happened(self) -> str:
-        within = "" if self.seconds is None else f" within {format_seconds(self.seconds)}"
-        return f"Received {format_bytes(self.bytes)}{within}."
+        return f"Sent {self._describe(self.sends, 'write' if self.encrypted else 'send()')}."
 
     @property
     def explanation(self) -> str:
-        return "recv() copied them from the kernel's receive buffer."
+        encrypted = "TLS encrypted them, " if self.encrypted else ""
+        return f"{encrypted}send() copied them into the kernel's send buffer."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReceived(_DataMoved):
+    """The client received data, in so many reads. While traffic is busy, the event is a sum over `seconds`.
+
+    `messages` is the number of messages that have become complete; raw bytes have none.
+    """
+
+    reads: int
+    messages: int | None = None
+
+    @property
+    def happened(self) -> str:
+        whole = "no whole message" if self.messages == 0 else format_count(self.messages or 0, "whole message")
+        completed = "" if self.messages is None else f": {whole}"
+        return f"Received {self._describe(self.reads, 'read' if self.encrypted else 'recv()')}{completed}."
+
+    @property
+    def explanation(self) -> str:
+        decrypted = ", and TLS decrypted them" if self.encrypted else ""
+        return f"recv() copied them from the kernel's receive buffer{decrypted}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

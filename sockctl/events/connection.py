@@ -24,44 +24,71 @@ class ClientConnected(ConnectionEvent):
         return "accept() took it from the backlog and gave it a socket of its own."
 
 
-def _describe_amount(count: int, portions: int, seconds: float | None) -> str:
-    """Return ``6 bytes in 1 portion``, or for a sum ``12.0 MiB in 12,288 portions within 1.0 s``."""
-    within = "" if seconds is None else f" within {format_seconds(seconds)}"
-    return f"{format_bytes(count)} in {format_count(portions, 'portion')}{within}"
+def describe_amount(count: int, seconds: float | None) -> str:
+    """Return ``2,500 bytes``, or for a sum over `seconds` ``12.0 MiB``."""
+    return format_count(count, "byte") if seconds is None else format_bytes(count)
+
+
+def describe_calls(count: int, call: str, seconds: float | None) -> str:
+    """Return ``one recv()``, or for a sum ``197 recv() calls within 1.0 s``; `call` may also be a noun, ``read``."""
+    calls = f"one {call}" if count == 1 else format_count(count, f"{call} call" if call.endswith("()") else call)
+    return calls if seconds is None else f"{calls} within {format_seconds(seconds)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataReceived(ConnectionEvent):
-    """The server received data. While traffic is busy, the event is a sum over `seconds`."""
+class _DataMoved(ConnectionEvent):
+    """Data moved.
+
+    Attributes:
+        bytes: How many bytes.
+        portions: The portions of each call, its last one possibly a smaller one, added up.
+        portion_bytes: The most bytes of a portion.
+        seconds: The time of a sum; None for calls of a moment.
+        encrypted: True under TLS. The bytes are decrypted ones then, and a call is one of TLS.
+    """
 
     bytes: int
     portions: int
+    portion_bytes: int
     seconds: float | None = None
+    encrypted: bool | None = None
 
-    @property
-    def happened(self) -> str:
-        return f"Received {_describe_amount(self.bytes, self.portions, self.seconds)}."
-
-    @property
-    def explanation(self) -> str:
-        return "recv() copied them from the kernel's receive buffer."
+    def _describe(self, calls: int, call: str) -> str:
+        portions = "1 portion" if self.portions == 1 else f"{self.portions:,} portions of up to {self.portion_bytes:,}"
+        amount = describe_amount(self.bytes, self.seconds)
+        return f"{amount} in {describe_calls(calls, call, self.seconds)}: {portions}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataSent(ConnectionEvent):
-    """The server sent data. While traffic is busy, the event is a sum over `seconds`."""
+class DataReceived(_DataMoved):
+    """The server received data, in so many reads. While traffic is busy, the event is a sum over `seconds`."""
 
-    bytes: int
-    portions: int
-    seconds: float | None = None
+    reads: int
 
     @property
     def happened(self) -> str:
-        return f"Sent {_describe_amount(self.bytes, self.portions, self.seconds)}."
+        return f"Received {self._describe(self.reads, 'read' if self.encrypted else 'recv()')}"
 
     @property
     def explanation(self) -> str:
-        return "send() copied them into the kernel's send buffer, and TCP carries them from there."
+        decrypted = ", and TLS decrypted them" if self.encrypted else ""
+        return f"recv() copied them from the kernel's receive buffer{decrypted}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSent(_DataMoved):
+    """The server sent data, in so many sends. While traffic is busy, the event is a sum over `seconds`."""
+
+    sends: int
+
+    @property
+    def happened(self) -> str:
+        return f"Sent {self._describe(self.sends, 'write' if self.encrypted else 'send()')}"
+
+    @property
+    def explanation(self) -> str:
+        encrypted = "TLS encrypted them, " if self.encrypted else ""
+        return f"{encrypted}send() copied them into the kernel's send buffer, and TCP carries them from there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,27 @@ class Listening(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogCut(Event):
+    """The kernel lets fewer connections wait than ``--backlog`` asks for."""
+
+    level: ClassVar[Level] = Level.WARNING
+
+    wanted_backlog: int
+    backlog: int
+
+    @property
+    def happened(self) -> str:
+        return f"The kernel cuts --backlog {self.wanted_backlog} to {self.backlog}, its net.core.somaxconn."
+
+    @property
+    def explanation(self) -> str:
+        return (
+            f"listen() doesn't tell. Clients beyond that wait for their system's next try. Raise the bound with "
+            f"'sysctl -w net.core.somaxconn={self.wanted_backlog}', and start the server again."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reachable(Event):
     """An address at which clients reach the server, and the command for it."""
 

@@ -12,7 +12,7 @@ from sockctl.text import format_count, format_seconds
 PER_SECOND = 100
 """Events of one kind and one address that are written one by one in a second."""
 WINDOW_S = 1.0
-AMOUNTS = ("bytes", "portions", "bytes_in", "bytes_out")
+AMOUNTS = ("bytes", "portions", "reads", "sends", "bytes_in", "bytes_out")
 """Fields of events that a sum adds up, so that no byte is missing in the log."""
 
 
@@ -25,7 +25,7 @@ class EventsSummed(Event):
         address: The IP address of the clients, or their IPv6 network.
         count: How many events came beyond those that were written one by one.
         seconds: The time in which they came.
-        amounts: The sums of their fields by name: bytes and portions.
+        amounts: The sums of their fields by name: bytes, portions and calls.
     """
 
     level: ClassVar[Level] = Level.WARNING

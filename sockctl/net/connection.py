@@ -21,7 +21,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.address import extract_host, format_address
 from sockctl.net.handler import Handler
 from sockctl.net.sending_side import SendingSide
-from sockctl.net.transport import Transport, is_pending
+from sockctl.net.transport import TlsTransport, Transport, is_pending
 
 
 class State(enum.Enum):
@@ -51,6 +51,8 @@ class Connection(SendingSide):
         send_s: Seconds in which a client must read what a conversation sends.
 
     Attributes:
+        reads: How many reads have given bytes: calls of recv(), or under TLS reads of decrypted bytes.
+        further_in: Portions received beyond one a read.
         handler: The service's side, which reacts to the connection; the server sets it before the event loop knows it.
         attended_soon: Whether the event thread is about to empty its outbox; only the event loop uses this.
         frame_until: When a frame that has begun must be complete, else infinity. Only the event thread uses this.
@@ -99,8 +101,8 @@ class Connection(SendingSide):
         self.interest = 0
         self.started = self.last_active = time.monotonic()
         self._send_s = send_s
-        self.bytes_in = self.portions_in = 0
-        self.emitted: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self.bytes_in = self.reads = self.further_in = 0
+        self.emitted: tuple[int, ...] = (0,) * 6
         self.attended_soon = False
         self.waits_since = 0.0
         self.drain_at = 0
@@ -124,6 +126,11 @@ class Connection(SendingSide):
         return getattr(self.sock, "raw_bytes_in", self.bytes_in)
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether the connection is under TLS."""
+        return isinstance(self.sock, TlsTransport)
+
+    @property
     def pending(self) -> bool:
         """Whether decrypted bytes can be received that no poller can see."""
         return is_pending(self.sock)
@@ -139,9 +146,11 @@ class Connection(SendingSide):
         return ServiceFailed(connection=self.number, peer=self.peer, error=f"{type(error).__name__}: {error}")
 
     def count_received(self, count: int) -> None:
-        """Count bytes that the owner has read."""
-        self.bytes_in += count
-        self.portions_in += -(-count // self.portion)
+        """Count the bytes of one read of the owner's."""
+        if count:
+            self.bytes_in += count
+            self.reads += 1
+            self.further_in += (count - 1) // self.portion
 
     def end_sending(self, state: State) -> None:
         """Enter `state`, in which the connection drops posted bytes."""

@@ -4,10 +4,10 @@ How it works, in the order in which things happen:
 
 1. The accepting thread hands over each new connection (`add`). From then on the event loop keeps the connection's
    deadlines, and it alone closes the connection. While a conversation runs, the handler thread reads (up to `release`).
-2. The event thread waits for all descriptors at once, level-triggered, and reads up to 64 KiB from each ready one, into
-   one buffer that all connections share. One read per ready connection and round is fair. If nearly all are ready each
-   time, the thread tries each in its turn (`optimistic_reads`); if the next message mostly comes at once, the thread
-   polls before it sleeps (`busy_polling`).
+2. The event thread waits for all descriptors at once, level-triggered, and reads up to `Limits.read_bytes` from each
+   ready one, into one buffer that all connections share. One read per ready connection and round is fair. If nearly
+   all are ready each time, the thread tries each in its turn (`optimistic_reads`); if the next message mostly comes at
+   once, the thread polls before it sleeps (`busy_polling`).
 3. The service gets a view of that buffer. It answers with `post`, which sends at once, and puts bytes that the kernel
    doesn't take into the connection's outbox; `flow_control` empties the outbox.
 4. Other threads add calls to a queue (`call_queue`). The event thread never waits while the queue has a call. How
@@ -207,7 +207,7 @@ class EventLoop:
         self._calls.close()
         self._drain.close()
 
-    def _react(self, ready: Iterable[Connection | None]) -> int:
+    def _react(self, ready: Iterable[Connection | None]) -> int:  # noqa: C901  a call would slow it down
         """Read once from each ready connection, and let the service react; return how many had no input.
 
         The hot path: every message pays for each line.
@@ -235,7 +235,9 @@ class EventLoop:
                     continue
                 connection.last_active = now
                 connection.bytes_in += count
-                connection.portions_in += 1 if count <= connection.portion else -(-count // connection.portion)
+                connection.reads += 1
+                if count > connection.portion:
+                    connection.further_in += (count - 1) // connection.portion
                 if not connection.is_touched:
                     connection.is_touched = True
                     self._touched.append(connection)

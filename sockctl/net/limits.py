@@ -60,7 +60,7 @@ class Limits:
         ipv6_prefix: Bits of an IPv6 address that count as one address.
         rules: Which addresses may connect at all.
         portion: Bytes in a portion, the unit in which data events count.
-        read_bytes: The most bytes of one read.
+        read_bytes: The most bytes of one read. Under TLS `READ_BYTES`: no poller sees bytes that a read leaves.
         event_threads: Threads that watch the connections, each its share; 0 for `count_event_threads`.
         stranger_input: The costs of messages from clients that haven't logged in.
         member_input: The costs of messages from clients that have.

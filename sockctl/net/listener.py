@@ -14,6 +14,7 @@ from typing import Any
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, format_address
 from sockctl.net.port_owner import find_owner
+from sockctl.os_limits import limit_backlog
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 """A family and its socket address, as getaddrinfo gives them."""
@@ -24,7 +25,7 @@ _EVERY_IPV4_INTERFACE: _Address = (socket.AF_INET, ("0.0.0.0", 0))  # noqa: S104
 
 
 BACKLOG = 4096
-"""Connections that may wait to be accepted: Linux's own bound (net.core.somaxconn); 5 loses bursts."""
+"""Connections that may wait to be accepted: Linux's usual bound (net.core.somaxconn); 5 loses bursts."""
 _TRIES_FOR_ANY_PORT = 20
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """The errors of bind() and socket() if this machine has no such address, or no IPv6 at all."""
@@ -68,11 +69,13 @@ class Listeners:
         sockets: At least one, non-blocking.
         port: The port that they listen on.
         wanted_port: The port that the user wanted; it differs from `port` if another program has it.
+        backlog: How many connections may wait to be accepted: as many as were wanted, if the kernel allows that.
     """
 
     sockets: tuple[socket.socket, ...]
     port: int
     wanted_port: int
+    backlog: int
 
     @property
     def hosts(self) -> list[str]:
@@ -119,7 +122,7 @@ def open_listeners(
         except OSError as error:
             raise ListenError(_explain(host, candidate, error)) from error
         taken_port: int = sockets[0].getsockname()[1]
-        return Listeners(sockets, taken_port, port)
+        return Listeners(sockets, taken_port, port, limit_backlog(backlog))
     raise PortTakenError(f"No port from {port} to {highest_port} is free. Choose a lower --port, or --port 0 for any.")
 
 

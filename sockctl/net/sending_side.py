@@ -24,13 +24,15 @@ class _Hot:
         "bytes_in",
         "bytes_out",
         "can_send_now",
+        "further_in",
+        "further_out",
         "handler",
         "is_touched",
         "last_active",
         "lock",
         "portion",
-        "portions_in",
-        "portions_out",
+        "reads",
+        "sends",
         "sock",
         "state",
     )
@@ -45,6 +47,8 @@ class SendingSide(_Hot):
         portion: Bytes in a portion, the unit in which data events count.
 
     Attributes:
+        sends: How many calls of send() have taken bytes.
+        further_out: Portions sent beyond one a call; negative where calls have taken parts of portions.
         can_send_now: Whether posted bytes are sent at once: the outbox is empty, and `may_send` holds.
         may_send: Whether posted bytes are sent at all: the connection is neither broken nor ending.
         outbox: The bytes that the kernel has not taken yet.
@@ -63,7 +67,7 @@ class SendingSide(_Hot):
         self.may_send = True
         self.can_send_now = True
         self.portion = portion
-        self.bytes_out = self.portions_out = self._partial = 0
+        self.bytes_out = self.sends = self.further_out = self._partial = 0
         self.replied_until = 0  # how many bytes will have been sent when the last of the service's own replies is out
         self.is_touched = False
         self.error: OSError | None = None
@@ -99,7 +103,9 @@ class SendingSide(_Hot):
                     sent = 0  # `_queue` tries again, and notes what is wrong
                 if sent == size:
                     self.bytes_out += size
-                    self.portions_out += 1 if 0 < size <= self.portion else -(-size // self.portion)
+                    self.sends += 1
+                    if size > self.portion:
+                        self.further_out += (size - 1) // self.portion
                     if self.is_touched:
                         return True
             if sent < size and self.may_send and not self._queue(data, bound, sent=sent):
@@ -187,19 +193,21 @@ class SendingSide(_Hot):
             return 0
         self.bytes_out += sent
         if sent == len(data) and not self._partial:
-            self.portions_out += -(-sent // self.portion)
+            self.sends += 1
+            self.further_out += -(-sent // self.portion) - 1
             return sent
         self._count_part(sent, last=sent == len(data))
         return sent
 
     def _count_part(self, sent: int, *, last: bool) -> None:
-        """Count the portions of bytes that went out in part; with `last` none is left."""
+        """Count a call that took a part of the bytes; with `last` none is left."""
         whole = self._partial + sent
+        self.sends += 1
         if last:
             self._partial = 0
-            self.portions_out += -(-whole // self.portion)
+            self.further_out += -(-whole // self.portion) - 1
         else:
-            self.portions_out += whole // self.portion
+            self.further_out += whole // self.portion - 1
             self._partial = whole % self.portion
 
 
@@ -222,7 +230,9 @@ def post_to_each(connections: Iterable[S], data: bytes, bound: int) -> list[S]:
                     sent = 0
                 if sent == size:
                     connection.bytes_out += size
-                    connection.portions_out += 1 if 0 < size <= connection.portion else -(-size // connection.portion)
+                    connection.sends += 1
+                    if size > connection.portion:
+                        connection.further_out += (size - 1) // connection.portion
                     if connection.is_touched:
                         continue
             if sent < size and connection.may_send and not connection._queue(data, bound, sent=sent):

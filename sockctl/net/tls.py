@@ -29,7 +29,7 @@ from sockctl.protocol.server_wire import TLS_HANDSHAKE
 RECORD_BYTES = 16_384
 """The most plain bytes of a record, RFC 8446 section 5.1."""
 READ_BYTES = 49_152
-"""Bytes of one read: with the rest of an earlier record, they give at most 64 KiB of plain bytes."""
+"""The most bytes of one read: with the rest of an earlier record, they give at most 64 KiB of plain bytes."""
 LITTLE_BYTES = 1_024
 """Bytes of one read from a client with nearly empty records, each of which costs nearly as much as one of 16 KiB."""
 MAX_WASTE_BYTES = RECORD_BYTES + 512
@@ -51,6 +51,7 @@ class TlsSocket:
         server_hostname: The server's name, which the context may verify; None on the server's side.
 
     Attributes:
+        read_bytes: The most encrypted bytes of one recv(), at most `READ_BYTES`; the caller may lower it.
         raw_bytes_in: Encrypted bytes received from the socket.
         cut: Whether the other side has ended without a close_notify, so that bytes may be missing.
     """
@@ -73,6 +74,7 @@ class TlsSocket:
         self._shut = False  # this side's has gone, or can't go any more
         self._failure: TransportError | None = None
         self._waste = 0.0  # encrypted bytes beyond the usual number for their plain ones
+        self.read_bytes = READ_BYTES
         self.raw_bytes_in = 0
         self.cut = False
 
@@ -116,7 +118,7 @@ class TlsSocket:
     def _feed(self) -> bool:
         """Receive bytes of the handshake; return whether there were any."""
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self._sock.recv(self.read_bytes)
         except BlockingIOError:
             return False
         if not data:
@@ -160,7 +162,8 @@ class TlsSocket:
                 count = self._empty_stash(buffer) or self._decrypt_into(memoryview(buffer))
                 if count or self._ended:
                     return count
-            data = self._sock.recv(READ_BYTES if self._waste <= MAX_WASTE_BYTES else LITTLE_BYTES)
+            wasteful = self._waste > MAX_WASTE_BYTES
+            data = self._sock.recv(min(self.read_bytes, LITTLE_BYTES) if wasteful else self.read_bytes)
             if not data:
                 self.cut = not self._ended
                 self._ended = True

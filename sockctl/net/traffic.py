@@ -12,12 +12,24 @@ emits some of the sums, in the order in which the connections came, and the sums
 import math
 import operator
 from collections import deque
+from typing import TypedDict
 
 from sockctl.events.base import Level
 from sockctl.events.connection import DataReceived, DataSent
 from sockctl.events.journal import Journal
 from sockctl.net.connection import Connection, State
 from sockctl.token_bucket import TokenBucket
+
+
+class _SharedFields(TypedDict):
+    """The fields that the events of both directions share."""
+
+    connection: int
+    peer: str
+    portion_bytes: int
+    seconds: float | None
+    encrypted: bool | None
+
 
 CALM_PER_SECOND = 10
 """Connections whose counts are emitted at once, per second: no person could read more."""
@@ -87,17 +99,24 @@ class Traffic:
 
     def _tell(self, connection: Connection, seconds: float | None) -> None:
         connection.is_touched = False  # first: bytes that move while this runs mark the connection again
-        told = connection.emitted
-        connection.emitted = connection.bytes_in, connection.portions_in, connection.bytes_out, connection.portions_out
-        bytes_in, portions_in, bytes_out, portions_out = map(operator.sub, connection.emitted, told)
-        for kind, count, portions in ((DataReceived, bytes_in, portions_in), (DataSent, bytes_out, portions_out)):
-            if count:
-                self._journal.emit(
-                    kind(
-                        connection=connection.number,
-                        peer=connection.peer,
-                        bytes=count,
-                        portions=portions,
-                        seconds=None if seconds is None else round(seconds, 3),
-                    )
-                )
+        told, connection.emitted = connection.emitted, _count(connection)
+        bytes_in, reads, portions_in, bytes_out, sends, portions_out = map(operator.sub, connection.emitted, told)
+        if not (bytes_in or bytes_out):
+            return
+        shared: _SharedFields = {
+            "connection": connection.number,
+            "peer": connection.peer,
+            "portion_bytes": connection.portion,
+            "seconds": None if seconds is None else round(seconds, 3),
+            "encrypted": connection.is_encrypted or None,
+        }
+        if bytes_in:
+            self._journal.emit(DataReceived(bytes=bytes_in, portions=portions_in, reads=reads, **shared))
+        if bytes_out:
+            self._journal.emit(DataSent(bytes=bytes_out, portions=portions_out, sends=sends, **shared))
+
+
+def _count(one: Connection) -> tuple[int, ...]:
+    """Return the bytes, calls and portions received and sent."""
+    portions_in, portions_out = one.reads + one.further_in, one.sends + one.further_out
+    return one.bytes_in, one.reads, portions_in, one.bytes_out, one.sends, portions_out

@@ -53,7 +53,13 @@ def is_pending(transport: Transport) -> bool:
 
 @runtime_checkable
 class TlsTransport(Transport, Protocol):
-    """A `TlsSocket`, which begins with a handshake."""
+    """A `TlsSocket`, which begins with a handshake.
+
+    Attributes:
+        read_bytes: The most encrypted bytes of one recv(); the caller may lower it.
+    """
+
+    read_bytes: int
 
     def shake_hands(self) -> int:
         """Go on with the handshake; return the event to wait for in `select.poll`'s terms, or 0 when it is done.

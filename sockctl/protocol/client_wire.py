@@ -133,6 +133,10 @@ class ClientWire:
                 raise
         return messages
 
+    def count_complete(self) -> int:
+        """Return how many messages are complete and not decoded yet."""
+        return self._decoder.count_complete() if self._error is None else 0
+
     def take_rest(self) -> bytes:
         """Return the bytes of an incomplete frame, and forget them: the caller feeds them again."""
         return self._decoder.take_rest() if self.phase is Phase.FRAMED and self._error is None else b""

@@ -99,6 +99,18 @@ class FrameDecoder:
         self._move_to(position)
         return texts
 
+    def count_complete(self) -> int:
+        """Return how many complete frames are stored, up to one that is larger than the limit."""
+        buffer, position, count = self._buffer, self._position, 0
+        limit = min(self.limit_bytes, MAX_LIMIT_BYTES)
+        while len(buffer) - position >= HEADER_BYTES:
+            size = _header.unpack_from(buffer, position)[0]
+            position += HEADER_BYTES + size
+            if size > limit or position > len(buffer):
+                break
+            count += 1
+        return count
+
     def count_missing_bytes(self) -> int:
         """Return how many bytes of the next frame are missing: first of its header, then of its text; 0 for none.
 

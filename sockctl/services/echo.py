@@ -76,9 +76,10 @@ class CaseEcho(RawService):
         """Send back the complete characters."""
         if not isinstance(peer.state, CaseMapper):
             peer.state = CaseMapper(self._case)
-        peer.post(peer.state.feed(bytes(data)))
+        if mapped := peer.state.feed(bytes(data)):
+            peer.post(mapped)
 
     def ended(self, peer: RawPeer) -> None:
         """Send back the bytes of a last, incomplete character."""
-        if isinstance(peer.state, CaseMapper):
-            peer.post(peer.state.feed(b"", final=True))
+        if isinstance(peer.state, CaseMapper) and (rest := peer.state.feed(b"", final=True)):
+            peer.post(rest)

@@ -15,7 +15,16 @@ def test_every_event_has_a_sentence() -> None:
 
 def test_the_fields_are_those_of_json() -> None:
     received = next(entry for entry in list_events() if (entry.side, entry.name) == ("server", "data_received"))
-    assert received.fields == ("connection", "peer", "bytes", "portions", "seconds")
+    assert received.fields == (
+        "connection",
+        "peer",
+        "bytes",
+        "portions",
+        "portion_bytes",
+        "seconds",
+        "encrypted",
+        "reads",
+    )
 
 
 def test_every_reason_has_a_sentence() -> None:

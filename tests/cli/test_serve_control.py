@@ -4,7 +4,6 @@ import json
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -86,20 +85,3 @@ def test_what_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
             second.end()
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(path))
-
-
-def test_a_second_signal_removes_the_socket_too(own_folder: Path) -> None:
-    with echo_process("--drain-timeout", "60") as (run, port), socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.setblocking(False)
-        run.event("client_connected")
-        try:
-            while sock.send(bytes(65_536)):
-                pass
-        except BlockingIOError:
-            pass
-        run.process.send_signal(signal.SIGTERM)
-        run.event("server_stopping")
-        assert (own_folder / f"echo-{port}.sock").exists(), "a draining server can be watched"
-        time.sleep(0.2)  # two signals within 0.1 s count as one
-        assert run.end(signal.SIGINT) == 130
-    assert list(own_folder.iterdir()) == []

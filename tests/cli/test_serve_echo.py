@@ -39,8 +39,8 @@ def test_every_step_is_told_with_an_explanation() -> None:
         "server_started .*It serves echo",
         "listening .*bind\\(\\) gave it this address",
         "client_connected .*accept\\(\\) took it",
-        "data_received .*5 bytes in 1 portion\\. recv\\(\\) copied",
-        "data_sent .*5 bytes in 1 portion\\. send\\(\\) copied",
+        "data_received .*5 bytes in one recv\\(\\): 1 portion\\. recv\\(\\) copied",
+        "data_sent .*5 bytes in one send\\(\\): 1 portion\\. send\\(\\) copied",
         "client_disconnected .*its FIN came",
         "server_stopping .*asked to stop",
         "server_stopped .*served 2 clients, received 10 bytes and sent 10 bytes",
@@ -86,7 +86,8 @@ def test_transforms(transform: str, result: str) -> None:
 def test_portion() -> None:
     with echo_process("--portion", "10") as (run, port):
         exchange(port, b"x" * 25)
-        assert run.event("data_received")["portions"] == 3
+        received = run.event("data_received")
+        assert (received["portions"], received["portion_bytes"], received["reads"]) == (3, 10, 1)
 
 
 def test_verbose_tells_details() -> None:

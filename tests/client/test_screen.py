@@ -1,5 +1,6 @@
 """Tests for `sockctl.client.screen`."""
 
+import json
 import os
 
 import pytest
@@ -57,6 +58,12 @@ def test_all_waits_above_the_prompt_and_comes_at_once(
     assert capsys.readouterr().out == ""
     assert not written
     assert not said
+
+
+def test_events_may_be_json(said: list[str]) -> None:
+    Screen(Level.DETAIL, json=True).emit(Connecting(peer="[::1]:9090"))
+    event = json.loads("".join(said))
+    assert (event["event"], event["service"], event["peer"]) == ("connecting", "connect", "[::1]:9090")
 
 
 @pytest.mark.parametrize(

@@ -31,32 +31,58 @@ READINGS = [
         "accept() took it from the backlog and gave it a socket of its own.",
     ),
     Reading(
-        DataReceived(connection=3, peer="[::1]:50000", bytes=6, portions=1),
+        DataReceived(connection=3, peer="[::1]:50000", bytes=6, portions=1, portion_bytes=1024, reads=1),
         "data_received",
         Level.INFO,
-        "Received 6 bytes in 1 portion.",
+        "Received 6 bytes in one recv(): 1 portion.",
         "recv() copied them from the kernel's receive buffer.",
     ),
     Reading(
-        DataReceived(connection=3, peer="[::1]:50000", bytes=2_048, portions=2, seconds=0.25),
+        DataReceived(
+            connection=3, peer="[::1]:50000", bytes=2_048, portions=3, portion_bytes=1024, reads=2, seconds=0.25
+        ),
         "data_received",
         Level.INFO,
-        "Received 2.0 KiB in 2 portions within 250 ms.",
+        "Received 2.0 KiB in 2 recv() calls within 250 ms: 3 portions of up to 1,024.",
         "recv() copied them from the kernel's receive buffer.",
     ),
     Reading(
-        DataSent(connection=3, peer="[::1]:50000", bytes=1, portions=1),
+        DataSent(connection=3, peer="[::1]:50000", bytes=2_500, portions=3, portion_bytes=1024, sends=1),
         "data_sent",
         Level.INFO,
-        "Sent 1 byte in 1 portion.",
+        "Sent 2,500 bytes in one send(): 3 portions of up to 1,024.",
         "send() copied them into the kernel's send buffer, and TCP carries them from there.",
     ),
     Reading(
-        DataSent(connection=3, peer="[::1]:50000", bytes=12 << 20, portions=12_288, seconds=1.0),
+        DataSent(
+            connection=3,
+            peer="[::1]:50000",
+            bytes=12 << 20,
+            portions=12_288,
+            portion_bytes=1024,
+            sends=197,
+            seconds=1.0,
+        ),
         "data_sent",
         Level.INFO,
-        "Sent 12.0 MiB in 12,288 portions within 1.0 s.",
+        "Sent 12.0 MiB in 197 send() calls within 1.0 s: 12,288 portions of up to 1,024.",
         "send() copied them into the kernel's send buffer, and TCP carries them from there.",
+    ),
+    Reading(
+        DataReceived(
+            connection=3, peer="[::1]:50000", bytes=20_000, portions=20, portion_bytes=1024, reads=2, encrypted=True
+        ),
+        "data_received",
+        Level.INFO,
+        "Received 20,000 bytes in 2 reads: 20 portions of up to 1,024.",
+        "recv() copied them from the kernel's receive buffer, and TLS decrypted them.",
+    ),
+    Reading(
+        DataSent(connection=3, peer="[::1]:50000", bytes=1, portions=1, portion_bytes=1024, sends=1, encrypted=True),
+        "data_sent",
+        Level.INFO,
+        "Sent 1 byte in one write: 1 portion.",
+        "TLS encrypted them, send() copied them into the kernel's send buffer, and TCP carries them from there.",
     ),
     Reading(
         InputEnded(connection=3, peer="[::1]:50000"),

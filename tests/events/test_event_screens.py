@@ -21,7 +21,7 @@ FIXED = """
 import os, sys
 import sockctl.text
 os.getpid = lambda: 4242
-sockctl.text.format_seconds = lambda seconds: "250 ms"
+sockctl.text.format_seconds = sockctl.text.format_delay = lambda seconds: "250 ms"
 sys.argv[:4] = ["sockctl"]  # this command stands in front of the usual one
 from sockctl.__main__ import main
 sys.exit(main())

@@ -38,7 +38,7 @@ EVENTS = [
         web,
     )
     for _, kind in inspect.getmembers(module, inspect.isclass)
-    if issubclass(kind, Event) and kind not in (Event, ConnectionEvent)
+    if issubclass(kind, Event) and kind not in (Event, ConnectionEvent) and not kind.__name__.startswith("_")
 ]
 SAMPLES: dict[str, object] = {
     "reason": DisconnectReason.CLIENT_CLOSED,

@@ -12,7 +12,7 @@ from sockctl.events.server import Listening, LoopbackOnly, Reachable, TlsCertifi
 
 AT = 1_767_225_600.25  # 2026-01-01 00:00:00.250 UTC
 PEER = "127.0.0.1:50000"
-RECEIVED = Record(AT, "echo", DataReceived(connection=3, peer=PEER, bytes=6, portions=1))
+RECEIVED = Record(AT, "echo", DataReceived(connection=3, peer=PEER, bytes=6, portions=1, portion_bytes=1024, reads=1))
 FINGERPRINT = ":".join(["AB"] * 32)
 
 
@@ -32,7 +32,9 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_file() -> None:
     line = FileFormat()(RECEIVED)
-    assert line.startswith("2026-01-01 00:00:00.250 data_received #3 127.0.0.1:50000  Received 6 bytes in 1 portion. ")
+    assert line.startswith(
+        "2026-01-01 00:00:00.250 data_received #3 127.0.0.1:50000  Received 6 bytes in one recv(): 1 portion. "
+    )
 
 
 def test_a_file_has_each_time() -> None:
@@ -105,7 +107,7 @@ def test_80_columns() -> None:
         "                             socket of its own.",
     ]
     assert on_a_terminal(80, explain=Explain.NEVER)(RECEIVED) == (
-        "00:00:00 data_received       #3 Received 6 bytes in 1 portion."
+        "00:00:00 data_received       #3 Received 6 bytes in one recv(): 1 portion."
     )
 
 
@@ -175,6 +177,8 @@ def test_json() -> None:
         "peer": PEER,
         "bytes": 6,
         "portions": 1,
+        "portion_bytes": 1024,
+        "reads": 1,
         "text": RECEIVED.event.text,
     }
     assert list(event)[:3] == ["time", "event", "service"]

@@ -5,6 +5,7 @@ import pytest
 from sockctl.events import server
 from sockctl.events.base import Level
 from sockctl.events.server import (
+    BacklogCut,
     DescriptorsLimited,
     Listening,
     LoopbackOnly,
@@ -47,6 +48,14 @@ READINGS = [
         "Listening on [::1]:9090.",
         "socket() made the server's socket, bind() gave it this address, and listen() lets clients "
         "connect. Up to 128 may wait until accept() takes them.",
+    ),
+    Reading(
+        BacklogCut(wanted_backlog=10_000, backlog=4_096),
+        "backlog_cut",
+        Level.WARNING,
+        "The kernel cuts --backlog 10000 to 4096, its net.core.somaxconn.",
+        "listen() doesn't tell. Clients beyond that wait for their system's next try. Raise the bound with 'sysctl -w "
+        "net.core.somaxconn=10000', and start the server again.",
     ),
     Reading(
         Reachable(scope="machine", host="127.0.0.1", port=1, command="sockctl connect 127.0.0.1 1"),

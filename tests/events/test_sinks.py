@@ -13,7 +13,9 @@ from sockctl.events.server import ServerStarted
 from sockctl.events.sinks import DescriptorSink, FileSink
 
 AT = 1_767_225_600.25  # 2026-01-01 00:00:00.250 UTC
-RECEIVED = Record(AT, "echo", DataReceived(connection=3, peer="127.0.0.1:50000", bytes=6, portions=1))
+RECEIVED = Record(
+    AT, "echo", DataReceived(connection=3, peer="127.0.0.1:50000", bytes=6, portions=1, portion_bytes=1024, reads=1)
+)
 
 
 def connected(peer: str) -> Record:

@@ -2,8 +2,10 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,6 +202,16 @@ def test_restart_with_connections_in_time_wait() -> None:
         port = first.port
     with listening("127.0.0.1", port, strict_port=True) as second:
         assert second.port == port
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO tells it on Linux only")
+@pytest.mark.parametrize("backlog", [0, 7, 1_000_000])
+def test_the_backlog_is_what_the_kernel_says(backlog: int) -> None:
+    with listening("127.0.0.1", backlog=backlog) as listeners:
+        for one in listeners.sockets:
+            info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+            assert struct.unpack_from("I", info, 28)[0] == listeners.backlog  # tcpi_sacked, of a listening socket
+        assert listeners.backlog == min(backlog, int(Path("/proc/sys/net/core/somaxconn").read_text("ascii")))
 
 
 def test_accepted_sockets_inherit_the_options() -> None:

@@ -24,7 +24,7 @@ from sockctl.protocol.messages import encode_message, make_message
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient
 from tests.support.message_services import Doorman, Greeter, Parrot, reason_of
-from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 from tests.support.tls import blind_context, securing, self_signed, tls_client
 from tests.support.two_hosts import on_every_network, server_address
 
@@ -107,6 +107,30 @@ def test_little_is_taken_at_once_of_tiny_records(files: Files) -> None:
             counts_of(server, 16_384)
         client.send(bytes(32_768))
         assert len(counts_of(server, 32_768)) <= 3, "it sends much at once again"
+
+
+class Recorded(socket.socket):
+    """A socket that notes how many bytes each recv() asks for."""
+
+    asked: list[int]
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.asked.append(size)
+        return super().recv(size, flags)
+
+
+def test_a_small_read_takes_records_in_parts(files: Files) -> None:
+    ours, theirs = socket.socketpair()
+    recorded = Recorded(fileno=ours.detach())
+    recorded.asked = []
+    with securing(files)(recorded) as server, TlsSocket(theirs, blind_context(), server_side=False) as client:
+        server.read_bytes = 1_000
+        while client.shake_hands() | server.shake_hands():
+            pass
+        client.send(bytes(20_000))
+        assert counts_of(server, 20_000) == [16_384, 3_616], "a record is decrypted when its last byte has come"
+    assert set(recorded.asked) == {1_000}
+    assert len(recorded.asked) > 20
 
 
 def counts_of(transport: Transport, size: int) -> list[int]:
@@ -264,7 +288,8 @@ class Talker:
 @pytest.mark.parametrize("service", [Echo, Parrot, Answering], ids=["bytes", "messages", "conversation"])
 def test_fifty_clients_both_ways_at_once(files: Files, service: type[Echo | Parrot | Answering]) -> None:
     """One lock around each TLS object: no crash, no MAC error, every byte right."""
-    with running(service(), MANY, secure=securing(files)) as run:
+    patient = Timeouts(frame_s=60.0, linger_s=LINGER_S)  # fifty clients share one thread
+    with running(service(), MANY, patient, secure=securing(files)) as run:
         talkers = [Talker(run.port, seed, framed=service is not Echo) for seed in range(50)]
         until = time.monotonic() + SECONDS
         while sum(talker.step(until) for talker in talkers):  # each of them, each time

@@ -6,8 +6,10 @@ import random
 import socket
 from collections import Counter
 
+import pytest
+
 from sockctl.events.base import Level
-from sockctl.net.limits import Timeouts
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.services.echo import Echo
 from tests.support.raw_services import (
     MANY,
@@ -38,11 +40,25 @@ def test_data_events_add_up_to_what_was_moved() -> None:
                 assert sum(event.bytes for event in told) == sum(sizes) == getattr(ended, counted)
                 assert len(told) < 100, "busy traffic is told in sums"
                 assert any(event.seconds is not None for event in told)
+            assert sum(e.reads for e in run.sink.named("data_received") if e.connection == number) >= len(sizes)
             portions = [sum(e.portions for e in run.sink.named(n) if e.connection == number) for n in DATA_EVENTS]
             assert portions[0] == portions[1] >= sum(-(-size // 1024) for size in sizes)
 
 
 DATA_EVENTS = ("data_received", "data_sent")
+
+
+@pytest.mark.parametrize(("read_bytes", "reads"), [(65_536, 1), (1024, 3), (1000, 3)])
+def test_reads_and_portions_are_told_apart(read_bytes: int, reads: int) -> None:
+    with running(Echo(), Limits(read_bytes=read_bytes)) as run, run.client() as sock:
+        sock.sendall(b"z" * 2_500)
+        receive_exactly(sock, 2_500)
+        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 2_500)
+        received, sent = (run.sink.named(name) for name in DATA_EVENTS)
+        assert (sum(event.reads for event in received), sum(event.portions for event in received)) == (reads, 3)
+        assert (sum(event.sends for event in sent), sum(event.portions for event in sent)) == (reads, 3)
+        assert {event.portion_bytes for event in received + sent} == {1024}
+        assert {event.encrypted for event in received + sent} == {None}
 
 
 def test_calm_traffic_is_told_at_once_and_in_order() -> None:

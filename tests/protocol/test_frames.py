@@ -61,6 +61,23 @@ def test_it_is_known_how_much_is_missing(said: list[str]) -> None:
     assert heard == said
 
 
+@settings(deadline=None)
+@given(texts, st.binary(max_size=8))
+def test_it_is_known_how_many_are_complete(said: list[str], rest: bytes) -> None:
+    decoder = FrameDecoder()
+    decoder.feed(b"".join(map(encode_frame, said)))
+    assert decoder.count_complete() == len(said)
+    decoder.feed(b"\0\0\xff\0" + rest)
+    assert decoder.count_complete() == len(said), "the last one is not complete"
+    assert decoder.decode(len(said) + 1) == said
+
+
+def test_a_frame_beyond_the_limit_does_not_count_as_complete() -> None:
+    decoder = FrameDecoder(limit_bytes=4)
+    decoder.feed(encode_frame("four") + encode_frame("fifth") + encode_frame("six"))
+    assert decoder.count_complete() == 1
+
+
 def test_the_shape() -> None:
     assert encode_frame("") == b"\0\0\0\0"
     assert encode_frame("aß") == b"\0\0\0\x03a\xc3\x9f"

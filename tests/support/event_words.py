@@ -33,7 +33,7 @@ def check_complete(module: ModuleType, readings: Sequence[Reading]) -> None:
     defined = {
         kind
         for _, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, Event) and kind.__module__ == module.__name__
+        if issubclass(kind, Event) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
     }
     read_ones = {type(reading.event) for reading in readings}
     assert read_ones == defined, f"{read_ones ^ defined}"
