@@ -167,7 +167,7 @@ class ClientConnection:
         self._idleness.note_traffic(now)
         self._heard_at = now
         if self._web is not None:
-            self.meter.count(now, received=len(data))
+            self.meter.count_received(len(data), now)
             if self._web.receive(data, now):
                 self._receive_end(now)
             return
