@@ -21,6 +21,7 @@ FURTHER: dict[str, dict[str, Any]] = {
     "LoginFailedError": {"user": "ann"},
     "TokenReusedError": {"user": "ann", "session": "a1b2"},
     "ThrottledError": {"retry_after_s": 7},
+    "ServerGoneError": {"in_order": True},
 }
 """What the errors have beside their text."""
 CODES = {
@@ -64,7 +65,7 @@ EXIT_CODES = {
         "OptionError PasswordRefusedError ProgramError RoomRefusedError RuleError ScriptError TextTooLongError "
         "UnknownCommandError WeakPasswordError"
     ),
-    ExitCode.UNREACHABLE: "EngineAwayError UnreachableError",
+    ExitCode.UNREACHABLE: "ControlError EngineAwayError NoServerError UnreachableError",
     ExitCode.NOT_LET_IN: (
         "BusyError EngineLoginError EngineUntrustedError InsecureError LoginError LoginFailedError NotLetInError "
         "NotToldError ThrottledError "
@@ -75,6 +76,7 @@ EXIT_CODES = {
     ExitCode.BROKEN: (
         "BinaryRefusedError NotWebSocketError WebSocketClosedError WebSocketError "
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
+        "ServerGoneError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
         "TooManyLargeError TruncatedMessageError"
     ),

@@ -59,6 +59,11 @@ class WebMessagePeer(MessagePeer):
         """Send messages of other clients, encoded in frames."""
         super().post_encoded(translate_frames(data))
 
+    @property
+    def wire(self) -> str:
+        """WebSocket, and the HTTP in front of it."""
+        return "web"
+
     def converse(self, service: MessageService) -> None:
         """Answer HTTP requests; once the connection is a WebSocket, hold the service's conversation, if it has one."""
         http, self._http = self._http, None  # its memory is needed no more

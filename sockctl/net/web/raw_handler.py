@@ -82,6 +82,11 @@ class WebRawHandler(Handler):
         self._react: Callable[[Any], object] = service.make_reaction(self._peer)
         self.watching = False
 
+    @property
+    def wire(self) -> str:
+        """WebSocket, and the HTTP in front of it."""
+        return "web"
+
     def opened(self) -> None:
         """Do nothing: a web connection begins with a conversation."""
 
