@@ -107,7 +107,8 @@ def in_namespaces(*words: str, setup: str) -> "subprocess.CompletedProcess[str]"
 
 
 @pytest.mark.parametrize(
-    ("setup", "step"), [(REFUSED, "unshare: No space left on device"), (NO_DEVICE, "the TUN device: Inappropriate")]
+    ("setup", "step"),
+    [(REFUSED, "unshare: user.max_user_namespaces is reached"), (NO_DEVICE, "the TUN device: Inappropriate")],
 )
 def test_where_the_lab_is_refused_a_topic_says_what_is_missing(setup: str, step: str) -> None:
     done = in_namespaces("explain", "handshake", "--color", "never", setup=setup)
