@@ -10,6 +10,7 @@ _QUESTIONS: dict[str, tuple[int, ...]] = {
     "stream": (2, 5),
     "text": (2,),
     "close": (),
+    "backlog": (6,),
     "nagle": (),
     "loss": (5,),
 }
