@@ -13,6 +13,7 @@ _QUESTIONS: dict[str, tuple[int, ...]] = {
     "backlog": (6,),
     "nagle": (),
     "loss": (5,),
+    "calls": (1, 6),
 }
 """For each topic the lab's questions that it answers, by their numbers on the page ``sockctl help questions``."""
 NAMES = tuple(_QUESTIONS)
