@@ -56,6 +56,6 @@ MAKERS: dict[str, Callable[[], str]] = {
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
     "engine user": _write_engine_user,
-    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in (2, 3, 4, 5, 6, 7)},
+    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in range(1, 8)},
 }
 """The function that makes a list, by its name in a page."""

@@ -6,6 +6,7 @@ from typing import Any
 from sockctl.explain.topic import Topic
 
 _QUESTIONS: dict[str, tuple[int, ...]] = {
+    "sockets": (1,),
     "handshake": (7,),
     "blocking": (3, 4),
     "stream": (2, 5),
