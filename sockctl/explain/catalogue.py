@@ -17,6 +17,7 @@ _QUESTIONS: dict[str, tuple[int, ...]] = {
     "buffers": (3,),
     "loss": (5,),
     "calls": (1, 6),
+    "c10k": (4,),
 }
 """For each topic the lab's questions that it answers, by their numbers on the page ``sockctl help questions``."""
 NAMES = tuple(_QUESTIONS)
