@@ -129,8 +129,9 @@ def conclude(measured: Buffers) -> Iterator[str]:
     else:
         yield f"No send() refused in this run, though nobody read {taken}."
     less = f"Buffers of {format_bytes(_SMALL_BYTES)} took {format_bytes(small.taken_bytes)}"
-    if small.refusal and small.taken_bytes < usual.taken_bytes and small.room_after:
-        yield f"{less}; once the receiver had read, send() went on: this is how a slow reader slows a sender down."
+    went_on = small.room_after and small.received_bytes == small.taken_bytes
+    if small.refusal and small.taken_bytes < usual.taken_bytes and went_on:
+        yield f"{less}; once the receiver had read that, send() went on: so a slow reader slows a sender down."
     else:
         yield f"{less}, and a send() after reading was {'possible' if small.room_after else 'refused'}."
 
