@@ -201,6 +201,30 @@ def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
         wait_until(lambda: ann.list_rooms("bob") == ["#games"])
 
 
+def test_a_servers_own_members_hear_who_left_though_the_posting_was_lost(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        ann.until("joined", name="carl")
+        bob.until("joined", name="carl")
+        node = servers.nodes[1]
+        node.go_away()
+        bob.line("/leave #lobby")
+        bob.until("left")
+        bob.line("/join #games")
+        bob.until("members", room="#games")
+        node.come_back(refused=True)
+        for each in (ann, carl):
+            assert each.until("left")["name"] == "bob"
+        wait_until(lambda: list_members(carl, "#games") == ["bob"], what="that bob is where it went")
+
+
+def list_members(one: ChatClient, room: str) -> list[str]:
+    """Return who is in a room, as a member is told."""
+    one.line(f"/who {room}")
+    names: list[str] = one.until("members", room=room)["members"]
+    return names
+
+
 def test_a_room_that_was_left_before_the_server_reads_that_it_was_joined_stays_left(servers: Servers) -> None:
     node = servers.nodes[1]
     with ann_and_bob(servers) as (ann, bob):
