@@ -82,6 +82,12 @@ class ActiveLogins:
             self._logins[key] = login, end
             self._new.add(key)
 
+    def find(self, key: object) -> Login | None:
+        """Return the login of a connection; None where there is none."""
+        with self._lock:
+            login, _ = self._logins.get(key, (None, None))
+            return login
+
     def note_use(self, key: object) -> bool:
         """Note the use of a connection; return whether its login still holds."""
         with self._lock:
