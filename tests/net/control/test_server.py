@@ -166,7 +166,7 @@ def test_a_stopping_server_says_goodbye_to_all(path: Path) -> None:
 
 def test_the_file_alone_is_removed(path: Path) -> None:
     with control_server(path) as server, asker(path) as sock:
-        server.remove_file()
+        server.abandon()
         assert not path.exists()
         sock.sendall(ASK)
         assert read_answer(sock)[-1]["kind"] == "end"
