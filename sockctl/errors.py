@@ -261,6 +261,13 @@ class MessageTimeoutError(ProtocolError):
     close_code = 1008
 
 
+class TooManyLargeError(ProtocolError):
+    """A large message came while the server keeps as many as it may."""
+
+    code = "busy"
+    close_code = 1013
+
+
 class WebSocketError(ProtocolError):
     """The other side of a WebSocket sent a frame that RFC 6455 doesn't allow."""
 

@@ -46,6 +46,7 @@ CODES = {
     "HttpRefusedError": "http",
     "WebSocketError": "websocket",
     "BinaryRefusedError": "binary",
+    "TooManyLargeError": "busy",
     "NotWebSocketError": "not_websocket",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
@@ -77,7 +78,7 @@ EXIT_CODES = {
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
         "ServerGoneError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
-        "TruncatedMessageError"
+        "TooManyLargeError TruncatedMessageError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""

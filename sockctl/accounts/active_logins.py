@@ -103,6 +103,7 @@ class ActiveLogins:
             login, _ = self._logins.pop(key, (None, None))
             if login is not None and login.kept and login.session.token is None:
                 self._ended.add(login.session.id)
+                self._accounts.sessions.end_soon(login.session.id)
 
     def end(self, key: object) -> Login | None:
         """End the login of a connection, and its session soon; return the login, or None if it is over."""
@@ -110,6 +111,7 @@ class ActiveLogins:
             login, _ = self._logins.pop(key, (None, None))
             if login is not None and login.kept:
                 self._ended.add(login.session.id)
+                self._accounts.sessions.end_soon(login.session.id)
             return login
 
     def look(self) -> None:

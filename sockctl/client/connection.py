@@ -233,8 +233,8 @@ class ClientConnection:
             self.protocol.refuse_end()
         if self._web is not None:
             self._web.judge_end()
-        if self._sender.unsent_bytes and not (self._web is not None and self._web.is_ending):
-            raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
+        if unsent_bytes := self._sender.unsent_bytes if self._web is None else self._web.unsent_input_bytes:
+            raise _cut_short(f"{unsent_bytes} bytes were")
         if self._comes_back:
             self.ending = EndReason.SERVER_CLOSED  # what the input or the script waits for may come on the next one
             return

@@ -31,6 +31,7 @@ class Sender:
 
     Attributes:
         unsent_bytes: How many bytes wait to be sent.
+        answers_bytes: Bytes of answers to the server since everything was sent the last time.
         held: Lines that were read, and may not go out yet.
         answers: A pipe's lines that have answered questions before the welcome: another server asks for them anew.
         half_closed: Whether the sending side was ended: from then on nothing is sent.
@@ -47,7 +48,7 @@ class Sender:
         self.is_asked = False
         self._settings = settings
         self._events = events
-        self._answers_bytes = 0  # answers since everything was sent the last time
+        self.answers_bytes = 0
         self._line_number = 0
         self._said_goodbye = False
 
@@ -61,7 +62,7 @@ class Sender:
         """Count bytes that went out."""
         self.unsent_bytes -= count
         if not self.unsent_bytes:
-            self._answers_bytes = 0
+            self.answers_bytes = 0
 
     def answer(self, answers: bytearray) -> None:
         """Send the answers that the server has asked for, and clear them.
@@ -69,8 +70,8 @@ class Sender:
         Raises:
             ConnectionBrokenError: The server goes on asking, and takes no answer.
         """
-        self._answers_bytes += len(answers)
-        if self._answers_bytes > self._settings.max_answers_bytes:
+        self.answers_bytes += len(answers)
+        if self.answers_bytes > self._settings.max_answers_bytes:
             raise ConnectionBrokenError(
                 f"The server asks for answers and takes none: {self.unsent_bytes:,} bytes wait to be sent."
             )

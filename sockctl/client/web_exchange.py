@@ -86,9 +86,10 @@ class WebExchange:
         sender.encode_raw_line = self.encode_line
 
     @property
-    def is_ending(self) -> bool:
-        """Whether the input has ended, and everything was sent."""
-        return self._close_at is not None
+    def unsent_input_bytes(self) -> int:
+        """Bytes of messages that wait to be sent; Pongs and the end of the session don't count."""
+        sender = self._sender
+        return 0 if self._close_at is not None else max(0, sender.unsent_bytes - sender.answers_bytes)
 
     # From the server.
 

@@ -247,9 +247,13 @@ class MessagePeer(ConversingPeer, Handler):
             self._hold(more=count == SLICE)
         if count < SLICE:
             self._input.note_decoded()
-        if count == SLICE or not self._wire.has_partial_frame:
+        if not self._wire.has_partial_frame:
             connection.frame_until = math.inf
-        elif count or connection.frame_until == math.inf:
+        elif count and self._wire.take_completed():
+            connection.frame_until = math.inf
+            if count < SLICE:
+                self._event_loop.expect_frame(connection)
+        elif count < SLICE and connection.frame_until == math.inf:
             self._event_loop.expect_frame(connection)
 
     def _hold(self, *, more: bool) -> None:

@@ -1,5 +1,6 @@
 """Sessions over WebSocket without a socket: messages, pings, and how either side ends."""
 
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,12 @@ def test_a_server_that_ends_before_it_has_taken_everything(tmp_path: Path) -> No
     assert "9 bytes were not sent" in str(error_of(played))
 
 
+def test_a_pong_that_is_not_sent_is_no_loss(tmp_path: Path) -> None:
+    played = opened(tmp_path)
+    played.receive(frame(b"?", PING) + encode_close(1000))
+    assert played.ended == (EndReason.WEBSOCKET_CLOSED, None)
+
+
 def test_a_server_that_floods_with_pings(tmp_path: Path) -> None:
     played = opened(tmp_path, sends=False, max_answers_bytes=1_000)
     played.receive(frame(b"x" * 100, PING) * 20)
@@ -277,3 +284,21 @@ def test_a_line_that_is_too_long(tmp_path: Path, end: bytes) -> None:
     played.type(b"x" * 16_777_217 + end)
     assert isinstance(error_of(played), UnsendableError)
     assert sent(played) == []
+
+
+def test_rubbish_ends_in_an_error_or_a_close(tmp_path: Path) -> None:
+    rng = random.Random(21)
+    seeds = [frame(b"hello"), frame(b"x" * 200), frame(b"?", PING), encode_close(1000, "bye"), frame(b"\xff", BINARY)]
+    for _ in range(300):
+        data = bytearray(b"".join(rng.choices(seeds, k=3)))
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        played = opened(tmp_path)
+        while data and played.ended is None:
+            size = rng.randint(1, len(data))
+            played.receive(bytes(data[:size]))
+            del data[:size]
+        if played.ended is None:
+            played.end()
+        assert played.ended is not None
+        assert played.ended.error is None or find_exit_code(played.ended.error) is ExitCode.BROKEN

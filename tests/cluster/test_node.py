@@ -360,3 +360,16 @@ def test_a_node_that_never_started_stops(server: RedisServer) -> None:
     node = Node(server.access(), "a", Told().callbacks(), rules={}, times=TIMES)
     node.stop()
     node.stop()
+
+
+def test_a_reply_that_comes_without_news_is_taken_at_once(server: RedisServer) -> None:
+    """The engine refuses the claim, which makes no entry; the writer's own thread looks only in half a minute."""
+    times = dataclasses.replace(TIMES, longest_pause_s=30.0, claim_s=20.0)
+    node = Node(server.access(timeout_s=1.0), "a", Told().callbacks(), rules={}, times=times)
+    try:
+        node.start(lambda _: None)
+        assert node.wait_until_read(node.claim("ann", "m1", data=b"{}"), 20.0)
+        with pytest.raises(NameTakenError):
+            node.claim("ann", "m2", data=b"{}")
+    finally:
+        node.stop()

@@ -1,6 +1,8 @@
 """How a chat ends WebSockets, and what its page does then."""
 
 import contextlib
+import itertools
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,6 +15,15 @@ from tests.support.running import connect
 from tests.support.web import WebClient, open_websocket
 
 expect.set_options(timeout=15_000)
+NOTES_TRIES = """
+    window.tries = [];
+    window.WebSocket = class extends WebSocket {
+        constructor(...all) {
+            tries.push(Date.now());
+            super(...all);
+        }
+    };"""
+"""Notes when the page opens a WebSocket."""
 Tab = Callable[[], ChatPage]
 
 
@@ -61,20 +72,22 @@ def test_a_page_that_is_taken_over_stays_away(tab: Tab, chat: WebChat) -> None:
 
 def test_a_page_tries_again_after_growing_pauses(context: BrowserContext, chat: WebChat) -> None:
     page = ChatPage(context.new_page(), chat.url)
+    page.page.add_init_script(NOTES_TRIES)
     page.page.clock.install()
     page.open().log_in("ann")
     chat.stop()
-    expect(page.page.get_by_role("status").filter(has_text="next try")).to_be_visible()
-    page.page.clock.pause_at(page.page.evaluate("Date.now()") + 1_000)
-    tries: list[int] = []
-    page.page.on("websocket", lambda _: tries.append(1))
-    for _ in range(60):
-        page.page.clock.run_for(10_000)
-        page.page.wait_for_timeout(30)
-    assert 10 <= len(tries) <= 60  # 10 minutes; the longest pause is 15 to 45 s
+    until = time.monotonic() + 60
+    while len(tries := page.page.evaluate("tries")) < 10 and time.monotonic() < until:
+        page.page.clock.run_for(500)
+    gaps = [after - before for before, after in itertools.pairwise(tries[1:])]
+    assert len(gaps) == 8
+    for number, gap in enumerate(gaps, 1):
+        pause = min(30_000, 500 * 2**number)
+        assert gap >= 0.5 * pause
+        assert gap <= 1.5 * pause + 20_000  # a try itself may take 15 s, and a busy machine looks later
     chat.start()
-    page.page.clock.resume()
     page.page.get_by_role("button", name="Try now").click()
+    expect(page.page.get_by_role("button", name="Send")).to_be_enabled()
     page.say("here again")
     expect(page.row("here again")).to_be_visible()
     page.page.close()
