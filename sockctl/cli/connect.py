@@ -66,6 +66,7 @@ def connect(
         typer.Argument(
             metavar="[[SCHEME://]HOST[:PORT][,…]]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS). "
+            "unix:PATH stands for HOST:PORT. "
             "Several servers of one chat stand with commas between them.",
             show_default=False,
             autocompletion=complete_targets,
@@ -103,6 +104,8 @@ def connect(
     Several servers of one chat stand with commas between them. The client takes the first that lets it in. Where that
     one fails or stops, the client comes back at the next one.
     """
+    from sockctl.net.address import is_unix
+
     given.refuse_contradictions()
     if given.connecting.check_ports:
         _check_ports(target, ports or [], given)
@@ -116,6 +119,10 @@ def connect(
         state_dir=given.login.state_dir,
         may_ask=may_ask(no_input=no_input),
     )
+    if any(is_unix(endpoint.host) for endpoint in endpoints) and (
+        given.connecting.ipv4 or given.connecting.ipv6 or given.connecting.source
+    ):
+        raise OptionError("-4, -6 and --source are for IP, and the target is a Unix socket: leave them out.")
     settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), scheme)
     if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
         raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
@@ -212,7 +219,7 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
 
     from sockctl.cli.port_check import print_ports
     from sockctl.client.port_check import check_ports, parse_ports
-    from sockctl.net.address import Target, parse_targets
+    from sockctl.net.address import Target, is_unix, parse_targets
 
     wanted = [Target(None, None)] if target is None else parse_targets(target)
     further = parse_ports(ports)
@@ -221,6 +228,8 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
     family, source = _choose_family(given)
     states = []
     for host, own in numbers:
+        if host is not None and is_unix(host):
+            raise OptionError("-z looks at ports, and a Unix socket has none: connect to it to see whether it is open.")
         if host is None or not own:
             raise InputNeededError("-z needs a host and a port: write sockctl connect -z HOST PORT, or PORT-PORT.")
         states.append(
@@ -236,7 +245,7 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
 
 def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], str | None]":
     """Return the servers and the scheme, after asking for what is missing."""
-    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target, parse_targets
+    from sockctl.net.address import Endpoint, is_unix, parse_host, parse_port, parse_target, parse_targets
 
     asks = may_ask(no_input=no_input)
     wanted = [parse_target(None, port)] if target is None else parse_targets(target, port)
@@ -245,7 +254,7 @@ def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -
     endpoints: list[Endpoint] = []
     for each in wanted:
         host, number = each.host, each.port
-        if asks:
+        if asks and not (host is not None and is_unix(host)):
             host = host or ask("Host", DEFAULT_HOST, parse_host)
             number = number or ask("Port" if len(wanted) == 1 else f"Port of {host}", "9090", parse_port)
         if host is None or number is None:

@@ -30,7 +30,20 @@ def take_lock(path: str | Path, until: float) -> int:
         BlockingIOError: Another process has held the lock all the time.
         OSError: The file can't be created or locked.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return _lock(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), until)
+
+
+def take_folder_lock(folder: str | Path, until: float) -> int:
+    """As `take_lock`, for a folder itself, in which no file is made.
+
+    Raises:
+        BlockingIOError: Another process has held the lock all the time.
+        OSError: The folder can't be read.
+    """
+    return _lock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), until)
+
+
+def _lock(descriptor: int, until: float) -> int:
     pause_s = FIRST_PAUSE_S
     try:
         while True:
