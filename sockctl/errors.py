@@ -68,6 +68,14 @@ class SourceError(SockctlError):
     """The connection can't begin at the own address that the user has chosen."""
 
 
+class PacketLabError(SockctlError):
+    """The system refuses the network in which packets can be seen; the text names the step that failed."""
+
+
+class TopicError(SockctlError):
+    """The run of a topic has failed."""
+
+
 class IdleTimeoutError(SockctlError):
     """Nothing was sent or received for the time that the user has chosen."""
 
@@ -78,6 +86,10 @@ class ConnectTimeoutError(SockctlError):
 
 class ConnectionBrokenError(SockctlError):
     """The other side reset the connection, or closed it before it had received everything."""
+
+
+class WebSocketClosedError(ConnectionBrokenError):
+    """The server closed the WebSocket with a code that tells of a failure, or without any."""
 
 
 class PeerGoneError(SockctlError):
@@ -230,7 +242,7 @@ class MessageTimeoutError(ProtocolError):
 
 
 class WebSocketError(ProtocolError):
-    """A WebSocket client sent a frame that RFC 6455 doesn't allow."""
+    """The other side of a WebSocket sent a frame that RFC 6455 doesn't allow."""
 
     code = "websocket"
 
@@ -272,6 +284,12 @@ class NotGreetedError(ProtocolError):
     """The server didn't begin with the greeting of a message service."""
 
     code = "not_greeted"
+
+
+class NotWebSocketError(ProtocolError):
+    """The server opens no WebSocket at the address, or in a wrong form."""
+
+    code = "not_websocket"
 
 
 class UnknownClientError(SockctlError):

@@ -43,6 +43,9 @@ CODES = {
     "MessageTimeoutError": "timeout",
     "LateHelloError": "late_hello",
     "HttpRefusedError": "http",
+    "WebSocketError": "websocket",
+    "BinaryRefusedError": "binary",
+    "NotWebSocketError": "not_websocket",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
     "TlsError": "tls",
@@ -69,6 +72,7 @@ EXIT_CODES = {
     ExitCode.TIMED_OUT: "ConnectTimeoutError EngineTimeoutError IdleTimeoutError",
     ExitCode.UNEXPECTED: "ExpectationError",
     ExitCode.BROKEN: (
+        "BinaryRefusedError NotWebSocketError WebSocketClosedError WebSocketError "
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
         "TruncatedMessageError"
@@ -78,6 +82,8 @@ EXIT_CODES = {
 
 
 def make(kind: type[SockctlError]) -> SockctlError:
+    if kind is errors.HttpError:
+        return errors.HttpError(404, "It failed.")
     return kind("It failed.", **FURTHER.get(kind.__name__, {}))
 
 

@@ -21,6 +21,7 @@ FLOORS = {
     "client": 4,
     "services": 4,
     "bench": 4,
+    "explain": 4,
     "net": 3,
     "accounts": 3,
     "cluster": 3,
@@ -53,7 +54,7 @@ FOREIGN_BELOW = {
     "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
     "h11": {"net/web"},
-    "websockets": {"net/web", "protocol/web_decoder"},
+    "websockets": {"client/web_exchange", "net/web", "protocol/web_decoder"},
 }
 """Libraries that only these rooms may import."""
 

@@ -1,5 +1,6 @@
 """Signals that ask a process to end."""
 
+import contextlib
 import os
 import signal
 import time
@@ -16,11 +17,17 @@ def interrupt() -> None:
 def test_signals_close_together_are_one() -> None:
     before = signal.getsignal(signal.SIGINT)
     with raise_interrupts():
-        with pytest.raises(KeyboardInterrupt):
-            interrupt()
-        began = time.monotonic()
-        interrupt()
-        assert time.monotonic() - began < SAME_SIGNAL_S, "this machine was too slow to see it"
+        for _ in range(20):  # on a busy machine, the second one may come too late to be the same
+            began = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                interrupt()
+            with contextlib.suppress(KeyboardInterrupt):
+                interrupt()
+                break
+            assert time.monotonic() - began >= SAME_SIGNAL_S
+            time.sleep(SAME_SIGNAL_S)
+        else:
+            pytest.fail("the second signal always counted")
         time.sleep(SAME_SIGNAL_S)
         with pytest.raises(KeyboardInterrupt):
             interrupt()

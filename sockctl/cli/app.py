@@ -30,11 +30,19 @@ COMMANDS = {
     "sessions": "See and end the sessions of those who are logged in.",
     "cluster": "See and check the engine of a chat on several machines.",
     "bench": "Measure a server with many clients at once.",
+    "explain": "Show how sockets work, live: the handshake, the end, loss and more.",
     "config": "See and check the configuration file.",
     "help": "Show a page about a topic: scripts, events, files and more.",
 }
 """The commands, and the sentence for each in the list. The module of that name in this package has its `app`."""
-PANELS = {"serve": "Serve", "connect": "Talk", "logout": "Talk", "bench": "Measure"}
+PANELS = {
+    "serve": "Serve",
+    "connect": "Talk",
+    "logout": "Talk",
+    "bench": "Measure",
+    "explain": "Learn",
+    "help": "Learn",
+}
 """The group in which the list shows a command; the others are in "Manage"."""
 UNWRITABLE = {errno.EBADF, errno.EIO, errno.ENOSPC}
 """Why standard output can't be written: closed, its terminal gone, its disk full."""

@@ -2,16 +2,14 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import COMPARED
+from sockctl.cli.look import Look
 from sockctl.cli.tables import find_encoding, format_table
-from sockctl.palette import Style, paint
-from sockctl.terminal import STDOUT, is_terminal, measure_columns, wants_colour
+from sockctl.palette import Style
 from sockctl.text import format_bytes, format_count, format_seconds
-from sockctl.wrapping import wrap_lines
 
 _BAR, _LONGEST_BAR = 30, 60
 _BEFORE_BAR = 24
@@ -38,41 +36,6 @@ _CHANGED = (
 )
 _ECHO_HINTS = {"corrupt": _CHANGED, "extra": _CHANGED}
 Fields = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The properties of the output that decide how the result looks.
-
-    Attributes:
-        width: Columns of the terminal; None in a pipe, where no line folds.
-        colour: Whether the result is coloured.
-    """
-
-    width: int | None = None
-    colour: bool = False
-
-    @classmethod
-    def of_output(cls) -> Self:
-        """Return the look of standard output."""
-        return cls(measure_columns(STDOUT) if is_terminal(STDOUT) else None, wants_colour(STDOUT))
-
-    @property
-    def bar(self) -> int:
-        """Columns of the longest bar."""
-        return _BAR if self.width is None else min(_LONGEST_BAR, max(1, self.width - _BEFORE_BAR))
-
-    def fits(self, *lines: str) -> bool:
-        """Return whether each line fits the width."""
-        return self.width is None or max(map(len, lines)) <= self.width
-
-    def fold(self, line: str) -> str:
-        """Return a line folded between its words."""
-        return line if self.width is None else wrap_lines(line, self.width)
-
-    def paint(self, text: str, style: Style) -> str:
-        """Return text in a style."""
-        return paint(text, style) if self.colour and text else text
 
 
 def format_report(one: Fields, look: Look) -> Iterator[str]:
@@ -192,11 +155,12 @@ def _draw_bands(bands: Sequence[Fields], look: Look) -> Iterator[str]:
     """
     most = max(band["count"] for band in bands)
     total = sum(band["count"] for band in bands)
+    longest = _BAR if look.width is None else min(_LONGEST_BAR, max(1, look.width - _BEFORE_BAR))
     block = "█" if find_encoding().lower().startswith("utf") else "#"
     before = 0
     for band in bands:
         count = band["count"]
-        bar = block * (round(count / most * look.bar) or bool(count))
+        bar = block * (round(count / most * longest) or bool(count))
         style = next(style for part, style in _STYLES if before < part * total)
         share = f"{100 * count / total:>7.2f} %"
         yield f"  < {format_latency(band['below_us']):<8}{share}  {look.paint(bar, style)}".rstrip()

@@ -13,9 +13,10 @@ from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
 from sockctl.bench.report import make_comparison, report
 from sockctl.cli.bench_options import BenchOptions
-from sockctl.cli.bench_output import Look, format_comparison, format_report
+from sockctl.cli.bench_output import format_comparison, format_report
 from sockctl.cli.bench_progress import ProgressLine
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.look import Look
 from sockctl.cli.prompts import may_ask
 from sockctl.cli.tables import print_text
 from sockctl.client.plaintext_guard import is_in_clear

@@ -91,4 +91,15 @@ class ChatOptions:
             rich_help_panel="Several machines",
         ),
     ] = None
+    advertise: Annotated[
+        str | None,
+        typer.Option(
+            help="With --cluster and --web: the address of this server's page, such as http://one.example:9080. Pages "
+            "of the other servers go on there when theirs fails.",
+            envvar="SOCKCTL_ADVERTISE",
+            metavar="URL",
+            show_default=False,
+            rich_help_panel="Several machines",
+        ),
+    ] = None
     accounts: ServerStoreOptions

@@ -77,12 +77,17 @@ def complete_login_users(ctx: typer.Context) -> list[str]:
 
 
 def complete_targets(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the servers with a trusted certificate or a saved login; behind a comma, the targets with one more."""
+    """Return the servers with a trusted certificate or a saved login; behind a comma, the targets with one more.
+
+    A scheme that is typed already stays in front.
+    """
     known = sorted({*complete_hosts(ctx), *complete_logins(ctx)})
     before, comma, _ = incomplete.rpartition(",")
+    scheme, separator, _ = incomplete.partition("://")
+    prefix = f"{scheme}{separator}" if separator else ""
     if not comma:
-        return known
-    named = before.split(",")
+        return [f"{prefix}{each}" for each in known]
+    named = before.removeprefix(prefix).split(",")
     return [f"{before},{each}" for each in known if "," not in each and each not in named]
 
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from sockctl.client.script_steps import Step
     from sockctl.client.settings import ClientSettings
-    from sockctl.net.address import Endpoint
+    from sockctl.net.address import Endpoint, Target
 
 _EPILOG = "\n\n".join(
     (
         "Examples:\n  sockctl connect localhost 9090\n  printf abc | sockctl connect localhost:9090\n"
         "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90\n"
-        "  sockctl connect sockctls://one:9090,two:9090",
+        "  sockctl connect sockctls://one:9090,two:9090\n"
+        "  sockctl connect wss://server.example/path --send hello --expect hello",
         explain_exit_codes(
             ExitCode.INTERRUPTED,
             meanings={
@@ -36,7 +37,7 @@ _EPILOG = "\n\n".join(
                 "password would go in clear)",
                 ExitCode.TIMED_OUT: "timed out (--timeout, --idle-timeout)",
                 ExitCode.UNEXPECTED: "an expectation or --count is not met in time or by the end",
-                ExitCode.BROKEN: "connection reset, or the protocol broken",
+                ExitCode.BROKEN: "connection reset, the protocol broken, or a WebSocket closed with a failure's code",
             },
         ),
     )
@@ -65,9 +66,9 @@ def connect(
         str | None,
         typer.Argument(
             metavar="[[SCHEME://]HOST[:PORT][,…]]",
-            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS). "
-            "unix:PATH stands for HOST:PORT. "
-            "Several servers of one chat stand with commas between them.",
+            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS), and "
+            "ws, wss (WebSocket, with a path). unix:PATH stands for HOST:PORT. Several servers of one chat stand with "
+            "commas between them.",
             show_default=False,
             autocompletion=complete_targets,
         ),
@@ -103,6 +104,11 @@ def connect(
 
     Several servers of one chat stand with commas between them. The client takes the first that lets it in. Where that
     one fails or stops, the client comes back at the next one.
+
+    Over WebSocket, each line is a text message, and each text that comes is a line. Binary messages come as their
+    bytes, and as a hex dump on a terminal. After the end of the input the client closes the WebSocket (1000) once the
+    server has answered a Ping, or --quit-after is over. wss:// trusts what the system's authorities vouch for, where
+    the host is a public name. It needs: pip install 'sockctl[web]'.
     """
     from sockctl.net.address import is_unix
 
@@ -113,22 +119,29 @@ def connect(
     if ports and len(ports) > 1:
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
     no_input = given.script.no_input
-    endpoints, scheme = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
+    endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
+    settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), first.scheme)
+    wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
+    web, vouched = None, False
+    if settings.web or given.web.are_given:
+        from sockctl.cli.connect_web import is_vouched, make_request
+
+        web = make_request(first, given.web, encrypted=wanted_tls)
+        vouched = is_vouched(endpoints[0], given.login.state_dir)
     policy = given.tls.make_policy(
-        wanted=given.tls.tls or scheme in {"tls", "sockctls"},
+        wanted=wanted_tls,
         state_dir=given.login.state_dir,
         may_ask=may_ask(no_input=no_input),
+        vouched=vouched,
+        web=web is not None,
     )
-    if any(is_unix(endpoint.host) for endpoint in endpoints) and (
-        given.connecting.ipv4 or given.connecting.ipv6 or given.connecting.source
-    ):
-        raise OptionError("-4, -6 and --source are for IP, and the target is a Unix socket: leave them out.")
-    settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), scheme)
+    if any(is_unix(endpoint.host) for endpoint in endpoints):
+        given.refuse_for_unix()
     if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
         raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
 
-    if not run_session(endpoints, settings, policy):
+    if not run_session(endpoints, settings, policy, web):
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
@@ -165,6 +178,8 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
         json=content.json,
         plain=content.plain,
         crlf=content.crlf,
+        web=scheme in {"ws", "wss"},
+        binary=given.web.binary,
         send_only=content.send_only,
         recv_only=content.recv_only,
         output=content.output,
@@ -219,9 +234,9 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
 
     from sockctl.cli.port_check import print_ports
     from sockctl.client.port_check import check_ports, parse_ports
-    from sockctl.net.address import Target, is_unix, parse_targets
+    from sockctl.net.address import Target, is_unix
 
-    wanted = [Target(None, None)] if target is None else parse_targets(target)
+    wanted = [Target(None, None)] if target is None else _parse_targets(target)
     further = parse_ports(ports)
     numbers = [(each.host, ([] if each.port is None else [each.port]) + further) for each in wanted]
     connecting = given.connecting
@@ -243,12 +258,12 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
         raise typer.Exit(ExitCode.UNREACHABLE)
 
 
-def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], str | None]":
-    """Return the servers and the scheme, after asking for what is missing."""
-    from sockctl.net.address import Endpoint, is_unix, parse_host, parse_port, parse_target, parse_targets
+def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], Target]":
+    """Return the servers and the first target, after asking for what is missing."""
+    from sockctl.net.address import Endpoint, is_unix, parse_host, parse_port, parse_target
 
     asks = may_ask(no_input=no_input)
-    wanted = [parse_target(None, port)] if target is None else parse_targets(target, port)
+    wanted = [parse_target(None, port)] if target is None else _parse_targets(target, port)
     if target is None and asks:
         wanted = [ask_target()]
     endpoints: list[Endpoint] = []
@@ -261,7 +276,22 @@ def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -
             raise _make_missing_error(host, number)
         if (endpoint := Endpoint(host, number)) not in endpoints:
             endpoints.append(endpoint)
-    return endpoints, wanted[0].scheme
+    return endpoints, wanted[0]
+
+
+def _parse_targets(text: str, port: str | None = None) -> "list[Target]":
+    """Return the targets that a text names, or the one WebSocket.
+
+    Raises:
+        AddressError: It names none.
+    """
+    from sockctl.net.address import is_web_address, parse_targets
+
+    if not is_web_address(text):
+        return parse_targets(text, port)
+    from sockctl.net.web.url import parse_web_target
+
+    return [parse_web_target(text, port)]
 
 
 def _make_missing_error(host: str | None, number: int | None) -> InputNeededError:

@@ -16,6 +16,7 @@ from sockctl.errors import OptionError
 
 CONNECTING = "Connecting"
 CONTENT = "What is sent and shown"
+WEB = "WebSocket"
 SCRIPTS = "Scripts"
 LOGIN = "Login"
 
@@ -149,6 +150,43 @@ class ContentOptions:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
+class WebSocketOptions:
+    """What a WebSocket is asked for, and what kind of messages is sent."""
+
+    binary: Annotated[
+        bool,
+        _declare(WEB, "--binary", help="Send binary messages, each a portion of the input; else a line is a text."),
+    ] = False
+    subprotocol: Annotated[
+        list[str] | None,
+        _declare(WEB, help="Speak this subprotocol; repeatable, the best first.", metavar="NAME"),
+    ] = None
+    header: Annotated[
+        list[str] | None,
+        _declare(
+            WEB,
+            help="Send this header with the request; repeatable. Not for secrets: other users see it.",
+            metavar="NAME:VALUE",
+            allow_from_autoenv=False,
+        ),
+    ] = None
+    header_file: Annotated[
+        Path | None,
+        _declare(
+            WEB,
+            help="Send the headers in this file, one a line, such as 'Authorization: Bearer …'. Only you may read it "
+            "(mode 0600 or 0400).",
+            metavar="FILE",
+        ),
+    ] = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether the user has given one of them."""
+        return bool(self.binary or self.subprotocol or self.header or self.header_file)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class ScriptOptions:
     """What is done in place of standard input."""
 
@@ -226,6 +264,7 @@ class ConnectOptions:
     connecting: ConnectingOptions
     content: ContentOptions
     tls: TlsOptions
+    web: WebSocketOptions
     script: ScriptOptions
     login: LoginOptions
 
@@ -241,9 +280,18 @@ class ConnectOptions:
                 if one in given and other in given:
                     raise OptionError(f"{one} and {other} exclude each other: leave one out.")
 
+    def refuse_for_unix(self) -> None:
+        """Refuse options that make no sense for a Unix socket.
+
+        Raises:
+            OptionError: There are such.
+        """
+        if self.connecting.ipv4 or self.connecting.ipv6 or self.connecting.source:
+            raise OptionError("-4, -6 and --source are for IP, and the target is a Unix socket: leave them out.")
+
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.script, self.login)
+        groups = (self.connecting, self.content, self.tls, self.web, self.script, self.login)
         values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
 
@@ -274,6 +322,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--idle-timeout",
         ),
         *("--tls", "--fingerprint", "--accept-new", "--ca", "--verify-system", "--cert", "--key"),
+        *("--binary", "--subprotocol", "--header", "--header-file"),
     ),
 }
 """Options, and those that none of them goes together with."""

@@ -222,7 +222,7 @@ def open_engine(access: "EngineAccess") -> "Engine":
 
 @contextlib.contextmanager
 def needing_redis() -> Iterator[None]:
-    """Explain where the block imports redis-py, and it isn't installed.
+    """Explain where the block imports redis-py with hiredis, and they aren't installed.
 
     Raises:
         LibraryMissingError: It isn't installed.
@@ -230,7 +230,7 @@ def needing_redis() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "redis":
+        if error.name is None or error.name.partition(".")[0] not in {"redis", "hiredis"}:
             raise
         raise LibraryMissingError(
             "The library redis is not installed: pip install 'sockctl[cluster]' brings it."

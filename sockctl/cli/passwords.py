@@ -112,17 +112,41 @@ def read_secret_file(path: Path, what: str) -> str:
         PasswordRefusedError: The line is not UTF-8, or is longer than any password.
         SecretFileError: The file can't be read, or other users may read or write it.
     """
-    source = f"The {what} file {make_visible(str(path))}"
+    return _decode(_read_secret(path, what, _read_line), _name_source(path, what), what)
+
+
+def read_secret_lines(path: Path, what: str) -> list[str]:
+    """Return all lines of a private file that aren't empty, of `MAX_LINE_BYTES` at most. As `read_secret_file`."""
+    data = _read_secret(path, what, lambda descriptor: os.read(descriptor, MAX_LINE_BYTES + 1))
+    source = _name_source(path, what)
+    if len(data) > MAX_LINE_BYTES:
+        raise SecretFileError(f"{source} is too large: {MAX_LINE_BYTES:,} bytes are allowed.")
+    try:
+        lines = [line.strip() for line in data.decode().splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        lines = None  # this error holds the secret, so it must not become the context of the next one
+    if lines is None:
+        raise SecretFileError(f"{source} is not UTF-8: write it in UTF-8.")
+    if not lines:
+        raise InputNeededError(f"{source} is empty: each line of it is a {what}.")
+    return lines
+
+
+def _name_source(path: Path, what: str) -> str:
+    return f"The {what} file {make_visible(str(path))}"
+
+
+def _read_secret(path: Path, what: str, read: Callable[[int], bytes]) -> bytes:
+    source = _name_source(path, what)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         try:
             _judge(os.fstat(descriptor), source, what)
-            line = _read_line(descriptor)
+            return read(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise SecretFileError(f"{source} can't be read: {error.strerror}.") from error
-    return _decode(line, source, what)
 
 
 def _judge(status: os.stat_result, source: str, what: str) -> None:

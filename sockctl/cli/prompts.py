@@ -71,11 +71,15 @@ def ask_target() -> "Target":
 
 
 def _parse_answer(answer: str) -> "Target":
-    from sockctl.net.address import Target, parse_port, parse_target
+    from sockctl.net.address import Target, is_web_address, parse_port, parse_target
 
     if answer.isascii() and answer.isdigit():
         return Target(DEFAULT_HOST, parse_port(answer))
     host, _, port = answer.partition(" ")
+    if is_web_address(host):
+        from sockctl.net.web.url import parse_web_target
+
+        return parse_web_target(host, port.strip() or None)
     target = parse_target(host, port.strip()) if port.strip().isdigit() else parse_target(answer)
     return Target(target.host or DEFAULT_HOST, target.port, target.scheme)
 

@@ -1,6 +1,7 @@
 """Runs ``sockctl serve chat``: parses its options, and opens the server's terminal for an operator."""
 
 import contextlib
+import functools
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from sockctl.cli.operator_terminal import may_edit
 from sockctl.cli.serve_accounts import find_stores, guard_options, make_login
 from sockctl.cli.serve_cluster import check_name, check_store, make_backing
 from sockctl.cli.serve_runner import serve
+from sockctl.cli.serve_web import Advertised
 from sockctl.cli.server_options import ServerOptions
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import OptionError
@@ -29,6 +31,7 @@ from sockctl.terminal import STDIN, is_terminal
 if TYPE_CHECKING:
     from sockctl.cluster.engine_access import EngineAccess
     from sockctl.cluster.node_settings import NodeTimes
+    from sockctl.protocol.http_rules import Origin
 
 MAX_MOTD_LINES, MAX_MOTD_BYTES = 50, 4_096
 _FLOOD = re.compile(r"([0-9]{1,6})/([0-9]{1,6}(?:\.[0-9]{1,6})?)")
@@ -52,6 +55,7 @@ def serve_chat(
     """
     rules, login, warnings = _parse_rules(chat_options), None, list[StoreUnsafe]()
     access = _find_engine(chat_options)
+    own = _parse_advertised(chat_options, web, encrypted=options.encrypted)
     if access is not None:
         warnings = check_store(access)
     if chat_options.with_accounts:
@@ -65,24 +69,36 @@ def serve_chat(
         _check_operators(rules.operators, login)
     if access is None:
         return _serve(Chat(find_data_dir(options.data_dir), rules, login=login), options, web, warnings)
-    backing = make_backing(access, chat_options, times)
+    from sockctl.services.chat.shared_pages import SharedPages
+
+    pages = SharedPages(own)
+    backing = make_backing(access, chat_options, times, pages=pages)
     chat = Chat(backing, rules, login=login)
     with contextlib.closing(backing):  # the server may not even start
-        return _serve(chat, options, web, warnings)
+        advertised = None if own is None else Advertised(own, pages.list_all)
+        return _serve(chat, options, web, warnings, advertised=advertised)
 
 
-def _serve(chat: Chat, options: ServerOptions, web: WebOptions, warnings: Sequence[Event]) -> ExitCode:
+def _serve(
+    chat: Chat,
+    options: ServerOptions,
+    web: WebOptions,
+    warnings: Sequence[Event],
+    *,
+    advertised: Advertised | None = None,
+) -> ExitCode:
+    run = functools.partial(serve, chat, options, warnings=warnings, web_options=web, advertised=advertised)
     if not is_terminal(STDIN) or options.no_input:
-        return serve(chat, options, warnings=warnings, web_options=web)
+        return run()
     if may_edit():
         from sockctl.cli.chat_console import ChatConsole
 
         with ChatConsole(chat) as console:
-            return serve(chat, options, terminal=console, warnings=warnings, web_options=web)
+            return run(terminal=console)
     from sockctl.cli.line_console import ChatLines
 
     with ChatLines(chat) as lines:
-        return serve(chat, options, terminal=lines, warnings=warnings, web_options=web)
+        return run(terminal=lines)
 
 
 def _find_engine(options: ChatOptions) -> "EngineAccess | None":
@@ -96,6 +112,26 @@ def _find_engine(options: ChatOptions) -> "EngineAccess | None":
     if options.accounts.store is None:
         options.accounts.engine.refuse_without_engine("--cluster")
     return None
+
+
+def _parse_advertised(options: ChatOptions, web: WebOptions, *, encrypted: bool) -> "Origin | None":
+    """Return the address that the server tells the others of its page; None if it tells none."""
+    from sockctl.protocol.http_rules import parse_origin
+
+    url = options.advertise
+    if url is None:
+        return None
+    if options.cluster is None or web.web is None:
+        raise OptionError("--advertise tells the pages of other servers where this one's is: add --cluster and --web.")
+    origin = parse_origin(url.removesuffix("/"))
+    if origin is None or ":" in origin.host:
+        raise OptionError(
+            f"--advertise {url!r} is no address of a page: give one such as http://one.example:9080. The host is a "
+            "name or an IPv4 address, as the policy of a page can name no other."
+        )
+    if encrypted and origin.scheme != "https":
+        raise OptionError(f"--advertise {url!r}: with --tls, the page is at https://{url.partition('://')[2]}.")
+    return origin
 
 
 def _refuse_without_accounts(options: ChatOptions) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sockctl.cluster.engine_findings import Finding, Report
     from sockctl.cluster.node_settings import NodeTimes
     from sockctl.services.chat.shared_backing import SharedBacking
+    from sockctl.services.chat.shared_pages import SharedPages
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -63,8 +64,17 @@ def _name_machine() -> str:
     return _NOT_IN_NAME.sub("-", socket.gethostname().partition(".")[0])[:32].strip("-_") or "node"
 
 
-def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes | None") -> "SharedBacking":
-    """Return what a chat on several machines stands on; the chat registers as a node."""
+def make_backing(
+    access: "EngineAccess", options: ChatOptions, times: "NodeTimes | None", *, pages: "SharedPages"
+) -> "SharedBacking":
+    """Return what a chat on several machines stands on; the chat registers as a node.
+
+    Args:
+        access: The way to the engine.
+        options: The options of the chat.
+        times: The times of a node; None for the usual ones.
+        pages: The pages that the nodes advertise.
+    """
     from sockctl.cluster.engine_errors import explain_reply
     from sockctl.cluster.node import Node
     from sockctl.cluster.node_settings import TIMES, Callbacks
@@ -83,4 +93,4 @@ def make_backing(access: "EngineAccess", options: ChatOptions, times: "NodeTimes
         except EngineReplyError as error:
             raise explain_reply(error, access) from error
 
-    return SharedBacking(make_node)
+    return SharedBacking(make_node, pages=pages)

@@ -13,7 +13,7 @@ from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.serve_place import find_port, list_unix_events, make_rules, open_place
-from sockctl.cli.serve_web import ServingWeb, open_web
+from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import ListenError, OptionError
@@ -59,6 +59,7 @@ def serve(
     terminal: OperatorTerminal | None = None,
     warnings: Sequence[Event] = (),
     web_options: WebOptions | None = None,
+    advertised: Advertised | None = None,
 ) -> ExitCode:
     """Serve until a signal stops the server.
 
@@ -72,6 +73,7 @@ def serve(
         terminal: The operator's terminal; None for none.
         warnings: Events to emit at the start.
         web_options: The options about browsers; None for a service without a web door.
+        advertised: The pages of the chat's servers; None for a server that advertises none.
 
     Raises:
         AddressError: The host is wrong.
@@ -102,7 +104,14 @@ def serve(
         tls = _load_tls(options, journal, read_size)
         listeners = end.enter_context(contextlib.closing(open_place(options, port)))
         backlog = BACKLOG if options.backlog is None else options.backlog
-        web = open_web(web_options, host, strict_port=options.strict_port, backlog=backlog, encrypted=tls is not None)
+        web = open_web(
+            web_options,
+            host,
+            strict_port=options.strict_port,
+            backlog=backlog,
+            encrypted=tls is not None,
+            advertised=advertised,
+        )
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))

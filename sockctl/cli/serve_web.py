@@ -1,6 +1,7 @@
 """The web door of a server, as its options want it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,23 @@ from sockctl.net.limits import Timeouts
 from sockctl.net.listener import Listeners, open_listeners
 from sockctl.net.reachability import find_reach
 from sockctl.net.service import Service
+from sockctl.protocol.http_rules import Origin
 
 if TYPE_CHECKING:
     from sockctl.net.web.door import WebDoor
+
+
+@dataclass(frozen=True, slots=True)
+class Advertised:
+    """What the servers of a chat tell each other of their pages.
+
+    Attributes:
+        own: The origin of this server's page.
+        list_all: Returns the origins of all pages.
+    """
+
+    own: Origin
+    list_all: Callable[[], Collection[Origin]]
 
 
 class ServingWeb:
@@ -26,9 +41,10 @@ class ServingWeb:
     Args:
         options: The options of the user.
         host: The host to listen on.
-        strict_port: Whether to fail if the port is taken.
+        strict_port: Whether to fail if the port is taken. An advertised page keeps its port in any case.
         backlog: How many connections may wait to be accepted.
         encrypted: Whether connections are encrypted.
+        advertised: The pages of the chat's servers; None for a server that advertises none.
 
     Raises:
         ListenError: The server can't listen there.
@@ -36,12 +52,22 @@ class ServingWeb:
     """
 
     def __init__(
-        self, options: WebOptions, host: str, port: int, *, strict_port: bool, backlog: int, encrypted: bool
+        self,
+        options: WebOptions,
+        host: str,
+        port: int,
+        *,
+        strict_port: bool,
+        backlog: int,
+        encrypted: bool,
+        advertised: Advertised | None = None,
     ) -> None:
+        self._advertised = advertised
         self._names = [_check_name(name) for name in options.web_name or []]
         self._scheme = "https" if encrypted else "http"
         self._opens_browser = options.opens_browser
-        self.listeners: Listeners = open_listeners(host, port, strict_port=strict_port, backlog=backlog)
+        is_strict = strict_port or advertised is not None
+        self.listeners: Listeners = open_listeners(host, port, strict_port=is_strict, backlog=backlog)
 
     def make_door(self, service: Service, journal: Journal, timeouts: Timeouts) -> "WebDoor":
         """Return the door.
@@ -50,6 +76,7 @@ class ServingWeb:
             OptionError: A library is missing.
         """
         try:
+            from sockctl.net.web.addresses import Addresses
             from sockctl.net.web.door import WebDoor
             from sockctl.net.web.site import load_site
         except ImportError as error:
@@ -57,7 +84,10 @@ class ServingWeb:
                 f"--web needs the library {error.name}, which isn't installed: pip install 'sockctl[web]'"
             ) from error
         site = load_site(files("sockctl") / "web" / service.name)
-        return WebDoor(service, self.listeners, journal, timeouts, site=site, names=self._names)
+        addresses = Addresses(self._names)
+        if self._advertised is not None:
+            addresses = Addresses(self._names, own=self._advertised.own, list_all=self._advertised.list_all)
+        return WebDoor(service, self.listeners, journal, timeouts, site=site, addresses=addresses)
 
     def tell_place(self, journal: Journal) -> None:
         """Emit where the page is."""
@@ -87,7 +117,9 @@ class ServingWeb:
             typer.launch(next(self._list_urls()))
 
     def _list_urls(self) -> Iterator[str]:
-        """Yield the page's addresses: by name, on this machine, and for other machines."""
+        """Yield the page's addresses: the advertised one, by name, on this machine, and for other machines."""
+        if self._advertised is not None:
+            yield f"{self._advertised.own}/"
         port = self.listeners.port
         reach = find_reach(self.listeners.hosts, port)
         for name in self._names:
@@ -101,7 +133,13 @@ class ServingWeb:
 
 
 def open_web(
-    options: WebOptions | None, host: str, *, strict_port: bool, backlog: int, encrypted: bool
+    options: WebOptions | None,
+    host: str,
+    *,
+    strict_port: bool,
+    backlog: int,
+    encrypted: bool,
+    advertised: Advertised | None = None,
 ) -> ServingWeb | None:
     """Return the web door that the options ask for; None if they ask for none.
 
@@ -113,7 +151,15 @@ def open_web(
         if options is not None and (options.web_name or options.opens_browser):
             raise OptionError("--web-name and --open are about the page for browsers: add --web PORT.")
         return None
-    return ServingWeb(options, host, options.web, strict_port=strict_port, backlog=backlog, encrypted=encrypted)
+    return ServingWeb(
+        options,
+        host,
+        options.web,
+        strict_port=strict_port,
+        backlog=backlog,
+        encrypted=encrypted,
+        advertised=advertised,
+    )
 
 
 def _check_name(name: str) -> str:

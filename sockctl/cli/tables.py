@@ -18,6 +18,7 @@ from sockctl.wrapping import find_least_width, measure_width, wrap_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 Fields = Mapping[str, Any]
 Row = Sequence[str]
@@ -83,7 +84,9 @@ def find_encoding() -> str:
     return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
-def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) -> str:
+def format_table(
+    titles: Row, rows: Sequence[Row], *, width: int, colour: bool, styles: Mapping[str, str] | None = None
+) -> str:
     """Return a table for a terminal, without the last line's end.
 
     Long cells fold within their columns. Where the columns would have to break words, each row is a record instead: a
@@ -94,6 +97,7 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) 
         rows: The cells, without controls.
         width: Columns of the terminal.
         colour: Whether titles are highlighted.
+        styles: Rich's style for each word that is highlighted in a cell.
     """
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
     widths = fit_columns([titles, *spaced], width)
@@ -104,7 +108,7 @@ def format_table(titles: Row, rows: Sequence[Row], *, width: int, colour: bool) 
         for title in map(wrap_lines, titles, widths):
             table.add_column(title)
         for row in spaced:
-            table.add_row(*map(wrap_lines, row, widths))
+            table.add_row(*(_highlight(wrap_lines(cell, room), styles) for cell, room in zip(row, widths, strict=True)))
     return _render(table, width, colour=colour)
 
 
@@ -137,6 +141,18 @@ def make_grid(*, show_header: bool = True) -> "Table":
     from rich.table import Table
 
     return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
+
+
+def _highlight(cell: str, styles: Mapping[str, str] | None) -> "str | Text":
+    """Return a cell with its words in their styles."""
+    if not styles:
+        return cell
+    from rich.text import Text
+
+    text = Text(cell)
+    for word in {*cell.split()} & styles.keys():
+        text.highlight_words([word], styles[word])
+    return text
 
 
 def _make_records(titles: Row, rows: Sequence[Row], width: int) -> "Table":

@@ -63,20 +63,29 @@ class TlsOptions:
     cert: ClientCertificate = None
     key: ClientKey = None
 
-    def make_policy(self, *, wanted: bool, state_dir: Path | None, may_ask: bool) -> "TlsPolicy | None":
+    @property
+    def chooses_trust(self) -> bool:
+        """Whether the user has said which servers to trust."""
+        return bool(self.fingerprint or self.accept_new or self.ca or self.verify_system)
+
+    def make_policy(
+        self, *, wanted: bool, state_dir: Path | None, may_ask: bool, vouched: bool = False, web: bool = False
+    ) -> "TlsPolicy | None":
         """Return the policy that the options describe; None without TLS.
 
         Args:
             wanted: Whether --tls or the target's scheme asks for TLS.
             state_dir: The argument for `sockctl.paths.find_state_dir`, the folder of trusted servers.
             may_ask: Whether the client may ask the user.
+            vouched: Whether the system's authorities vouch where the user hasn't said which servers to trust.
+            web: Whether the target is a WebSocket's.
 
         Raises:
             OptionError: The options contradict each other.
             FingerprintError: The fingerprint is none.
         """
         if not wanted:
-            if self.fingerprint or self.accept_new or self.ca or self.verify_system or self.cert or self.key:
+            if self.chooses_trust or self.cert or self.key:
                 raise OptionError("Options of TLS are given, and TLS is not: add --tls, or write tls://HOST:PORT.")
             return None
         refuse_lone_key(self.cert, self.key)
@@ -85,17 +94,20 @@ class TlsOptions:
             raise OptionError("--fingerprint, --accept-new and authorities exclude each other: leave all but one out.")
         from sockctl.client.trust import TlsPolicy
         from sockctl.net.fingerprints import parse_fingerprint
+        from sockctl.net.tls_client import PLAIN_SCHEMES
         from sockctl.paths import find_state_dir
 
         return TlsPolicy(
             ca=self.ca,
-            system_authorities=self.verify_system,
+            system_authorities=self.verify_system or (vouched and not self.chooses_trust),
             fingerprint=None if self.fingerprint is None else parse_fingerprint(self.fingerprint),
             accept_new=self.accept_new,
             certificate=self.cert,
             key=self.key,
             state_dir=find_state_dir(state_dir),
             may_ask=may_ask,
+            vouched=vouched and not self.chooses_trust,
+            plain_schemes=("ws",) if web else PLAIN_SCHEMES,
         )
 
 

@@ -1,5 +1,6 @@
 """Makes the lists of topic pages from the code: events, reasons and exit codes."""
 
+import functools
 import textwrap
 from collections.abc import Callable, Mapping
 
@@ -36,6 +37,13 @@ def _write_engine_user() -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
+def _list_live_topics(question: int) -> str:
+    """Return the topics that answer one of the lab's questions live."""
+    from sockctl.explain.catalogue import find_topics, load_topic
+
+    return _list({f"sockctl explain {name}": load_topic(name).question for name in find_topics(question)})
+
+
 def _list(entries: Mapping[str, str]) -> str:
     return "\n".join(f"- `{word}`: {sentence}" for word, sentence in entries.items())
 
@@ -48,5 +56,6 @@ MAKERS: dict[str, Callable[[], str]] = {
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
     "engine user": _write_engine_user,
+    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in (2, 5, 7)},
 }
 """The function that makes a list, by its name in a page."""

@@ -13,7 +13,7 @@ from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
 from sockctl.client.receiver import Receiver
 from sockctl.client.sender import Sender, refuse_lines
-from sockctl.client.session_events import EndReason, EventToEmit, SessionEvent, Signal
+from sockctl.client.session_events import EndReason, EventToEmit, LastBytes, SessionEvent, Signal
 from sockctl.client.settings import ClientSettings
 from sockctl.client.traffic import TrafficMeter
 from sockctl.errors import (
@@ -28,11 +28,14 @@ from sockctl.text import format_count
 if TYPE_CHECKING:
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
+    from sockctl.client.web_exchange import WebExchange
 
 MAX_UNSENT_BYTES = 65_536
 """How much may wait to be sent before no more input is read."""
 TLS_ALERT = b"\x15\x03"
 """How the answer of a TLS server begins to bytes that are no TLS, RFC 8446 section 6."""
+
+_BY_SERVER = frozenset({EndReason.SERVER_CLOSED, EndReason.WEBSOCKET_CLOSED})
 
 
 class ClientConnection:
@@ -92,12 +95,18 @@ class ClientConnection:
         self.local = True if local else None
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
+        self._web = self._open_web(now) if settings.web else None
         self._held_until = now + settings.first_line_held_s
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
         self._heard_at = now  # when the server has said something, or the client that something is being typed
         self._quit_at: float | None = None
         self._stop_at: float | None = None
+
+    def _open_web(self, now: float) -> "WebExchange":
+        from sockctl.client.web_exchange import WebExchange
+
+        return WebExchange(self._settings, self._sender, self._receiver, self._events, now)
 
     @property
     def input_ended(self) -> bool:
@@ -161,6 +170,11 @@ class ClientConnection:
             return
         self._idleness.note_traffic(now)
         self._heard_at = now
+        if self._web is not None:
+            self.meter.count_received(len(data), now)
+            if self._web.receive(data, now):
+                self._receive_end(now)
+            return
         if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
@@ -221,12 +235,14 @@ class ClientConnection:
     def _receive_end(self, now: float) -> None:
         if self.protocol is not None:
             self.protocol.refuse_end()
-        if self._sender.unsent_bytes:
-            raise _cut_short(f"{self._sender.unsent_bytes} bytes were")
+        if self._web is not None:
+            self._web.judge_end()
+        if unsent_bytes := self._sender.unsent_bytes if self._web is None else self._web.unsent_input_bytes:
+            raise _cut_short(f"{unsent_bytes} bytes were")
         if self._comes_back:
             self.ending = EndReason.SERVER_CLOSED  # what the input or the script waits for may come on the next one
             return
-        self._finish(EndReason.SERVER_CLOSED, now)
+        self._finish(EndReason.SERVER_CLOSED if self._web is None else EndReason.WEBSOCKET_CLOSED, now)
         if self._sender.held and not self._settings.terminal:
             raise _cut_short(format_count(len(self._sender.held), "line was", "lines were"))
 
@@ -246,7 +262,9 @@ class ClientConnection:
             UnsendableError: A line is too long for a message.
         """
         source, protocol = self._source, self.protocol
-        if protocol is None or isinstance(source, PipeInput):
+        if self._web is not None:
+            self._sender.send(self._web.encode_input(source, data))
+        elif protocol is None or isinstance(source, PipeInput):
             self._sender.send(source.feed_raw(data))
         elif self._returning and not protocol.has_turn:
             self._events += refuse_lines(source.feed(data))
@@ -313,8 +331,8 @@ class ClientConnection:
         if self._stop_at is not None:
             if not sender.unsent_bytes or now >= self._stop_at:
                 self._finish(EndReason.STOPPED, now)
-        elif input_ended and not sender.unsent_bytes and not sender.half_closed:
-            self._half_close(now)
+        elif input_ended and not sender.unsent_bytes:
+            times.append(self._settle_own_end(now))
         if self.ending is None and self._quit_at is not None and now >= self._quit_at:
             self._finish(EndReason.QUIT_AFTER, now)
         times += [self.meter.sum_at, self._quit_at, self._stop_at]
@@ -355,16 +373,36 @@ class ClientConnection:
         may_read = not self._sender.held and (may_begin or not protocol.wire.is_listening)
         return may_read or self._returning
 
+    def _settle_own_end(self, now: float) -> float | None:
+        """End the own side, now that everything was sent; return when that goes on."""
+        if self._web is not None:
+            due_at = self._web.settle_end(now, wait_s=self._wait_for_end_s)
+            self._quit_at = self._web.quit_at
+            return due_at
+        if not self._sender.half_closed:
+            self._half_close(now)
+        return None
+
     def _half_close(self, now: float) -> None:
         self._sender.half_closed = True
         self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(local=self.local))]
-        ends_itself = self._script is not None and not self._script.ends_by_sending
-        wait_s = self._settings.wait_for_end_s(script_ends_itself=ends_itself)
+        wait_s = self._wait_for_end_s
         self._quit_at = None if wait_s is None else now + wait_s
+
+    @property
+    def _wait_for_end_s(self) -> float | None:
+        """Seconds to wait for the server's end; None for as long as it takes."""
+        ends_itself = self._script is not None and not self._script.ends_by_sending
+        return self._settings.wait_for_end_s(script_ends_itself=ends_itself)
+
+    def say_last(self, reason: EndReason) -> None:
+        """Say the last thing to the server, where there is something to say."""
+        if self._web is not None and (data := self._web.encode_goodbye(reason)):
+            self._events.append(LastBytes(data))
 
     def _finish(self, ending: EndReason, now: float) -> None:
         """End, and check that everything has come."""
-        self._receiver.finish(self.protocol, now, by_server=ending is EndReason.SERVER_CLOSED)
+        self._receiver.finish(self.protocol, now, by_server=ending in _BY_SERVER)
         self.ending = ending
 
     def _emit_moved(self, event: Event) -> None:

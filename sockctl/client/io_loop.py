@@ -21,6 +21,7 @@ from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
     EventToEmit,
+    LastBytes,
     MessageToLog,
     MessageToShow,
     QuestionAsked,
@@ -30,6 +31,7 @@ from sockctl.client.session_events import (
     Signal,
     TextArrived,
     TextReturned,
+    WebMessageToShow,
     WindowChanged,
 )
 from sockctl.errors import ConnectionBrokenError, SockctlError, StreamError
@@ -172,6 +174,9 @@ class IoLoop:
         match event:
             case BytesToSend(data):
                 self._unsent += data
+            case LastBytes(data) if self._sock is not None and not self._unsent:
+                with contextlib.suppress(OSError):  # the connection has ended, or the server doesn't read
+                    self._sock.send(data)
             case SessionEnded():
                 self.ended = event
             case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
@@ -185,6 +190,8 @@ class IoLoop:
         match event:
             case BytesToShow(data):
                 self._output.show_bytes(data)
+            case WebMessageToShow(data, is_text):
+                self._output.show_web_message(data, is_text=is_text)
             case MessageToShow(message, context):
                 self._output.show_message(message, context)
             case MessageToLog(message) if self._log is not None:
@@ -210,6 +217,8 @@ class IoLoop:
                     sock.shutdown(socket.SHUT_WR)
                 if self._user is not None:
                     self._user.end_input()
+            case Signal.TYPING_ENDED if self._user is not None:
+                self._user.end_input()
             case Signal.QUESTION_ANSWERED if self._user is not None:
                 self._user.end_question()
             case Signal.CONNECTION_WANTED:

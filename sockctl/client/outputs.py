@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
 HEX_COLUMNS = 16
+HEX_BYTES = 1_024
+"""Bytes of a binary message that a terminal shows."""
 MAX_LINE = 1 << 20
 """Characters that JSON shows of a raw line: 16 times the longest message."""
 
@@ -34,6 +36,9 @@ class Output:
 
     def show_bytes(self, data: bytes) -> None:
         """Show bytes that are no message; no bytes mean the end."""
+
+    def show_web_message(self, data: bytes, *, is_text: bool) -> None:
+        """Show a message of a WebSocket."""
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
@@ -79,6 +84,17 @@ class PlainOutput(Output):
             self._screen.write(data)
         elif shown := self._text.feed(data, final=not data):
             self._screen.write(shown.encode())
+
+    def show_web_message(self, data: bytes, *, is_text: bool) -> None:
+        """Show a text as a line, and binary bytes as they are; to a person as a hex dump."""
+        if self._text is None:
+            self._screen.write(encode_web_message(data, is_text=is_text))
+        elif is_text:
+            self._screen.write(self._text.feed(data + b"\n", final=True).encode())
+        else:
+            self._screen.write(format_hex_lines("<", 0, data[:HEX_BYTES]).encode())
+            if len(data) > HEX_BYTES:
+                self._screen.remark(f"{len(data) - HEX_BYTES:,} bytes more; in a pipe, all of them come as they are.")
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
@@ -161,6 +177,10 @@ class JsonOutput(Output):
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
             self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
 
+    def show_web_message(self, data: bytes, *, is_text: bool) -> None:
+        """Show a message of a WebSocket: a binary one in base64."""
+        self._screen.write(encode_web_json(data, is_text=is_text))
+
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
         """Show a message."""
         self._show(one.fields)
@@ -177,6 +197,20 @@ def encode_json_line(fields: dict[str, object]) -> bytes:
     if not (line.isascii() and line.isprintable()):
         line = escape_json(line)
     return f"{line}\n".encode()
+
+
+def encode_web_message(data: bytes, *, is_text: bool) -> bytes:
+    """Return a message of a WebSocket as a pipe shows it."""
+    return data + b"\n" if is_text else data
+
+
+def encode_web_json(data: bytes, *, is_text: bool) -> bytes:
+    """Return a message of a WebSocket as a line of JSON."""
+    if is_text:
+        return encode_json_line({"text": data.decode()})
+    from base64 import b64encode
+
+    return encode_json_line({"base64": b64encode(data).decode()})
 
 
 def format_hex_lines(direction: str, offset: int, data: bytes) -> str:

@@ -14,6 +14,7 @@ from sockctl.client.session_events import (
     SessionEvent,
     TextArrived,
     TextReturned,
+    WebMessageToShow,
 )
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ExpectationError, ProtocolError
@@ -110,6 +111,14 @@ class Receiver:
             self._events.append(BytesToShow(piece))
             lines = self._lines.feed(piece)
             self._search(None, lines, self._lines.open, now)
+
+    def show_web_message(self, data: bytes, now: float, *, is_text: bool) -> None:
+        """Show a message of a WebSocket."""
+        if self.has_enough:
+            return
+        self._events.append(WebMessageToShow(data, is_text))
+        if self._lines is not None:
+            self._search(None, [data.decode(errors="replace")], "", now)
 
     def _search(self, protocol: "MessageProtocol | None", lines: list[str], open_line: str, now: float) -> None:
         """Count lines or messages, and let the script see them."""

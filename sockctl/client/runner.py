@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets, describe_failure
+from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, SockctlError, StoreReadError, UnreachableError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
@@ -27,12 +29,14 @@ if TYPE_CHECKING:
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
     from sockctl.client.typed_entries import TypedEntries
+    from sockctl.net.web.client import WebRequest
 
 
 def run_session(
     endpoints: Sequence[Endpoint],
     settings: ClientSettings,
     policy: "TlsPolicy | None",
+    web: "WebRequest | None" = None,
 ) -> bool:
     """Connect to the first server that answers, and hold the session.
 
@@ -40,6 +44,7 @@ def run_session(
         endpoints: The server, or several of one chat.
         settings: How the session behaves.
         policy: The user's options for TLS; None without TLS.
+        web: The request for a WebSocket; None for another wire.
 
     Returns:
         Whether it came to its end; False where Ctrl-C ended it.
@@ -50,15 +55,19 @@ def run_session(
     """
     targets = Targets(endpoints)
     if settings.output is None:
-        return _run_session(targets, settings, policy, None)
+        return _run_session(targets, settings, policy, web, None)
     from sockctl.client.transcript import Transcript
 
     with contextlib.closing(Transcript(settings.output, json=settings.json)) as transcript:
-        return _run_session(targets, settings, policy, transcript)
+        return _run_session(targets, settings, policy, web, transcript)
 
 
 def _run_session(
-    targets: Targets, settings: ClientSettings, policy: "TlsPolicy | None", transcript: "Transcript | None"
+    targets: Targets,
+    settings: ClientSettings,
+    policy: "TlsPolicy | None",
+    web: "WebRequest | None",
+    transcript: "Transcript | None",
 ) -> bool:
     screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
 
@@ -74,7 +83,7 @@ def _run_session(
             timeout_s=settings.timeout_s / len(targets.endpoints),
             family=settings.family,
             source=settings.source,
-            secure=_make_secure(endpoint, trusted, emit),
+            secure=_make_secure(endpoint, trusted, web, emit),
         )
 
     def open_tokens() -> "TokenStore":
@@ -96,7 +105,7 @@ def _run_session(
     user = _make_user(targets.endpoints, settings, screen, session)
     output = _choose_output(settings, screen, session.view)
     if transcript is not None:
-        output = transcript.record(screen, output, lambda: session.is_framed)
+        output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
     log = _log(targets.endpoints, settings, screen)
     loop = IoLoop(session, connect_to, screen=screen, output=output, user=user, log=log)
     return _run(loop, session, sock, user)
@@ -179,12 +188,26 @@ def _choose_level(settings: ClientSettings) -> Level | None:
     return Level.ERROR if settings.quiet else Level.INFO
 
 
-def _make_secure(endpoint: Endpoint, policy: "TlsPolicy | None", emit: Tell) -> Secure | None:
-    if policy is None:
-        return None
-    from sockctl.client.trust import Trust
+def _make_secure(endpoint: Endpoint, policy: "TlsPolicy | None", web: "WebRequest | None", emit: Tell) -> Secure | None:
+    """Return what makes TLS, a WebSocket, or both of a connected socket; None for nothing."""
+    secure: Secure | None = None
+    if policy is not None:
+        from sockctl.client.trust import Trust
 
-    return Trust(endpoint, policy, emit).secure
+        secure = Trust(endpoint, policy, emit).secure
+    return secure if web is None else functools.partial(_open_websocket, endpoint, secure, web, emit)
+
+
+def _open_websocket(
+    endpoint: Endpoint, secure: Secure | None, web: "WebRequest", emit: Tell, sock: socket.socket, timeout_s: float
+) -> Transport:
+    from sockctl.events.client_web import WebSocketAgreed
+    from sockctl.net.web.client import open_websocket
+
+    deadline = Deadline.after(timeout_s)
+    transport = sock if secure is None else secure(sock, timeout_s)
+    emit(WebSocketAgreed(subprotocol=open_websocket(transport, endpoint, web, deadline.left_s)))
+    return transport
 
 
 def _choose_output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> Output:

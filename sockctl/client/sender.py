@@ -1,6 +1,7 @@
 """The client's words on their way to the server: lines that wait for their turn, answers, unsent bytes."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.entry import Entry
@@ -30,9 +31,11 @@ class Sender:
 
     Attributes:
         unsent_bytes: How many bytes wait to be sent.
+        answers_bytes: Bytes of answers to the server since everything was sent the last time.
         held: Lines that were read, and may not go out yet.
         answers: A pipe's lines that have answered questions before the welcome: another server asks for them anew.
         half_closed: Whether the sending side was ended: from then on nothing is sent.
+        encode_raw_line: Returns the bytes for a line of a script, where both sides don't speak in messages.
         is_asked: Whether a question was announced, and no line was typed since.
     """
 
@@ -41,10 +44,11 @@ class Sender:
         self.held: deque[bytes | Entry] = deque()
         self.answers: list[bytes | Entry] = []
         self.half_closed = False
+        self.encode_raw_line: Callable[[str], bytes] = self._encode_raw
         self.is_asked = False
         self._settings = settings
         self._events = events
-        self._answers_bytes = 0  # answers since everything was sent the last time
+        self.answers_bytes = 0
         self._line_number = 0
         self._said_goodbye = False
 
@@ -58,7 +62,7 @@ class Sender:
         """Count bytes that went out."""
         self.unsent_bytes -= count
         if not self.unsent_bytes:
-            self._answers_bytes = 0
+            self.answers_bytes = 0
 
     def answer(self, answers: bytearray) -> None:
         """Send the answers that the server has asked for, and clear them.
@@ -66,8 +70,8 @@ class Sender:
         Raises:
             ConnectionBrokenError: The server goes on asking, and takes no answer.
         """
-        self._answers_bytes += len(answers)
-        if self._answers_bytes > self._settings.max_answers_bytes:
+        self.answers_bytes += len(answers)
+        if self.answers_bytes > self._settings.max_answers_bytes:
             raise ConnectionBrokenError(
                 f"The server asks for answers and takes none: {self.unsent_bytes:,} bytes wait to be sent."
             )
@@ -122,7 +126,7 @@ class Sender:
             InsecureError: A line is a password, and would go in clear.
         """
         while (line := script.run_to_line(now, can_send=protocol is None or protocol.can_send)) is not None:
-            self.send(self._encode_raw(line) if protocol is None else protocol.encode_line(line))
+            self.send(self.encode_raw_line(line) if protocol is None else protocol.encode_line(line))
         if script.ended and not script.ends_by_sending:
             self.say_goodbye(protocol)
 

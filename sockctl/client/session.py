@@ -188,6 +188,7 @@ class ClientSession:
         connection, self._connection = self._connection, None
         self._is_over = True
         if connection is not None:
+            connection.say_last(reason)
             if cut:
                 from sockctl.events.client_tls import TlsCut
 

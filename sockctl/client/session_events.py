@@ -6,7 +6,7 @@ They are named tuples: a named tuple delays the client's start by a fifth of a d
 import enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError
+from sockctl.errors import ConnectionBrokenError, ProtocolError, SockctlError, WebSocketClosedError
 from sockctl.events.base import Event
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class EndReason(enum.StrEnum):
     """Why a session ended, as the event `Disconnected` has it."""
 
     SERVER_CLOSED = "server_closed"
+    WEBSOCKET_CLOSED = "websocket_closed"
     CLIENT_EXIT = "client_exit"
     QUIT_AFTER = "quit_after"
     STOPPED = "stopped"
@@ -30,6 +31,8 @@ class EndReason(enum.StrEnum):
     @classmethod
     def of(cls, error: SockctlError) -> "EndReason":
         """Return the reason for a session that an error ended."""
+        if isinstance(error, WebSocketClosedError):
+            return cls.WEBSOCKET_CLOSED
         if isinstance(error, ConnectionBrokenError):
             return cls.RESET
         return cls.PROTOCOL_ERROR if isinstance(error, ProtocolError) else cls.FAILED
@@ -39,6 +42,7 @@ class Signal(enum.Enum):
     """Events without data, each with what the loop must do."""
 
     SENDING_ENDED = enum.auto()  # Half-close the connection: everything was sent.
+    TYPING_ENDED = enum.auto()  # Let nothing more be typed; the connection stays as it is.
     QUESTION_ANSWERED = enum.auto()  # A line was typed after the question.
     KEEPALIVE_WANTED = enum.auto()  # Let the kernel find out whether the server is still there.
     CONNECTION_DROPPED = enum.auto()  # Close the connection: the session goes on without.
@@ -51,10 +55,28 @@ class BytesToSend(NamedTuple):
     data: bytes
 
 
+class LastBytes(NamedTuple):
+    """Send bytes if the kernel takes them at once, and nothing waits before them: the session is over."""
+
+    data: bytes
+
+
 class BytesToShow(NamedTuple):
     """Show received raw bytes; no bytes mean their end."""
 
     data: bytes
+
+
+class WebMessageToShow(NamedTuple):
+    """Show a message of a WebSocket.
+
+    Attributes:
+        data: Its bytes.
+        is_text: Whether it is text, in UTF-8.
+    """
+
+    data: bytes
+    is_text: bool
 
 
 class MessageToShow(NamedTuple):
@@ -146,7 +168,9 @@ class SessionEnded(NamedTuple):
 SessionEvent = (
     Signal
     | BytesToSend
+    | LastBytes
     | BytesToShow
+    | WebMessageToShow
     | MessageToShow
     | MessageToLog
     | QuestionAsked

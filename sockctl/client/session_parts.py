@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def make_source(settings: ClientSettings) -> LineInput | PipeInput:
     """Return the input of the session."""
-    if settings.terminal or settings.messages:
+    if settings.terminal or settings.messages or (settings.web and not settings.binary):
         return LineInput(crlf=settings.crlf, by_hand=settings.terminal)
     return PipeInput(crlf=settings.crlf)
 

@@ -56,6 +56,8 @@ class ClientSettings:
         output: The file of the transcript; None for none.
         log: The folder of a log of rooms; None for none.
         crlf: Send CR LF for a line feed.
+        web: Whether the connection is a WebSocket.
+        binary: Send binary messages over it, in place of texts.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
         timeout_s: Seconds to connect, for the greeting, for a turn to speak, and for a script as a whole.
@@ -92,6 +94,8 @@ class ClientSettings:
     output: Path | None = None
     log: Path | None = None
     crlf: bool = False
+    web: bool = False
+    binary: bool = False
     steps: "Sequence[Step]" = ()
     count: int | None = None
     timeout_s: float = 10.0

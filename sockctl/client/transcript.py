@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sockctl.client.outputs import Output, encode_json_line
+from sockctl.client.outputs import Output, encode_json_line, encode_web_json, encode_web_message
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.terminal import write_all
@@ -59,6 +59,10 @@ class Transcript:
 
             self.add_bytes(f"{format_line(one)}\n".encode())
 
+    def add_web_message(self, data: bytes, *, is_text: bool) -> None:
+        """Add a message of a WebSocket that was received. Raises what `add_bytes` raises."""
+        self.add_bytes((encode_web_json if self._json else encode_web_message)(data, is_text=is_text))
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
@@ -90,6 +94,11 @@ class RecordedOutput(Output):
         """Show bytes that are no message; no bytes mean the end."""
         self._transcript.add_bytes(data)
         self._shown.show_bytes(data)
+
+    def show_web_message(self, data: bytes, *, is_text: bool) -> None:
+        """Show a message of a WebSocket."""
+        self._transcript.add_web_message(data, is_text=is_text)
+        self._shown.show_web_message(data, is_text=is_text)
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""

@@ -6,7 +6,7 @@ and only then does the session begin.
 
 import hmac
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from sockctl.events.client_tls import HostTrusted, TlsEstablished
 from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import compute_fingerprint
 from sockctl.net.tls import TlsSocket
-from sockctl.net.tls_client import make_client_context, shake_hands
+from sockctl.net.tls_client import PLAIN_SCHEMES, make_client_context, shake_hands
 from sockctl.terminal import read_line, say
 from sockctl.text import make_visible
 
@@ -35,6 +35,8 @@ class TlsPolicy:
         key: Its key (PEM), or None.
         state_dir: Where known servers are kept.
         may_ask: Whether a person at a terminal may be asked.
+        vouched: Whether the system's authorities vouch since the server has a public name, and not by an option.
+        plain_schemes: The schemes that do without TLS, for advice.
     """
 
     ca: Path | None
@@ -45,6 +47,8 @@ class TlsPolicy:
     key: Path | None
     state_dir: Path
     may_ask: bool
+    vouched: bool = False
+    plain_schemes: Sequence[str] = PLAIN_SCHEMES
 
 
 class Trust:
@@ -80,7 +84,7 @@ class Trust:
             ConnectTimeoutError: The handshake was not done in time.
             StoreError: The file of known servers can't be read or written.
         """
-        tls = shake_hands(sock, self._context, self._endpoint, timeout_s)
+        tls = self._shake_hands(sock, timeout_s)
         try:
             fingerprint = compute_fingerprint(tls.get_certificate())
             self._check(fingerprint)
@@ -90,6 +94,18 @@ class Trust:
         version, cipher = tls.describe()
         self._emit(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
         return tls
+
+    def _shake_hands(self, sock: socket.socket, timeout_s: float) -> TlsSocket:
+        plain = self._policy.plain_schemes
+        try:
+            return shake_hands(sock, self._context, self._endpoint, timeout_s, plain_schemes=plain)
+        except UntrustedError as error:
+            if not self._policy.vouched:
+                raise
+            raise UntrustedError(
+                f"{error} The system's authorities must vouch for a public name. If the server has a certificate of "
+                f"its own, give --fingerprint with what it has told at its start, or --ca."
+            ) from error
 
     def _check(self, fingerprint: str) -> None:
         given = self._policy.fingerprint

@@ -36,10 +36,8 @@ class Engine:
             EngineReplyError: The reply is an error.
             EngineError: There is no reply, and the engine may have carried the request out.
         """
-        [reply] = self.ask_all([words])
-        if isinstance(reply, EngineReplyError):
-            raise reply
-        return reply
+        self.send(*words)
+        return self.receive()
 
     def ask_all(self, requests: Sequence[Sequence[Word]]) -> list[Any]:
         """Send requests in one piece, and return their replies; one that is an error is an `EngineReplyError`.
@@ -51,10 +49,37 @@ class Engine:
         try:
             return connection.ask_all(requests)
         finally:
-            if not connection.is_open:
-                self.close()
-                if self._sentinels is not None:
-                    self._sentinels.distrust()
+            self._forget_if_broken(connection)
+
+    def send(self, *words: Word) -> None:
+        """Send a request, whose reply `receive` returns; connect first if need be.
+
+        Over an open connection that waits for no reply, a short request doesn't block: the kernel has room for it.
+
+        Raises:
+            EngineError: The engine may have got the request.
+        """
+        connection = self._connection or self._connect()
+        try:
+            connection.send([words])
+        finally:
+            self._forget_if_broken(connection)
+
+    def receive(self) -> Any:
+        """Wait for the reply to a request that was sent, and return it; raises as `ask` does."""
+        connection = self._connection or self._connect()
+        try:
+            reply = connection.receive()
+        finally:
+            self._forget_if_broken(connection)
+        if isinstance(reply, EngineReplyError):
+            raise reply
+        return reply
+
+    def fileno(self) -> int:
+        """Return the descriptor on which a reply arrives; -1 while there is no connection."""
+        connection = self._connection
+        return -1 if connection is None else connection.fileno()
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
@@ -73,3 +98,9 @@ class Engine:
     def _connect(self) -> EngineConnection:
         self._connection = EngineConnection(self.find_place())
         return self._connection
+
+    def _forget_if_broken(self, connection: EngineConnection) -> None:
+        if not connection.is_open:
+            self.close()
+            if self._sentinels is not None:
+                self._sentinels.distrust()

@@ -68,12 +68,12 @@ def explain(error: Exception, access: EngineAccess) -> SockctlError:
         return _explain_tls(tls, access)
     if isinstance(error, ResponseError | AuthenticationError | BusyLoadingError):
         return _explain_refusal(error, access)
-    if isinstance(error, SlowError):
+    if isinstance(error, SlowError | TimeoutError):
         hint = ", and speaks TLS; redis:// does without" if access.tls else ""
         return EngineTimeoutError(
             f"{access} did not answer within {access.timeout_s:g} s: see whether the {_name(access)} runs there{hint}."
         )
-    if isinstance(error, BrokenError):
+    if isinstance(error, BrokenError | OSError):
         return _explain_away(error, causes, access)
     what = "no Sentinel" if access.is_sentinel else "neither Redis nor Valkey"
     return NotAnEngineError(f"What answers at {access} is {what}: see to host and port.")

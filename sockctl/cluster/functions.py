@@ -25,6 +25,17 @@ class Library(enum.StrEnum):
     ACCOUNTS = "sockctl_accounts"
 
 
+def make_call(name: str, keys: Sequence[str], *arguments: Word, library: Library = Library.LOG) -> Sequence[Word]:
+    """Return the request that calls a function. It is an error where the library isn't loaded, see `call_function`."""
+    _, own = _prepare(read_source(library), f"{library}{FORM}")
+    return "FCALL", f"{own}_{name}", len(keys), *keys, *arguments
+
+
+def is_missing(error: EngineReplyError) -> bool:
+    """Return whether an error says that the engine has no such function; `call_function` loads it."""
+    return "unction not found" in str(error)
+
+
 def call_function(
     engine: Engine, name: str, keys: Sequence[str], *arguments: Word, library: Library = Library.LOG
 ) -> Any:
@@ -34,13 +45,13 @@ def call_function(
         EngineReplyError: The function refuses; its `code` says why.
         EngineError: There is no reply, and the engine may have carried the call out.
     """
-    text, own = _prepare(read_source(library), f"{library}{FORM}")
-    words = ("FCALL", f"{own}_{name}", len(keys), *keys, *arguments)
+    words = make_call(name, keys, *arguments, library=library)
     try:
         return engine.ask(*words)
     except EngineReplyError as error:
-        if "unction not found" not in str(error):
+        if not is_missing(error):
             raise
+    text, _ = _prepare(read_source(library), f"{library}{FORM}")
     engine.ask("FUNCTION", "LOAD", "REPLACE", text)
     return engine.ask(*words)
 

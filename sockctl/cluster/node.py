@@ -1,7 +1,8 @@
 """A node's share in the log: three threads, each with a connection of its own.
 
 The writer posts what members say, and the reader tells what the log says. The heart renews the node's lease. A node
-that was buried registers anew, under another name.
+that was buried registers anew, under another name. The module is long as all that a node does comes together here; the
+work itself is in modules of their own.
 """
 
 import concurrent.futures
@@ -10,9 +11,11 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_access import EngineAccess
+from sockctl.cluster.entry import News
 from sockctl.cluster.health import Away, Back, Health
 from sockctl.cluster.heart import Heart
 from sockctl.cluster.node_settings import TIMES, Callbacks, NodeTimes
@@ -23,6 +26,7 @@ from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, register, retire
 from sockctl.cluster.reports import Reports
 from sockctl.cluster.snapshot import Snapshot, load, load_state
+from sockctl.cluster.waiting import rest, wait_for_news
 from sockctl.cluster.writer import USUAL_HISTORY, Writer
 from sockctl.errors import EngineAwayError, EngineError, EngineTimeoutError
 from sockctl.events.base import Event
@@ -68,8 +72,7 @@ class Node:
         self._outbox = Outbox()
         self._health = Health(self._tell_health, away_after_s=times.away_after_s)
         self._stopping = threading.Event()
-        patient = dataclasses.replace(access, timeout_s=access.timeout_s + times.reader_wait_s)
-        self._engines = [Engine(access), Engine(patient), Engine(access)]  # the writer's, the reader's, the heart's
+        self._engines = [Engine(access), Engine(access), Engine(access)]  # the writer's, the reader's, the heart's
         self._heart = Heart(self._engines[2], self._health, lease_s=times.lease_s, retry_s=times.longest_pause_s)
         try:
             self._place = self._register()
@@ -143,6 +146,7 @@ class Node:
             first: Whether it goes in front of all that waits, without limits.
         """
         is_added = self._outbox.add(posting, first=first)
+        self._writer.send_soon()
         if not is_added and posting.kind in SPOKEN:
             self._health.note_refused(1)
         return is_added
@@ -198,13 +202,14 @@ class Node:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._outbox.filled.set()
+        self._writer.due.set()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
         with contextlib.suppress(EngineError):
             while self._writer.write():
                 pass
+        self._writer.close()
         self._writer.refuse(self._outbox.take_all())
         with contextlib.suppress(EngineError):
             retire(self._engines[0], self.name, lease_s=self._times.retired_s)
@@ -259,11 +264,11 @@ class Node:
         return self.name, self._mark.entry_id, self._outbox.length
 
     def _write(self) -> bool:
-        self._outbox.filled.wait(self._times.longest_pause_s)
+        self._writer.due.wait(self._times.longest_pause_s)
         try:
             if self._heart.is_buried.is_set():
                 self._heart.is_buried.clear()
-                self._writer.greet()
+                self._writer.greet_again()
             before = self._writer.answers
             self._writer.write()
             if self._writer.is_buried:
@@ -271,6 +276,7 @@ class Node:
         except EngineError:
             self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
             raise
+        self._writer.send_soon()  # what was posted during this thread's turn
         return self._writer.answers != before
 
     def _register_again(self) -> None:
@@ -281,16 +287,24 @@ class Node:
         self._callbacks.on_buried(before)
 
     def _read(self) -> bool:
-        if news := self._reader.read(self._engines[1], wait_ms=int(self._times.reader_wait_s * 1000)):
-            self._reports.report_news(news)
-            try:
-                self._callbacks.on_news(news)
-            except Exception as error:
-                self._reports.report_defect(error)
-                self._failures += 1
-                if self._failures == FAILURES:
-                    raise
-            else:
-                self._failures = 0
+        engine, wait_s = self._engines[1], self._times.reader_wait_s
+        wait = partial(wait_for_news, engine, self._writer, wait_s)
+        news = self._reader.read(engine, wait_ms=int(wait_s * 1000), meanwhile=wait)
+        came_at = time.monotonic()
+        if news:
+            self._tell_news(news)
         self._mark.move(self._reader.last_id)
+        rest(self._writer, came_at)
         return True
+
+    def _tell_news(self, news: Sequence[News]) -> None:
+        self._reports.report_news(news)
+        try:
+            self._callbacks.on_news(news)
+        except Exception as error:
+            self._reports.report_defect(error)
+            self._failures += 1
+            if self._failures == FAILURES:
+                raise
+        else:
+            self._failures = 0

@@ -42,7 +42,8 @@ class Callbacks:
 
     Attributes:
         on_news: What is new in the log, in order; the reader's thread calls it.
-        on_refused: Postings that were not said, and never will be, in order; the writer's thread calls it.
+        on_refused: Postings that were not said, and never will be, in order; the writer's or the reader's thread calls
+            it.
         on_buried: The node was buried, and has another name now: its members must claim theirs again. It gets the
             name before; the writer's thread calls it.
         on_health: The engine is away, or back.

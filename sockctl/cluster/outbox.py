@@ -43,7 +43,6 @@ class Outbox:
         self._waiting: deque[Posting] = deque()
         self._of_member: Counter[str] = Counter()
         self._size_bytes = 0
-        self.filled = threading.Event()  # set while postings wait
 
     @property
     def length(self) -> int:
@@ -111,8 +110,6 @@ class Outbox:
         if posting.member:
             self._of_member[posting.member] += 1
             self._size_bytes += len(posting.data)
-        if not self.filled.is_set():  # `set` costs much more than the question
-            self.filled.set()
 
     def _note_taken(self, taken: Iterable[Posting]) -> None:
         for one in taken:
@@ -121,5 +118,3 @@ class Outbox:
                 self._of_member[one.member] -= 1
                 if not self._of_member[one.member]:
                     del self._of_member[one.member]
-        if not self._waiting:
-            self.filled.clear()

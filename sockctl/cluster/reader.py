@@ -4,7 +4,7 @@ The reader goes on from the last id that it has read. An entry that a node poste
 lost it is told once. A gap between ids is told as `Missed`, and what an epoch says is lost as `Lost`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.entry import EPOCH, GONE, Entry, Lost, Missed, News, read_entry
@@ -28,14 +28,22 @@ class Reader:
         self.last_id = last_id
         self._sequences: dict[str, int] = {}  # the last one of each node
 
-    def read(self, engine: Engine, *, wait_ms: int) -> list[News]:
+    def read(self, engine: Engine, *, wait_ms: int, meanwhile: Callable[[], None] | None = None) -> list[News]:
         """Wait for entries, so long at most, and return what is new. The engine's timeout must be longer.
+
+        Args:
+            engine: The engine.
+            wait_ms: How long the engine waits.
+            meanwhile: Called while the engine waits, for as long as that takes.
 
         Raises:
             EngineError: The engine is away; the next call reads on.
         """
         wait = ("BLOCK", wait_ms) if wait_ms else ()
-        reply = engine.ask("XREAD", "COUNT", AT_ONCE, *wait, "STREAMS", LOG, f"0-{self.last_id}")
+        engine.send("XREAD", "COUNT", AT_ONCE, *wait, "STREAMS", LOG, f"0-{self.last_id}")
+        if meanwhile is not None:
+            meanwhile()
+        reply = engine.receive()
         return self.take(map(read_entry, reply[0][1])) if reply else []
 
     def take(self, entries: Iterable[Entry]) -> list[News]:

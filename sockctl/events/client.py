@@ -9,6 +9,7 @@ from sockctl.text import format_bytes, format_count, format_delay, format_second
 
 ENDED = {
     "server_closed": "The server ended the connection",
+    "websocket_closed": "The server closed the WebSocket",
     "client_exit": "You ended the connection",
     "quit_after": "The time of --quit-after was up, and the client closed the connection",
     "stopped": "Everything asked for was done, and the client closed the connection",

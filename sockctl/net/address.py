@@ -14,6 +14,8 @@ from sockctl.local_user import describe_user, parse_user_host
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
+WEB_PORTS = {"ws": 80, "wss": 443}
+"""The schemes of WebSocket, each with its usual port: RFC 6455, section 3."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
@@ -38,11 +40,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A place to connect to, as the user typed it; a missing part is None."""
+    """A place to connect to, as the user typed it; a missing part is None.
+
+    Attributes:
+        resource: The path and the query of a WebSocket's address, as a request has them.
+    """
 
     host: str | None
     port: int | None
     scheme: str | None = None
+    resource: str | None = None
 
 
 def format_address(host: str, port: int) -> str:
@@ -155,6 +162,11 @@ def _find_service(name: str) -> int:
         return -1
 
 
+def is_web_address(text: str) -> bool:
+    """Return whether a target begins as the address of a WebSocket does."""
+    return text.partition("://")[0] in WEB_PORTS and "://" in text
+
+
 def parse_host(text: str) -> str:
     """Return the host that `text` names: a name, an IPv4 or an IPv6 address, without brackets.
 
@@ -196,6 +208,10 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     scheme, separator, rest = target.partition("://")
     if not separator:
         scheme, rest = "", target
+    elif scheme in WEB_PORTS:
+        raise AddressError(
+            f"{target!r} is the address of a WebSocket: 'sockctl connect' alone takes one. Write HOST:PORT here."
+        )
     elif scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise AddressError(f"{target!r} begins with an unknown scheme: sockctl knows {known}.")
@@ -203,7 +219,7 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
         if port is not None:
             raise AddressError(f"{target!r} is a Unix socket, which has no port: leave {port!r} out.")
         return Target(parse_unix(place), 0, scheme or None)
-    host, own_port = _split(rest.removesuffix("/") if scheme else rest)
+    host, own_port = split_port(rest.removesuffix("/") if scheme else rest)
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
@@ -245,7 +261,7 @@ def parse_source(text: str) -> Endpoint:
     Raises:
         AddressError: The address is no IP address, or the port is wrong.
     """
-    host, port = _split(text)
+    host, port = split_port(text)
     address = parse_host(host)
     if not is_address(address.partition("%")[0]):
         raise AddressError(f"{text!r} is not an own address: give an IP address of this machine, such as 127.0.0.1.")
@@ -258,7 +274,7 @@ def _find_unix_place(text: str) -> str | None:
     return None if place == text or place.isdigit() else place
 
 
-def _split(text: str) -> tuple[str, str | None]:
+def split_port(text: str) -> tuple[str, str | None]:
     """Split off the port, if there is one. ``::1`` has none, ``[::1]:9090`` and ``localhost:9090`` have one."""
     if text.startswith("["):
         host, bracket, rest = text.partition("]")

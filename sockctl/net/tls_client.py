@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from sockctl.deadline import Deadline
@@ -10,6 +11,8 @@ from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, Untr
 from sockctl.net.address import Endpoint, is_unix
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import CertificateRefusedError, TransportError
+
+PLAIN_SCHEMES = ("tcp", "sockctl")
 
 
 def make_client_context(
@@ -51,8 +54,22 @@ def make_client_context(
     return context
 
 
-def shake_hands(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint, timeout_s: float) -> TlsSocket:
+def shake_hands(
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    endpoint: Endpoint,
+    timeout_s: float,
+    *,
+    plain_schemes: Sequence[str] = PLAIN_SCHEMES,
+) -> TlsSocket:
     """Do the handshake on a connected socket, and return TLS over it, which owns `sock`; close `sock` on errors.
+
+    Args:
+        sock: The socket.
+        context: The TLS context.
+        endpoint: The server.
+        timeout_s: Seconds for the handshake.
+        plain_schemes: The schemes of targets without TLS, for advice.
 
     Raises:
         UntrustedError: The authorities don't vouch for the server.
@@ -62,14 +79,14 @@ def shake_hands(sock: socket.socket, context: ssl.SSLContext, endpoint: Endpoint
     name = "localhost" if is_unix(endpoint.host) else endpoint.host.partition("%")[0]
     tls = TlsSocket(sock, context, server_side=False, server_hostname=name)
     try:
-        _shake_hands(tls, endpoint, timeout_s)
+        _shake_hands(tls, endpoint, timeout_s, " or ".join(f"{scheme}://{endpoint}" for scheme in plain_schemes))
     except BaseException:
         tls.close()
         raise
     return tls
 
 
-def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float) -> None:
+def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float, plain: str) -> None:
     deadline = Deadline.after(timeout_s)
     try:
         while event := tls.shake_hands():
@@ -78,23 +95,19 @@ def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float) -> None:
             if not poll.poll(deadline.left_ms):
                 raise ConnectTimeoutError(
                     f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
-                    f"{_advise(endpoint)}"
+                    f"{plain} talks without."
                 )
     except CertificateRefusedError as error:
         raise UntrustedError(
             f"The certificate of {endpoint} is not to be trusted: {error}. Nothing was sent to it."
         ) from error
     except TransportError as error:
-        raise TlsError(f"No TLS with {endpoint}: {error}. If it doesn't speak TLS: {_advise(endpoint)}") from error
+        raise TlsError(f"No TLS with {endpoint}: {error}. If it doesn't speak TLS: {plain} talks without.") from error
     except OSError as error:
         raise TlsError(
             f"No TLS with {endpoint}: the server broke the connection off ({error.strerror}). If it doesn't speak TLS: "
-            f"{_advise(endpoint)}"
+            f"{plain} talks without."
         ) from error
-
-
-def _advise(endpoint: Endpoint) -> str:
-    return f"tcp://{endpoint} or sockctl://{endpoint} talks without."
 
 
 def _explain(error: Exception) -> str:

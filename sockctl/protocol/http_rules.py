@@ -62,6 +62,42 @@ def accepts_host(host: str, names: Collection[str]) -> bool:
     return host == "localhost" or host in names or is_ip_address(host)
 
 
+class Origin(NamedTuple):
+    """Where a page comes from, as the header Origin says it (RFC 6454).
+
+    Attributes:
+        scheme: ``http`` or ``https``.
+        host: An address without brackets, or a name in small letters.
+        port: The port.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        shown = None if self.port == _DEFAULT_PORTS[self.scheme] else self.port
+        return f"{self.scheme}://{HostHeader(self.host, shown)}"
+
+    @property
+    def websocket(self) -> str:
+        """The address of the WebSocket there, without a path."""
+        return str(self).replace("http", "ws", 1)
+
+    def is_at(self, host: HostHeader) -> bool:
+        """Return whether a request for this origin has such a Host."""
+        return (self.host, self.port) == (host.host, host.port or _DEFAULT_PORTS[self.scheme])
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Return an origin, such as ``https://chat.example:8443``; None if that is none."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in _DEFAULT_PORTS:
+        return None
+    found = parse_host_header(rest)
+    return None if found is None else Origin(scheme, found.host, found.port or _DEFAULT_PORTS[scheme])
+
+
 def accepts_origin(origin: str, host: HostHeader, *, encrypted: bool) -> bool:
     """Return whether an Origin is that of the server's own page.
 
@@ -70,8 +106,5 @@ def accepts_origin(origin: str, host: HostHeader, *, encrypted: bool) -> bool:
         host: The request's Host.
         encrypted: Whether the connection is encrypted. Without encryption, a proxy in front may have added it.
     """
-    scheme, separator, rest = origin.partition("://")
-    if not separator or scheme not in ({"https"} if encrypted else {"http", "https"}):
-        return False
-    found, default = parse_host_header(rest), _DEFAULT_PORTS[scheme]
-    return found is not None and (found.host, found.port or default) == (host.host, host.port or default)
+    found = parse_origin(origin)
+    return found is not None and found.is_at(host) and (found.scheme == "https" or not encrypted)

@@ -1,4 +1,4 @@
-"""Decodes the WebSocket frames of a client (RFC 6455, section 5): masked, in fragments or whole, cut anywhere.
+"""Decodes WebSocket frames (RFC 6455, section 5), in fragments or whole, cut anywhere. Those of a client are masked.
 
 As for other wires, `feed` only stores bytes: `decode` applies the limit that holds at the time of the call, as soon as
 it has a frame's header. Each frame counts, those that complete no message included: so a flood of any kind costs its
@@ -31,6 +31,7 @@ try:
 except ImportError:  # an installation without a compiler
     from websockets.utils import apply_mask
 
+MASK_BYTES = 4
 SHORT_HEADER, LONG_HEADER, LONGEST_HEADER = 6, 8, 14
 """Bytes of a masked frame's header, by the form of its length."""
 _RESERVED, _OPCODE, _MASKED, _SIZE = 0x70, 0x0F, 0x80, 0x7F
@@ -50,12 +51,14 @@ class WebDecoder:
 
     Args:
         limit_bytes: Bytes of a message at most, all fragments together.
+        masked: Whether a client sends the frames; a server's aren't masked.
     """
 
-    __slots__ = ("_buffer", "_closed", "_fragments", "_opcode", "_position", "limit_bytes")
+    __slots__ = ("_buffer", "_closed", "_fragments", "_mask_bit", "_opcode", "_position", "limit_bytes")
 
-    def __init__(self, *, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, *, limit_bytes: int = LIMIT_BYTES, masked: bool = True) -> None:
         self.limit_bytes = limit_bytes
+        self._mask_bit = _MASKED if masked else 0
         self._buffer = bytearray()
         self._position = 0
         self._opcode = CONTINUATION  # of the message whose first fragments have come; else CONTINUATION
@@ -73,7 +76,7 @@ class WebDecoder:
             self._buffer += data
 
     def decode_alone(self, data: memoryview) -> WebFrame | None:
-        """Return the message of which `data` is the one, whole frame; None where `decode` must look at it.
+        """Return the message of which `data` is the one, whole, masked frame; None where `decode` must look at it.
 
         The usual case, in a fraction of the time: nothing is stored, and nothing waits.
         """
@@ -93,25 +96,27 @@ class WebDecoder:
             BadTextError: The reason of a Close frame is not UTF-8.
         """
         frames: list[WebFrame] = []
-        buffer, position, end = self._buffer, self._position, len(self._buffer)
+        buffer, position, end, mask_bit = self._buffer, self._position, len(self._buffer), self._mask_bit
+        unmasked = 0 if mask_bit else MASK_BYTES  # so much shorter is a header without a mask
         try:
             while len(frames) < at_most and end - position > 1:
                 head, second = buffer[position], buffer[position + 1]
-                opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER
-                is_whole = head in _WHOLE and second & _MASKED and not self._opcode
+                opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER - unmasked
+                is_whole = head in _WHOLE and second & _MASKED == mask_bit and not self._opcode
                 if not is_whole:
                     self._check_header(head, second)
                 if size > SHORT_BYTES:
                     long = size == SHORT_BYTES + 1
-                    start = position + (LONG_HEADER if long else LONGEST_HEADER)
-                    if end < start - 4:
+                    start = position + (LONG_HEADER if long else LONGEST_HEADER) - unmasked
+                    if end < start - (MASK_BYTES - unmasked):
                         break
                     (size,) = (_long if long else _longest).unpack_from(buffer, position + 2)
                 if opcode < CONTROL and size + len(self._fragments) > self.limit_bytes:
                     raise _make_size_error(size + len(self._fragments), self.limit_bytes)
                 if start + size > end:
                     break
-                data = apply_mask(buffer[start : start + size], buffer[start - 4 : start])
+                masked = buffer[start : start + size]
+                data = apply_mask(masked, buffer[start - MASK_BYTES : start]) if mask_bit else bytes(masked)
                 frames.append((opcode, data) if is_whole else self._read(head, data))
                 position = start + size
                 if opcode == CLOSE:
@@ -143,8 +148,9 @@ class WebDecoder:
             raise WebSocketError("A WebSocket frame has a reserved bit set, and no extension was agreed on.")
         if opcode not in _OPCODES:
             raise WebSocketError(f"A WebSocket frame has the opcode {opcode}, which has no meaning.")
-        if not second & _MASKED:
-            raise WebSocketError("A WebSocket frame of a client isn't masked.")
+        if second & _MASKED != self._mask_bit:
+            whose = "client isn't" if self._mask_bit else "server is"
+            raise WebSocketError(f"A WebSocket frame of a {whose} masked.")
         if opcode & CONTROL:
             if not head & FIN or size > SHORT_BYTES:
                 raise WebSocketError("A control frame of WebSocket is whole, and has 125 bytes at most.")

@@ -1,6 +1,7 @@
 """The server's side of a WebSocket connection: a message of the wire is a text message with the same JSON object.
 
-A `ping` of the server travels as a Ping frame, which a browser answers even while the page's script sleeps. A Close
+A `ping` of the server travels as a Ping frame, which a browser answers even while the page's script sleeps, and as a
+message, since a script can't see that frame, and must know that the server still lives. A Close
 frame of the client is its `bye`. Each other frame that completes no message counts as a `pong`, which no service hears.
 """
 
@@ -114,7 +115,7 @@ class WebWire:
             UnsendableError: The message is too large for a frame.
         """
         if one.kind == "ping":
-            return encode_web_frame(b"", PING)
+            return encode_web_frame(b"", PING) + translate_frames(encode_frame(encode_message(one)))
         return translate_frames(encode_frame(encode_message(one)))
 
     def _read(self, frame: WebFrame) -> Message:

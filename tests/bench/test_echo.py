@@ -10,7 +10,7 @@ from sockctl.events.base import Level
 from sockctl.net.fingerprints import read_fingerprint
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.bench import measured, plan, where
-from tests.support.running import CLOSED_PORT, running
+from tests.support.running import CLOSED_PORT, TIMEOUT_S, running
 from tests.support.tls import securing, self_signed
 from tests.support.tools import tool
 from tests.support.wrong_servers import (
@@ -41,7 +41,10 @@ from tests.support.wrong_servers import (
 )
 def test_all_comes_back_from_ours(processes: int, values: dict[str, Any]) -> None:
     with running(Echo(), level=Level.WARNING) as run:
-        stats = measured(run.port, processes=processes, **values)
+        for duration_s in (0.2, 1.0, 5.0):  # a busy machine may do nothing at all in a short time
+            stats = measured(run.port, processes=processes, **{"duration_s": duration_s, **values})
+            if stats.answered:
+                break
     assert not stats.errors
     assert stats.answered == stats.sent == stats.expected > 0
     assert stats.lost == 0
@@ -150,10 +153,10 @@ def test_a_clock_that_is_too_fast_for_the_tool() -> None:
 
 
 def test_nobody_there() -> None:
-    stats = measured(CLOSED_PORT)
+    stats = measured(CLOSED_PORT, duration_s=TIMEOUT_S)
     assert stats.errors == {"not_connected": 4}
     assert (stats.clients, stats.answered) == (0, 0)
-    assert stats.seconds < 0.2, "there is nothing to wait for"
+    assert stats.seconds < TIMEOUT_S / 2, "there is nothing to wait for"
 
 
 @pytest.mark.slow
@@ -164,7 +167,7 @@ def test_a_stall_shows_on_a_clock_and_hides_where_clients_wait() -> None:
     assert not on_a_clock.errors
     assert not waiting.errors
     assert on_a_clock.latencies.find_percentile_s(90) > 0.1
-    assert waiting.latencies.find_percentile_s(90) < 0.1
+    assert waiting.latencies.find_percentile_s(90) < on_a_clock.latencies.find_percentile_s(90) / 2
     assert waiting.latencies.max_s > 0.1
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.benchmarks.peers.programs import compile_program
 from tests.benchmarks.serving import INSTALLED
-from tests.support.running import UNMEASURED, cpu_seconds, free_port, listens, wait_until
+from tests.support.running import UNMEASURED, cpu_seconds, free_port, listens, read_memory_kb, wait_until
 from tests.support.web import open_websocket
 
 ROUNDS = 3
@@ -117,9 +117,9 @@ def generate(words: list[object]) -> dict[str, Any]:
 def measure_idle_kb(port: int, pid: int) -> float:
     """Return the memory that the server takes for each idle member, in KiB."""
     members = [_join(port, number) for number in range(WARMING)]
-    before = _read_memory_kb(pid)
+    before = read_memory_kb(pid)
     members += [_join(port, WARMING + number) for number in range(IDLE)]
-    grown = (_read_memory_kb(pid) - before) / IDLE
+    grown = (read_memory_kb(pid) - before) / IDLE
     for member in members:
         member.close()
     return grown
@@ -133,13 +133,6 @@ def _join(port: int, number: int) -> socket.socket:
     while client.hear()["kind"] != "members":
         pass
     return sock
-
-
-def _read_memory_kb(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss_Anon:"):
-            return int(line.split()[1])
-    return 0
 
 
 def main() -> int:

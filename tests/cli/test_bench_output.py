@@ -11,7 +11,8 @@ from sockctl.bench.histogram import Histogram
 from sockctl.bench.plan import Kind
 from sockctl.bench.report import make_comparison, report
 from sockctl.bench.stats import Stats
-from sockctl.cli.bench_output import Look, format_comparison, format_report
+from sockctl.cli.bench_output import format_comparison, format_report
+from sockctl.cli.look import Look
 from tests.support.bench import plan, where
 from tests.support.screens import WIDTHS, check_screen
 

@@ -183,9 +183,9 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
         assert check(server.url, "--engine-ca", str(certificate)).returncode == ExitCode.DONE
 
 
-@pytest.mark.parametrize("command", ["check", "status"])
-def test_without_the_library(tmp_path: Path, command: str) -> None:
-    done = run_without_library(tmp_path, "cluster", command, "redis://localhost")
+@pytest.mark.parametrize(("command", "name"), [("check", "redis"), ("status", "redis"), ("check", "hiredis")])
+def test_without_the_library(tmp_path: Path, command: str, name: str) -> None:
+    done = run_without_library(tmp_path, "cluster", command, "redis://localhost", name=name)
     assert done.returncode == ExitCode.FAILED
     assert done.stderr == ("sockctl: The library redis is not installed: pip install 'sockctl[cluster]' brings it.\n")
 

@@ -77,6 +77,8 @@ def complete(environment: dict[str, str], *words: str) -> list[str]:
         (["connect", "ser"], ["server.example:9090"]),
         (["connect", "log"], ["login.example:7070"]),
         (["connect", "a:1,ser"], ["a:1,server.example:9090"]),
+        (["connect", "wss://ser"], ["wss://server.example:9090"]),
+        (["connect", "tls://a:1,ser"], ["tls://a:1,server.example:9090"]),
         (["hosts", "remove", ""], ["server.example:9090"]),
         (["logout", "log"], ["login.example:7070"]),
         (["logins", "remove", "log"], ["login.example:7070"]),

@@ -207,7 +207,9 @@ def test_several_ports_are_for_z() -> None:
 def in_shell(line: str, *values: str) -> subprocess.CompletedProcess[bytes]:
     """Run a line of a shell, in which $S is sockctl, and $1, $2 … are `values`."""
     line = line.replace("$S", shlex.join(SOCKCTL))
-    return subprocess.run(["bash", "-c", line, "bash", *values], capture_output=True, timeout=TIMEOUT_S, check=False)
+    return subprocess.run(
+        ["bash", "-c", line, "bash", *values], capture_output=True, timeout=3 * TIMEOUT_S, check=False
+    )
 
 
 @pytest.mark.parametrize("options", ["", "--json", "--hex", "--send a --expect a", "-z"])

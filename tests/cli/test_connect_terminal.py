@@ -168,7 +168,7 @@ def test_the_server_closes_while_the_terminal_waits(terminal: Any) -> None:
     started = time.monotonic()
     child.expect("disconnected.*The server ended the connection")
     assert ended(child) == 0
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     thread.join()
 
 

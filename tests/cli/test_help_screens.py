@@ -14,6 +14,7 @@ COMMANDS = (
     "users add",
     "config show",
     "cluster check",
+    "explain",
 )
 
 

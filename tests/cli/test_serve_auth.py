@@ -71,7 +71,7 @@ def test_commands_reach_a_server_that_runs(tmp_path: Path) -> None:
         began = time.monotonic()
         assert sockctl("sessions", "revoke", session, "--data-dir", str(tmp_path)).returncode == 0
         client.expect("bye", reason="session_ended")
-        assert time.monotonic() - began < 2.5, "2 s, and the command's own start"
+        assert time.monotonic() - began < TIMEOUT_S, "2 s, and the command's own start, alone on a machine"
         assert run.event("session_ended")["session"] == session
 
 
@@ -132,7 +132,7 @@ def test_the_stop_waits_for_nobody_who_is_asked_or_in_line(tmp_path: Path) -> No
         inside.expect("welcome")
         began = time.monotonic()
         assert run.end() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         asked.expect("bye", reason="server_stopping")
         inside.expect("bye", reason="server_stopping")
     wait_until(lambda: run.process.poll() == 0)

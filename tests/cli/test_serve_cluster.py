@@ -191,3 +191,24 @@ def test_a_chat_on_one_machine_loads_no_library() -> None:
     code = "import sys, sockctl.cli.serve, sockctl.cli.serve_chat; print('redis' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--advertise", "http://a.example:9080"], "add --cluster and --web"),
+        (["--cluster", "redis://localhost:1", "--advertise", "http://a.example:9080"], "add --cluster and --web"),
+        (
+            ["--cluster", "redis://localhost:1", "--web", "0", "--advertise", "a.example:9080"],
+            "is no address of a page",
+        ),
+        (["--cluster", "redis://localhost:1", "--web", "0", "--advertise", "http://a/b"], "is no address of a page"),
+        (["--cluster", "redis://localhost:1", "--web", "0", "--advertise", "http://[::1]:80"], "a name or an IPv4"),
+        (
+            ["--cluster", "redis://localhost:1", "--web", "0", "--tls", "--advertise", "http://a.example"],
+            "the page is at https://a.example",
+        ),
+    ],
+)
+def test_addresses_of_pages(arguments: list[str], words: str) -> None:
+    assert words in " ".join(refused(*arguments).split())

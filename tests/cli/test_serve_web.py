@@ -1,6 +1,7 @@
 """`--web`: the page's address, names, refusals, and Autobahn's cases against the echo."""
 
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import TIMEOUT_S, UNMEASURED, Process, connect, free_port, process, sockctl
+from tests.support.running import TIMEOUT_S, UNMEASURED, Process, connect, free_port, process, sockctl, wait_until
 from tests.support.web import make_request, open_websocket, receive_answer
 
 WEB_ECHO = ("serve", "echo", "--port", "0", "--web", "0", "--no-input")
@@ -156,3 +157,15 @@ def test_autobahns_cases(tmp_path: Path) -> None:
     bad = {one["id"]: (one["behavior"], one["behaviorClose"]) for one in reports if one["behavior"] == "FAILED"}
     assert not bad, ended.stdout.decode()
     assert b"0 of 301" in ended.stdout or b"failed" not in ended.stdout, ended.stdout.decode()
+
+
+def test_open_opens_the_page_in_the_browser(tmp_path: Path) -> None:
+    """The desktop's own command is asked, here a script that notes what it got."""
+    opener, noted = tmp_path / "xdg-open", tmp_path / "noted"
+    opener.write_text(f'#!/bin/sh\necho "$1" > {noted}.new && mv {noted}.new {noted}\n')
+    opener.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with process(*WEB_ECHO, "--open", "--log-format", "json", env={**os.environ, "PATH": path}) as run:
+        port = find_port(run)
+        wait_until(noted.exists)
+        assert noted.read_text() == f"http://127.0.0.1:{port}/\n"

@@ -50,3 +50,15 @@ def test_what_can_not_be_understood() -> None:
         TlsOptions(fingerprint="AB").make_policy(wanted=True, state_dir=None, may_ask=True)
     with pytest.raises(OptionError, match="--key belongs to --cert"):
         refuse_lone_key(None, Path("key.pem"))
+
+
+@pytest.mark.parametrize(
+    ("options", "authorities"),
+    [({}, True), ({"fingerprint": SHA256}, False), ({"accept_new": True}, False), ({"ca": Path("ca.pem")}, False)],
+)
+def test_authorities_vouch_by_themselves_unless_the_user_says_else(
+    tmp_path: Path, options: dict[str, Any], authorities: bool
+) -> None:
+    policy = TlsOptions(**options).make_policy(wanted=True, state_dir=tmp_path, may_ask=False, vouched=True)
+    assert policy is not None
+    assert (policy.system_authorities, policy.vouched) == (authorities, authorities)

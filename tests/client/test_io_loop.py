@@ -1,9 +1,13 @@
 """The loop: real sockets, and a session that passes on bytes."""
 
+import array
 import contextlib
+import fcntl
 import os
+import select
 import socket
 import struct
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -178,13 +182,27 @@ def test_a_server_that_does_not_take_everything_is_an_error() -> None:
         data = b"u" * 20_000_000
         feeder = threading.Thread(target=lambda: _send_quietly(it.far, data))
         feeder.start()
-        time.sleep(0.5)  # the kernel's buffers are full, and stay so
+        wait_until(lambda: is_stuck(it.far, it.server), what="that the kernel's buffers are full, and stay so")
         it.server.shutdown(socket.SHUT_WR)
         outcome = it.join()
         assert isinstance(outcome, ConnectionBrokenError)
         assert "before it took everything" in str(outcome)
         it.close()
         feeder.join(TIMEOUT_S)
+
+
+def is_stuck(far: socket.socket, server: socket.socket) -> bool:
+    """Return whether for half a second nothing moves between two sockets that the loop connects, though data waits."""
+    before = count_waiting_bytes(server)
+    _, writable, _ = select.select([], [far], [], 0.5)
+    return not writable and before > 0 and count_waiting_bytes(server) == before
+
+
+def count_waiting_bytes(sock: socket.socket) -> int:
+    """Return how many bytes wait in the kernel to be received."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(sock.fileno(), termios.FIONREAD, waiting)
+    return waiting[0]
 
 
 def _send_quietly(sock: socket.socket, data: bytes) -> None:

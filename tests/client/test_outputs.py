@@ -132,3 +132,22 @@ def test_json_of_a_line_without_an_end(written: list[bytes]) -> None:
         {"text": "x" * 1_000, "left_out": 99_000},
         {"text": "next"},
     ]
+
+
+def test_messages_of_a_websocket(written: list[bytes]) -> None:
+    output: Output = PlainOutput(screen(person=False), None)
+    output.show_web_message(b"\x1b[2J\nb", is_text=True)
+    output.show_web_message(b"\xff", is_text=False)
+    assert written == [b"\x1b[2J\nb\n", b"\xff"]
+    written.clear()
+    output = PlainOutput(screen(person=True), MessageFormatter(colours=False))
+    output.show_web_message("\x1b[2J ä".encode(), is_text=True)
+    output.show_web_message(b"\xff" * 2_000, is_text=False)
+    lines = text_of(written).splitlines()
+    assert lines[0] == "␛[2J ä"
+    assert lines[1].startswith("< 00000000  ff ff")
+    assert len(lines) == 1 + 64, "the rest is counted"
+    output = JsonOutput(screen(person=False))
+    output.show_web_message(b"a\nb", is_text=True)
+    output.show_web_message(b"\xff", is_text=False)
+    assert [json.loads(line) for line in text_of(written).splitlines()] == [{"text": "a\nb"}, {"base64": "/w=="}]

@@ -141,3 +141,12 @@ def test_a_person_may_refuse(
     with pytest.raises(SockctlError, match="localhost:9090 is not trusted"):
         secure(files, replace(policy, may_ask=True))
     assert KnownHosts(policy.state_dir).list_all() == []
+
+
+def test_authorities_that_do_not_vouch_for_a_public_name(files: tuple[Path, Path], policy: TlsPolicy) -> None:
+    chosen = replace(policy, system_authorities=True)
+    with pytest.raises(UntrustedError, match="is not to be trusted") as caught:
+        secure(files, chosen)
+    assert "public name" not in str(caught.value)
+    with pytest.raises(UntrustedError, match=r"must vouch for a public name(?s:.*)give --fingerprint"):
+        secure(files, replace(chosen, vouched=True))

@@ -53,7 +53,7 @@ def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: Red
         for _ in range(20):
             with pytest.raises(EngineTimeoutError, match="too slow"):
                 ask(impatient)
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 3, "each would have waited for 0.3 s"
 
 
 def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) -> None:
@@ -68,10 +68,10 @@ def test_no_thread_waits_for_a_slow_engine_longer_than_one_answer(impatient: Eng
     ask(impatient)
     with engine.stopped():
         began = time.monotonic()
-        with ThreadPoolExecutor(20) as threads:
-            ends = [threads.submit(ask, impatient) for _ in range(20)]
+        with ThreadPoolExecutor(80) as threads:
+            ends = [threads.submit(ask, impatient) for _ in range(80)]
             assert all(isinstance(end.exception(TIMEOUT_S), EngineTimeoutError) for end in ends)
-        assert time.monotonic() - began < 1.5, "a connection has 0.3 s, and so has the wait for one"
+        assert time.monotonic() - began < 4, "a connection has 0.3 s, and so has the wait for one: not 20 times that"
 
 
 def test_a_refusal_leaves_the_connection_as_it_is(pool: EnginePool) -> None:

@@ -21,7 +21,7 @@ from sockctl.cluster.posting import Claim, Posting
 from sockctl.cluster.reader import Reader
 from sockctl.cluster.registry import Registration, beat, bury, register, retire
 from sockctl.cluster.snapshot import Kept, load
-from sockctl.cluster.writer import MAX_LOG, Writer
+from sockctl.cluster.writer import MAX_LOG, SHORT_BYTES, Writer
 from sockctl.errors import (
     EngineAwayError,
     EngineError,
@@ -32,6 +32,7 @@ from sockctl.errors import (
 )
 from sockctl.protocol.look_alikes import compute_skeletons
 from tests.support.engines import DURABLE, FORGETFUL, RedisServer, redis_server
+from tests.support.running import wait_until
 from tests.support.wrong_servers import serving
 
 ROOM = "#lobby"
@@ -823,14 +824,11 @@ def test_the_queue_is_bounded() -> None:
     assert add("", "a roster, which is long", 3.0)
     assert outbox.length == 5
     assert [one.data for one in outbox.take_older(2.0)] == [b"a", b"b"]
-    assert outbox.filled.is_set()
     assert [one.data for one in outbox.take(1)] == [b"d"]
     assert [one.kind for one in outbox.take_older(9.0)] == ["say"]
     assert [one.kind for one in outbox.take_all()] == ["went"]
-    assert not outbox.filled.is_set()
     assert [add("ann", "x"), add("ann", "123456789")] == [True, True]
     assert outbox.take_older(9.0)
-    assert not outbox.filled.is_set()
 
 
 def test_what_says_where_members_are_is_not_refused_for_its_age() -> None:
@@ -847,10 +845,8 @@ def test_what_was_taken_can_be_put_back() -> None:
     postings = [Posting("say", b"%d" % number, "ann") for number in range(3)]
     assert [outbox.add(one) for one in postings] == [True, True, False]
     assert outbox.take(5) == postings[:2]
-    assert not outbox.filled.is_set()
     assert outbox.add(postings[2])
     outbox.put_back(postings[:2])
-    assert outbox.filled.is_set()
     assert not outbox.add(postings[2])
     assert outbox.take_all() == postings
 
@@ -865,3 +861,134 @@ def test_a_posting_can_be_withdrawn() -> None:
     assert outbox.add(second)
     assert outbox.take_all() == [second]
     outbox.remove(second)
+
+
+# What other threads do for the writer's.
+
+
+def take_replies(node: Node, until: Callable[[], bool]) -> None:
+    """Take replies as the reader's thread does, until something holds."""
+
+    def holds() -> bool:
+        node.writer.take_reply()
+        return until()
+
+    wait_until(holds)
+
+
+@pytest.fixture
+def greeted(join: Callable[..., Node]) -> Node:
+    """Return a node that has said something, and may post from any thread."""
+    node = join()
+    node.say("zero")
+    assert node.write() == 1
+    return node
+
+
+def test_any_thread_sends_one_request_at_a_time(greeted: Node) -> None:
+    a = greeted
+    for text in ("one", "two", "three"):
+        a.say(text)
+        a.writer.send_soon()
+    assert a.outbox.length == 2  # they wait for the reply to the first
+    take_replies(a, lambda: a.writer.answers == 4)  # hello, zero, one, and both others at once
+    assert a.hear() == ["zero", "one", "two", "three"]
+    assert not a.writer.due.is_set()
+
+
+def test_a_thread_that_has_its_turn_takes_the_reply_to_what_another_has_sent(greeted: Node) -> None:
+    a = greeted
+    a.say("one")
+    a.writer.send_soon()
+    a.say("two")
+    assert (a.write(), a.write(), a.write()) == (1, 1, 0)
+    assert a.hear() == ["zero", "one", "two"]
+
+
+def test_a_stopped_engine_holds_up_no_thread_that_posts(server: RedisServer, greeted: Node) -> None:
+    a = greeted
+    texts = [str(number) for number in range(20)]
+    with server.stopped():
+        for text in texts:
+            a.say(text)
+            a.writer.send_soon()
+            a.writer.take_reply()
+        assert a.outbox.length == len(texts) - 1
+    take_replies(a, lambda: a.writer.answers == 4)
+    assert a.hear() == ["zero", *texts]
+
+
+def test_what_the_kernel_may_not_take_at_once_is_left_to_the_writers_thread(greeted: Node) -> None:
+    a = greeted
+    a.say("x" * SHORT_BYTES)
+    a.writer.send_soon()
+    assert a.writer.due.is_set()
+    a.say("behind it")
+    a.writer.send_soon()
+    assert (a.write(), a.write()) == (1, 1)
+    assert [len(text) for text in a.hear()] == [4, SHORT_BYTES, 9]
+
+
+def test_what_nobody_has_said_hello_for_is_left_to_the_writers_thread(join: Callable[..., Node]) -> None:
+    a = join()
+    a.say("one")
+    a.writer.send_soon()
+    assert (a.writer.due.is_set(), a.outbox.length) == (True, 1)
+
+
+def test_a_lost_reply_to_what_any_thread_has_sent(cutter: Cutter, behind_cutter: Node) -> None:
+    a = behind_cutter
+    cutter.cuts.set()
+    a.say("one")
+    a.writer.send_soon()
+    take_replies(a, a.writer.due.is_set)
+    cutter.cuts.clear()
+    with pytest.raises(EngineAwayError):
+        a.write()
+    a.say("two")
+    a.writer.send_soon()
+    assert a.write() == 1
+    assert a.hear() == ["zero", "one", "two"]
+
+
+def test_a_refusal_of_what_any_thread_has_sent(server: RedisServer, greeted: Node) -> None:
+    """It waits, as it was not carried out."""
+    a = greeted
+    server.ask("CONFIG", "SET", "maxmemory", 1)
+    a.say("one")
+    a.writer.send_soon()
+    take_replies(a, a.writer.due.is_set)
+    with pytest.raises(EngineReplyError):
+        a.write()
+    assert a.outbox.length == 1
+    server.ask("CONFIG", "SET", "maxmemory", 0)
+    assert a.write() == 1
+    assert a.hear() == ["zero", "one"]
+
+
+def test_a_connection_that_the_engine_closes_while_nothing_is_said(server: RedisServer, greeted: Node) -> None:
+    a = greeted
+    server.ask("CLIENT", "KILL", "TYPE", "normal")
+    take_replies(a, a.writer.due.is_set)
+    a.say("one")
+    assert a.write() == 1
+    assert a.hear() == ["zero", "one"]
+
+
+def test_functions_that_are_lost_are_loaded_again(server: RedisServer, greeted: Node) -> None:
+    a = greeted
+    server.ask("FUNCTION", "FLUSH")
+    a.say("one")
+    assert (a.write(), a.write()) == (0, 1)
+    assert a.hear() == ["zero", "one"]
+
+
+def test_a_closed_writer_sends_nothing_more(greeted: Node) -> None:
+    a = greeted
+    a.say("one")
+    a.writer.send_soon()
+    a.writer.close()
+    a.say("two")
+    a.writer.send_soon()
+    assert a.outbox.length == 1
+    assert a.hear() == ["zero", "one"]

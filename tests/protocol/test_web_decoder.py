@@ -18,7 +18,17 @@ from sockctl.errors import (
     WebSocketError,
 )
 from sockctl.protocol.web_decoder import WebDecoder, WebFrame, parse_close
-from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, NO_CODE, PING, PONG, TEXT, encode_close
+from sockctl.protocol.web_frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    NO_CODE,
+    PING,
+    PONG,
+    TEXT,
+    encode_close,
+    encode_web_frame,
+)
 from tests.support.cuts import cuts, pieces
 from tests.support.web import encode_client_frame, mask
 
@@ -233,3 +243,24 @@ def test_close_codes() -> None:
     with pytest.raises(BadTextError):
         parse_close(b"\x03\xe8\xff")
     assert Opcode.CLOSE == CLOSE
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.binary(max_size=70_000), st.sampled_from([TEXT, BINARY, PING, PONG]))), cuts)
+def test_frames_of_a_server_are_not_masked(messages: list[tuple[bytes, int]], sizes: list[int]) -> None:
+    wanted = [(opcode, data[:125] if opcode in {PING, PONG} else data) for data, opcode in messages]
+    decoder = WebDecoder(limit_bytes=UNLIMITED, masked=False)
+    found: list[WebFrame] = []
+    for piece in pieces(b"".join(encode_web_frame(data, opcode) for opcode, data in wanted), sizes):
+        decoder.feed(piece)
+        while some := decoder.decode():
+            found += some
+    assert found == wanted
+    assert not decoder.has_partial_message
+
+
+def test_a_server_that_masks_breaks_the_protocol() -> None:
+    decoder = WebDecoder(masked=False)
+    decoder.feed(encode_client_frame(b"a"))
+    with pytest.raises(WebSocketError, match="frame of a server is masked"):
+        decoder.decode()

@@ -15,8 +15,8 @@ from sockctl.net.service import Service
 from sockctl.net.web.door import WebDoor
 from sockctl.net.web.site import load_site
 from sockctl.protocol.messages import Message, make_message
-from sockctl.services.chat.service import Chat
-from sockctl.services.chat.settings import ChatRules
+from sockctl.services.chat.service import DEFAULT_LIMITS, Chat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
 from tests.support.running import Running, running
 from tests.support.tools import unavailable
@@ -25,7 +25,7 @@ OPTIONS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.example 127.0.0.1"),
 ]
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 40_000
 QUICK = Timeouts(linger_s=0.2)
 MANY = Limits(max_clients=500, max_clients_per_address=500, max_pending=300)
 
@@ -112,7 +112,15 @@ class ChatPage:
 class WebChat:
     """A chat with a web door, which can be stopped and started anew on the same ports."""
 
-    def __init__(self, folder: Path, *, rules: ChatRules | None = None, login: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        rules: ChatRules | None = None,
+        login: bool = False,
+        limits: ChatLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._limits = limits
         self._folder = folder
         self._rules = rules or ChatRules(flood=None)
         self._login = login
@@ -127,7 +135,7 @@ class WebChat:
 
     def start(self) -> None:
         login = LoginConversation(self._folder, signup=True, floor_s=0.001) if self._login else None
-        self.chat = Chat(self._folder, self._rules, login=login)
+        self.chat = Chat(self._folder, self._rules, login=login, limits=self._limits)
         self.heard: list[Message] = []
         self._type = self.chat.open_console(self.heard.append)
         self.run = self._stack.enter_context(
@@ -148,8 +156,10 @@ class WebChat:
 
 
 @contextlib.contextmanager
-def web_chat(folder: Path, *, rules: ChatRules | None = None, login: bool = False) -> Iterator[WebChat]:
-    chat = WebChat(folder, rules=rules, login=login)
+def web_chat(
+    folder: Path, *, rules: ChatRules | None = None, login: bool = False, limits: ChatLimits = DEFAULT_LIMITS
+) -> Iterator[WebChat]:
+    chat = WebChat(folder, rules=rules, login=login, limits=limits)
     chat.start()
     try:
         yield chat

@@ -1,6 +1,7 @@
 """Checks what members of one chat have lived through: one order, nothing twice, nothing lost in silence.
 
-Every line is unlike any other, and has its sender's name in it. All members are in all rooms from the beginning on.
+Every line is unlike any other, and has its sender's name in it. All members are in all rooms from the beginning on, but
+for the attics, which they enter and leave.
 """
 
 import math
@@ -9,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.support.transcript import Came, Event, Heard, Moved, Told, Transcript
+from tests.support.acts_checker import check_names, check_topics, check_written
+from tests.support.cluster_acts import ATTICS
+from tests.support.transcript import Arrived, Came, Event, Heard, Moved, Told, Transcript, Went
 
 SHOWN = 3
 """Examples of one flaw."""
@@ -54,6 +57,9 @@ def check(
         *_check_refused(transcripts, may_lose=may_lose),
         *_check_answered(transcripts),
         *_check_presence(transcripts, rooms),
+        *check_written(transcripts),
+        *check_topics(transcripts, rooms),
+        *(check_names(transcripts, rooms) if any(each.name_now for each in transcripts) else ()),
     ]
     if not may_lose:
         flaws += [
@@ -78,10 +84,14 @@ def _check_contents(transcripts: Sequence[Transcript]) -> Iterator[str]:
 
 
 def _check_growth(transcripts: Sequence[Transcript]) -> Iterator[str]:
-    """Check that ids grow at each member, in each room."""
+    """Check that ids grow at each member, in each room, as long as it stays there."""
     for each in transcripts:
         last: dict[str, Heard] = {}
-        for one in each.heard:
+        for one in each.events:
+            if isinstance(one, Went):
+                last.pop(one.room, None)
+            if not isinstance(one, Heard):
+                continue
             before = last.get(one.room)
             if before is not None and one.id <= before.id:
                 way = f"connection {before.connection}, then {one.connection}"
@@ -109,7 +119,11 @@ def _check_senders_order(transcripts: Sequence[Transcript]) -> Iterator[str]:
     order = {line: (one.n, at) for each in transcripts for one in each.sent for at, line in enumerate(one.lines)}
     for each in transcripts:
         last: dict[tuple[str, str], Heard] = {}
-        for one in each.heard:
+        for one in each.events:
+            if isinstance(one, Went):
+                last = {place: heard for place, heard in last.items() if place[0] != one.room}
+            if not isinstance(one, Heard):
+                continue
             before = last.get((one.room, one.sender))
             if before is not None and order.get(one.line, (0, 0)) < order.get(before.line, (0, 0)):
                 yield f"{each.name} heard {one.line!r} ({one.room} {one.id}) after {before.line!r} ({before.id})"
@@ -125,6 +139,8 @@ def _check_gaps(transcripts: Sequence[Transcript]) -> Iterator[str]:
     for each in transcripts:
         own = {one.line for one in each.heard}  # under another id, where the engine had lost it
         for room, lines in known.items():
+            if room in ATTICS:
+                continue
             heard = [(one.id, at) for at, one in enumerate(each.events) if isinstance(one, Heard) and one.room == room]
             if not heard:
                 if lines:
@@ -215,19 +231,28 @@ def _check_presence(transcripts: Sequence[Transcript], rooms: Sequence[str]) -> 
 def _follow(here: dict[str, set[str]], one: Event) -> str:
     """Change who is where by an event; return what is wrong with it, or nothing."""
     match one:
+        case Arrived():
+            for room in ATTICS:
+                here.pop(room, None)
+        case Went(room):
+            here.pop(room, None)
         case Came(room, names):
             here[room] = set(names)
-        case Moved("joined", room, name) if name in here[room]:
-            return f"heard that {name} joined {room}, who was there"
-        case Moved("joined", room, name):
-            here[room].add(name)
-        case Moved(_, room, name) if name not in here[room]:
-            return f"heard that {name} left {room}, who was not there"
-        case Moved(_, room, name):
-            here[room].remove(name)
+        case Moved(room=room) | Heard(room=room, is_live=True) if room in ATTICS and room not in here:
+            return f"heard {one} in {room}, where it was not"
+        case Moved():
+            return _follow_move(here[one.room], one)
         case Heard(room=room, sender=sender, is_live=True) if sender not in here[room]:
             here[room].add(sender)
             return f"heard {one.line!r} in {room} from {sender}, who was not there"
+    return ""
+
+
+def _follow_move(here: set[str], one: Moved) -> str:
+    """Change who is in a room; return what is wrong with that, or nothing."""
+    if (one.name in here) == (one.kind == "joined"):
+        return f"heard that {one.name} {one.kind} {one.room}, who was{'' if one.name in here else ' not'} there"
+    here.symmetric_difference_update({one.name})
     return ""
 
 

@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.support.cluster_acts import ATTICS, Acts
 from tests.support.frames import Fields, FrameBuffer, framed
-from tests.support.transcript import Came, Heard, Moved, Refused, Sent, Told, Transcript
+from tests.support.transcript import Arrived, Came, Heard, Refused, Sent, Told, Transcript, find_person
 from tests.support.two_hosts import Host
 
 CONNECT_S = 1.0
@@ -33,6 +34,7 @@ class Manner:
         hops_every_s: How often it moves to another node without need, after it has heard all its words; 0 for never.
         shows_blocks: Whether it hears a block as one message.
         comes_back: Whether it goes on when its connection has ended.
+        acts_every_s: How often it does something else than talking, as `Acts` says, while it may move; 0 for never.
     """
 
     every_s: float = 0.1
@@ -40,6 +42,7 @@ class Manner:
     hops_every_s: float = 0.0
     shows_blocks: bool = True
     comes_back: bool = True
+    acts_every_s: float = 0.0
 
 
 class Member(threading.Thread):
@@ -51,6 +54,7 @@ class Member(threading.Thread):
         rooms: Where it talks.
         manner: How it behaves.
         seed: Decides what it does when.
+        others: Those to whom it writes.
         machine: The machine that it and its nodes are on; None for this one.
 
     Attributes:
@@ -67,6 +71,7 @@ class Member(threading.Thread):
         manner: Manner,
         *,
         seed: int,
+        others: Sequence[str] = (),
         machine: Host | None = None,
     ) -> None:
         super().__init__(name=f"member {name}", daemon=True)
@@ -79,7 +84,9 @@ class Member(threading.Thread):
         self._manner = manner
         self._machine = machine
         self._chance = random.Random(f"{seed} {name}")
+        self._acts = Acts(self.transcript, others, random.Random(f"{seed} acts of {name}"))
         self._done = threading.Event()
+        self._is_asking = threading.Event()
         self._is_to_move = threading.Event()
         self._node = 0
         self._token = ""
@@ -91,6 +98,7 @@ class Member(threading.Thread):
         self._is_ending = False
         self._began_at_s = 0.0
         self._hops_at_s = 0.0
+        self._acts_at_s = 0.0
         self._here: dict[str, set[str]] = {}  # the names that are told at a joining, so far
         self._waiting: dict[str, float] = {}  # its own lines that it has not heard yet, and when they were sent
         self._numbers: dict[int, Sequence[str]] = {}
@@ -109,9 +117,18 @@ class Member(threading.Thread):
         return self._is_in and not self._waiting
 
     @property
+    def name_now(self) -> str:
+        """What it is called."""
+        return self._acts.name
+
+    @property
     def seen(self) -> dict[str, int]:
-        """The last id that it has heard in each room."""
-        return dict(self._seen)
+        """The last id that it has heard in each room in which all are."""
+        return {room: last for room, last in [*self._seen.items()] if room in self._rooms}
+
+    def ask_who(self) -> None:
+        """Ask who is in the rooms in which all are."""
+        self._is_asking.set()
 
     def move(self) -> None:
         """Go on at the next node, once all own words are heard."""
@@ -153,6 +170,8 @@ class Member(threading.Thread):
             if self._is_in and self.is_talking.is_set() and now >= next_at_s and not self._wants_to_hop(now):
                 self._talk()
                 next_at_s = now + self._manner.every_s
+            if self._is_in:
+                self._act(now)
             if self._is_in and self._wants_to_hop(now) and not self._waiting:
                 self._hop()
                 return
@@ -173,6 +192,8 @@ class Member(threading.Thread):
 
     def _begin(self) -> None:
         self._is_in = self._is_ending = False
+        self._acts.connection = self.transcript.arrivals + 1
+        self._acts.inside.clear()
         self._here = {}
         self._waiting.clear()
         self._numbers = {}
@@ -220,6 +241,18 @@ class Member(threading.Thread):
         else:
             self._send(kind="block", lines=lines, n=n)
 
+    def _act(self, now: float) -> None:
+        """Do what is due besides talking."""
+        may_act = self._manner.acts_every_s and self.is_talking.is_set() and self.is_hopping.is_set()
+        if may_act and now >= self._acts_at_s:
+            self._acts_at_s = now + self._manner.acts_every_s * self._chance.uniform(0.5, 1.5)
+            self._said += 1
+            self._send(kind="line", text=self._acts.choose(self._said, may_leave=not self._waiting), n=self._said)
+        if self._is_asking.is_set():
+            self._is_asking.clear()
+            for room in self._rooms:
+                self._send(kind="line", text=f"/who {room}")
+
     # What it hears.
 
     def _hear(self, one: Fields) -> None:
@@ -227,13 +260,14 @@ class Member(threading.Thread):
         match one["kind"]:
             case "say" | "history" if one.get("id"):
                 self._hear_lines(one)
-            case "joined" | "left" if one.get("name") != self._name:
-                self.transcript.events.append(Moved(one["kind"], one["room"], one["name"]))
             case "members":
                 self._see_members(one)
             case "notice" if one.get("code") in {"lost", "missed"}:
                 self.transcript.events.append(Told(one["code"], one.get("room", ""), time.monotonic()))
                 self._waiting.clear()  # its own words may be among what it doesn't hear
+            case _ if self._acts.hear(one):
+                if one["kind"] == "left" and find_person(one["name"]) == self._name:
+                    self._seen.pop(one["room"], None)
             case "error":
                 self._take_error(one)
             case _:
@@ -243,23 +277,25 @@ class Member(threading.Thread):
         """Do what the server asks for."""
         match one["kind"]:
             case "ask" if self._token:
-                self._send(kind="resume", token=self._token, seen=self._seen, name=self._name)
+                self._send(kind="resume", token=self._token, seen=self._seen, name=self._acts.name)
             case "ask":
                 self._send(kind="answer", field="name", text=self._name)
             case "token":
                 self._token = one["token"]
             case "welcome":
-                self._settle_in()
+                self._settle_in(one.get("name", self._name))
             case "ping":
                 self._send(kind="pong")
             case "bye":
                 self.transcript.ends.append(f"node {self._node}: bye {one.get('reason')}")
                 self._is_ending = True
 
-    def _settle_in(self) -> None:
+    def _settle_in(self, name: str) -> None:
         self._is_in = True
+        self._acts.name = name
         self._hops_at_s = time.monotonic() + self._manner.hops_every_s * self._chance.uniform(0.5, 1.5)
         self.transcript.arrivals += 1
+        self.transcript.events.append(Arrived(self.transcript.arrivals, time.monotonic()))
         self._drop_old()
         for room in self._rooms:
             self._send(kind="line", text=f"/join {room}")
@@ -269,7 +305,8 @@ class Member(threading.Thread):
         first = one["id"] - len(lines) + 1
         now = time.monotonic()
         for number, line in enumerate(lines, first):
-            heard = Heard(one["room"], number, one["sender"], line, self.transcript.arrivals, now, one["kind"] == "say")
+            sender = find_person(one["sender"])
+            heard = Heard(one["room"], number, sender, line, self.transcript.arrivals, now, one["kind"] == "say")
             self.transcript.events.append(heard)
             self._waiting.pop(line, None)
         self._seen[one["room"]] = one["id"]
@@ -278,7 +315,10 @@ class Member(threading.Thread):
         names = self._here.setdefault(one["room"], set())
         names.update(one["members"])
         if not one.get("more"):
-            self.transcript.events.append(Came(one["room"], frozenset(names)))
+            if one["room"] in ATTICS:
+                self._acts.inside.add(one["room"])
+            came = Came(one["room"], frozenset(map(find_person, names)), frozenset(names))
+            self.transcript.events.append(came)
             del self._here[one["room"]]
 
     def _take_error(self, one: Fields) -> None:

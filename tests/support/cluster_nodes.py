@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
-from tests.support.running import TIMEOUT_S, free_port, listens, wait_until
+from tests.support.running import START_S, TIMEOUT_S, free_port, listens, wait_until
 from tests.support.sentinels import Watched
 from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.two_hosts import Host
 
-START_S = 60.0
-"""How long a node may take to start: machines that test are busy."""
 ENGINES = {"always": DURABLE, "everysec": EVERY_SECOND, "none": FORGETFUL}
 """The settings of an engine, by what they are called."""
 
@@ -34,9 +32,19 @@ class ChatNode:
         url: The engine.
         mutant: The fault that it is built with; see `tests.support.node_entry`.
         machine: The machine that it runs on; None for this one.
+        more: More options.
     """
 
-    def __init__(self, folder: Path, name: str, url: str, *, mutant: str = "none", machine: Host | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        url: str,
+        *,
+        mutant: str = "none",
+        machine: Host | None = None,
+        more: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.machine = machine
         self.port = free_port()
@@ -44,7 +52,7 @@ class ChatNode:
         entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
         serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
         rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
-        self._command = [*entry, *serve, *rules, "--data-dir", str(folder / name)]
+        self._command = [*entry, *serve, *rules, *more, "--data-dir", str(folder / name)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:

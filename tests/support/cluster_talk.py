@@ -10,7 +10,7 @@ from tests.support.chat_checker import Healed, check, measure_echoes, measure_re
 from tests.support.cluster_members import Manner, Member, members
 from tests.support.cluster_nodes import Cluster
 from tests.support.running import wait_until
-from tests.support.transcript import Heard, Moved, Transcript
+from tests.support.transcript import Came, Heard, Moved, Transcript
 
 ROOMS = ("#lobby", "#harbour", "#library")
 ALIVE_S = 5.0
@@ -58,13 +58,14 @@ class Outcome:
         """Return it for a person, in one line."""
         echoes = sorted(measure_echoes(self.transcripts)) or [0.0]
         p50, p99 = (echoes[int(len(echoes) * share)] * 1000 for share in (0.5, 0.99))
-        sent, arrivals = (
-            sum(some) for some in zip(*((len(t.sent), t.arrivals) for t in self.transcripts), strict=True)
+        sent, private, arrivals = (
+            sum(some)
+            for some in zip(*((len(t.sent), len(t.written), t.arrivals) for t in self.transcripts), strict=True)
         )
         return (
-            f"sent {sent}, refused {dict(self.refusals)}, told {dict(self.notices)}, left {len(self.departures)}, "
-            f"arrivals {arrivals}, echo p50 {p50:.1f} p99 {p99:.0f} ms, all heard after {self.recovery_s:.1f} s: "
-            f"{'BAD' if self.flaws else 'OK'}"
+            f"sent {sent}, private {private}, refused {dict(self.refusals)}, told {dict(self.notices)}, left "
+            f"{len(self.departures)}, arrivals {arrivals}, echo p50 {p50:.1f} p99 {p99:.0f} ms, all heard after "
+            f"{self.recovery_s:.1f} s: {'BAD' if self.flaws else 'OK'}"
         )
 
 
@@ -102,27 +103,36 @@ class Talk:
         for each in self.members:
             each.is_talking.clear()
         is_quiet = self._becomes_quiet()
+        knows_all = is_quiet and self._asks_who()
         transcripts = [each.transcript.copy() for each in self.members]
+        for each, transcript in zip(self.members, transcripts, strict=True):
+            transcript.name_now = each.name_now if knows_all else ""
         flaws = check(transcripts, may_lose=may_lose, healed=healed, rooms=ROOMS if is_quiet else ())
         if not is_quiet:
             flaws.append(f"the last words did not reach all within {QUIET_S:g} s")
+        elif not knows_all:
+            flaws.append("not all were told who is there")
         return Outcome(transcripts=transcripts, flaws=flaws, recovery_s=measure_recovery(transcripts, healed.at_s))
 
     def _await_life(self, healed: Healed) -> None:
-        """Wait until all are heard by all, and no longer than they may take for it."""
+        """Wait until all are heard by all, and in each room; no longer than they may take for it.
+
+        In a room in which nobody speaks any more, a member that was told that it missed something stays behind.
+        """
         since = [len(each.transcript.events) for each in self.members]
         until = healed.at_s + healed.within_s
-        while time.monotonic() < until:
+        while (now := time.monotonic()) < until + QUIET_S:
             time.sleep(0.1)
             heard = [
-                {one.line for one in each.transcript.events[begun:] if isinstance(one, Heard)}
+                {(one.line, one.room) for one in each.transcript.events[begun:] if isinstance(one, Heard)}
                 for each, begun in zip(self.members, since, strict=True)
             ]
-            by_all = set.intersection(*heard)
-            if all(
-                any(one.at_s >= healed.at_s and by_all.issuperset(one.lines) for one in each.transcript.sent[-100:])
+            by_all = dict(set.intersection(*heard))
+            is_alive = all(
+                any(one.at_s >= healed.at_s and all(map(by_all.get, one.lines)) for one in each.transcript.sent[-100:])
                 for each in self.members
-            ):
+            )
+            if (is_alive or now >= until) and set(ROOMS) <= set(by_all.values()):
                 return
 
     def _becomes_quiet(self) -> bool:
@@ -130,6 +140,21 @@ class Talk:
         until = time.monotonic() + QUIET_S
         while time.monotonic() < until:
             if all(each.has_heard_its_words and each.seen == self.members[0].seen for each in self.members):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def _asks_who(self) -> bool:
+        """Let all ask who is in the rooms; return whether all were told."""
+        told = [len(each.transcript.events) for each in self.members]
+        for each in self.members:
+            each.ask_who()
+        until = time.monotonic() + QUIET_S
+        while time.monotonic() < until:
+            if all(
+                {one.room for one in each.transcript.events[begun:] if isinstance(one, Came)} >= set(ROOMS)
+                for each, begun in zip(self.members, told, strict=True)
+            ):
                 return True
             time.sleep(0.05)
         return False
@@ -148,7 +173,8 @@ def talking(cluster: Cluster, *, count: int = 6, manners: Sequence[Manner] = MAN
         machine = nodes[at].machine
         ports = cluster.ports[at:] + cluster.ports[:at] if machine is None else [nodes[at].port]
         manner = manners[(number + number // len(nodes)) % len(manners)]
-        made.append(Member(f"m{number}", ports, ROOMS, manner, seed=seed, machine=machine))
+        others = [f"m{other}" for other in range(count) if other != number]
+        made.append(Member(f"m{number}", ports, ROOMS, manner, seed=seed, others=others, machine=machine))
     with members(made):
         wait_until(lambda: all(each.is_in for each in made), what="that all are in")
         for each in made:

@@ -178,10 +178,10 @@ def run_in_shell(line: str) -> str:
     return done.stdout
 
 
-def run_without_library(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command where the library redis is not installed; a module in `folder` stands in the way."""
-    (folder / "redis").mkdir()
-    (folder / "redis" / "__init__.py").write_text("raise ModuleNotFoundError('no', name='redis')\n")
+def run_without_library(folder: Path, *arguments: str, name: str = "redis") -> subprocess.CompletedProcess[str]:
+    """Run a command where a library is not installed; a module in `folder` stands in the way."""
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(f"raise ModuleNotFoundError('no', name={name!r})\n")
     return subprocess.run(
         [sys.executable, "-m", "sockctl", *arguments],
         capture_output=True,

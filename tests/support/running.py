@@ -28,6 +28,8 @@ from tests.support.processes import Popen
 from tests.support.two_hosts import on_the_server, server_address
 
 TIMEOUT_S = 20.0
+START_S = 60.0
+"""How long a command may take to start: machines that test are busy."""
 UNSUMMED = 1_000_000
 """Events a second that a journal emits one by one, for tests that count the events of one address."""
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
@@ -199,9 +201,9 @@ class Process:
         """The names of the events that were read so far, of a process that writes them as JSON."""
         return [json.loads(line)["event"] for line in self.lines if line.startswith("{")]
 
-    def wait_for(self, pattern: str) -> re.Match[str]:
+    def wait_for(self, pattern: str, *, timeout_s: float = TIMEOUT_S) -> re.Match[str]:
         """Wait for a line of standard error that matches, and return the match."""
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while True:
             line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
             assert line is not None, f"{pattern!r} did not come; there was:\n" + "\n".join(self.lines)
@@ -214,9 +216,9 @@ class Process:
         if not any(re.search(pattern, line) for line in self.lines):
             self.wait_for(pattern)
 
-    def event(self, name: str) -> dict[str, Any]:
+    def event(self, name: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
         """Wait for an event, with ``--log-format json``."""
-        self.wait_for(f'"event": "{name}"')
+        self.wait_for(f'"event": "{name}"', timeout_s=timeout_s)
         event: dict[str, Any] = json.loads(self.lines[-1])
         return event
 
@@ -257,7 +259,7 @@ def process(*arguments: str, **options: Any) -> Iterator[Process]:
 def server_process(service: str, *arguments: str, **options: Any) -> Iterator[tuple[Process, int]]:
     """Start a server on a free port, with its events as JSON; return it with the port."""
     with process("serve", service, "--port", "0", "--log-format", "json", *arguments, **options) as run:
-        yield run, int(run.event("listening")["port"])
+        yield run, int(run.event("listening", timeout_s=START_S)["port"])
 
 
 def echo_process(*arguments: str, **options: Any) -> contextlib.AbstractContextManager[tuple[Process, int]]:
@@ -308,3 +310,11 @@ def cpu_seconds(pid: int) -> float:
     """Return the processor time that a process has used, on Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def read_memory_kb(pid: int) -> int:
+    """Return the memory that a process alone has written to, on Linux, in KiB."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss_Anon:"):
+            return int(line.split()[1])
+    return 0

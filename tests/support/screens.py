@@ -19,7 +19,7 @@ REMAKE = "SOCKCTL_REMAKE_GOLDEN"
 WIDTHS = (40, 80, 200)
 
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
-_DRAWN = re.compile(r"[─│╭╮╰╯█…]+")
+_DRAWN = re.compile(r"[─│╭╮╰╯█…├┤▶◀✗]+")
 _PARTS = re.compile(r"[^:/,]+[:/,]*|[:/,]+")
 """Finds the parts of a long word: it may be cut between them."""
 

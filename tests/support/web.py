@@ -11,6 +11,7 @@ from sockctl.events.journal import Journal
 from sockctl.net.limits import Timeouts
 from sockctl.net.listener import Listeners, open_listeners
 from sockctl.net.service import Service
+from sockctl.net.web.addresses import Addresses
 from sockctl.net.web.door import WebDoor
 from sockctl.net.web.site import File, Site
 from sockctl.protocol.web_frames import CLOSE, FIN, TEXT, encode_web_frame
@@ -158,7 +159,7 @@ def web_running(
     def make_doors(service: Service, journal: Journal) -> list[WebDoor]:
         listeners = open_listeners("127.0.0.1", 0)
         opened.append(listeners)
-        return [WebDoor(service, listeners, journal, timeouts, site=SITE, names=names)]
+        return [WebDoor(service, listeners, journal, timeouts, site=SITE, addresses=Addresses(names))]
 
     with running(service, timeouts=timeouts, host="127.0.0.1", make_doors=make_doors, **options) as run:
         yield WebRunning(run, opened[0].port)

@@ -104,8 +104,8 @@ def silent(sock: socket.socket) -> None:
 
 
 def closing(sock: socket.socket) -> None:
-    """Echo once, and end."""
-    sock.sendall(sock.recv(65_536))
+    """Echo once, all but a byte, and end."""
+    sock.sendall(sock.recv(65_536)[:-1])
     sock.shutdown(socket.SHUT_WR)
     silent(sock)
 

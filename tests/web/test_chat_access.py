@@ -46,3 +46,13 @@ def test_axe_finds_nothing(tab: Tab, chat: WebChat, width: int, scheme: Literal[
     chat.operate("/kick ann")
     expect(page.page.get_by_role("button", name="Come back")).to_be_visible()
     check(page)
+
+
+def test_axe_finds_nothing_where_a_password_is_asked_for(users_tab: Tab) -> None:
+    page = users_tab()
+    page.page.get_by_role("textbox", name="Name").fill("ann")
+    page.page.keyboard.press("Enter")
+    page.page.get_by_role("checkbox", name="Stay logged in").wait_for()
+    for scheme in ("light", "dark"):
+        page.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        check(page)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.support.accounts import PASSWORD
 from tests.support.browser import ChatPage, WebChat
@@ -75,6 +75,44 @@ def test_a_duplicated_tab_leaves_the_others_token_alone(users_tab: Tab) -> None:
     page.box.wait_for()
     page.say("still logged in")
     expect(page.row("still logged in")).to_be_visible()
+
+
+def test_a_login_outlives_its_tab_where_the_user_wants_that(context: BrowserContext, users_chat: WebChat) -> None:
+    def open_tab() -> ChatPage:
+        return ChatPage(context.new_page(), users_chat.url).open()
+
+    page = open_tab()
+    page.page.get_by_role("textbox", name="Name").fill("ann")
+    page.page.keyboard.press("Enter")
+    page.page.get_by_role("checkbox", name="Stay logged in").check()
+    page.page.get_by_role("textbox", name="Password").fill(PASSWORD)
+    page.page.keyboard.press("Enter")
+    page.say("from the first tab")
+    expect(page.row("from the first tab")).to_be_visible()
+    other = open_tab()
+    expect(other.page.get_by_role("textbox", name="Name")).to_be_visible()  # the login has a tab
+    other.page.close()
+    page.page.reload()
+    expect(page.row("from the first tab")).to_be_visible()
+    for number in range(2):
+        page.page.close()
+        page = open_tab()
+        page.say(f"from another tab {number}")
+        expect(page.row(f"from another tab {number}")).to_be_visible()
+    page.say("/logout")
+    expect(page.page.get_by_role("button", name="Come back")).to_be_visible()
+    page.page.close()
+    page = open_tab()
+    expect(page.page.get_by_role("textbox", name="Name")).to_be_visible()
+    assert page.page.evaluate("localStorage.length") == 0
+
+
+def test_a_login_goes_with_its_tab_otherwise(context: BrowserContext, users_chat: WebChat) -> None:
+    page = ChatPage(context.new_page(), users_chat.url).open().log_in("ann", PASSWORD)
+    page.page.close()
+    page = ChatPage(context.new_page(), users_chat.url).open()
+    expect(page.page.get_by_role("textbox", name="Name")).to_be_visible()
+    assert page.page.evaluate("localStorage.length") == 0
 
 
 def test_a_session_that_has_ended_asks_for_the_password(users_tab: Tab, users_chat: WebChat) -> None:

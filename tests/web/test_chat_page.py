@@ -1,15 +1,18 @@
 """The chat's page in a browser, beside members over other wires."""
 
+import contextlib
 import re
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.support.browser import ChatPage, WebChat
+from sockctl.services.chat.settings import ChatLimits, ChatRules
+from tests.support.browser import ChatPage, WebChat, web_chat
 from tests.support.chat_client import client
 from tests.support.running import wait_until
 
@@ -313,6 +316,11 @@ def test_a_narrow_page_has_its_lists_behind_buttons(tab: Tab) -> None:
     page.page.get_by_role("button", name="Rooms").first.click()
     page.go("#lobby")
     expect(page.rooms.first).to_be_hidden()
+    for number in range(30):
+        page.say(f"word {number} " * 20)
+    expect(page.row("word 29")).to_be_in_viewport()
+    page.page.set_viewport_size({"width": 360, "height": 320})  # a phone shows its keyboard
+    expect(page.row("word 29").locator(".text")).to_be_in_viewport(ratio=0.9)
     page.say("x" * 300)
     expect(page.row("xxx")).to_be_visible()
     assert page.page.evaluate("document.documentElement.scrollWidth") == 360
@@ -356,3 +364,39 @@ def test_a_page_from_elsewhere_opens_no_websocket(context: BrowserContext, chat:
         finally:
             site.shutdown()
             thread.join()
+
+
+def test_a_private_conversation_is_closed(tab: Tab, chat: WebChat) -> None:
+    page = tab().log_in("ann")
+    with client(chat.run) as bob:
+        bob.enter("bob")
+        for number, close in enumerate(("button", "command")):
+            bob.line(f"/msg ann psst {number}")
+            page.go("bob")
+            expect(page.row(f"psst {number}")).to_be_visible()
+            assert page.said == [f"psst {number}"]
+            if close == "button":
+                page.page.get_by_role("button", name="Close the conversation with bob").click()
+            else:
+                page.say("/leave")
+            expect(page.page.locator("h1")).to_have_text("#lobby")
+            expect(page.rooms.filter(has_text="bob")).to_have_count(0)
+    page.page.reload()
+    page.box.wait_for()
+    expect(page.rooms).to_have_count(1)
+
+
+def test_the_members_of_a_large_room_are_listed_where_asked_for(context: BrowserContext, tmp_path: Path) -> None:
+    rules = ChatRules(flood=None)
+    with web_chat(tmp_path, rules=rules, limits=ChatLimits(told_singly=5)) as chat, contextlib.ExitStack() as stack:
+        for number in range(60):
+            stack.enter_context(client(chat.run)).enter(f"m{number:02}").ready()
+        page = ChatPage(context.new_page(), chat.url).open().log_in("zoe")
+        expect(page.page.get_by_text("62 members")).to_be_visible()
+        page.page.get_by_role("button", name="List members").click()
+        expect(page.members).to_have_count(50)
+        expect(page.page.get_by_text("50 of 62 members")).to_be_visible()
+        page.page.get_by_role("button", name="More members").click()
+        expect(page.members).to_have_count(62)
+        expect(page.page.get_by_role("button", name="More members")).to_have_count(0)
+        page.page.close()

@@ -1,7 +1,5 @@
 """The web door of a server: a page, and a WebSocket into the same service."""
 
-from collections.abc import Collection
-
 from sockctl.events.journal import Journal
 from sockctl.net.connection import Connection
 from sockctl.net.door import FULL, Door
@@ -11,6 +9,7 @@ from sockctl.net.input_budget import InputBudget
 from sockctl.net.limits import Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.service import MessageService, RawService, Service
+from sockctl.net.web.addresses import Addresses
 from sockctl.net.web.http_conversation import HttpConversation
 from sockctl.net.web.message_handler import WebMessagePeer
 from sockctl.net.web.raw_handler import WebRawHandler
@@ -26,7 +25,7 @@ class WebDoor(Door):
         journal: Takes the events.
         timeouts: The time limits.
         site: The page's files.
-        names: The names that the server answers to, beside addresses and `localhost`; in small letters.
+        addresses: The addresses that the server answers to.
     """
 
     converses = True
@@ -43,19 +42,19 @@ class WebDoor(Door):
         timeouts: Timeouts,
         *,
         site: Site,
-        names: Collection[str] = (),
+        addresses: Addresses | None = None,
     ) -> None:
         self.listeners = listeners
         self._service = service
         self._journal = journal
         self._timeouts = timeouts
         self._site = site
-        self._names = frozenset(names)
+        self._addresses = addresses or Addresses()
 
     def make_handler(self, connection: Connection, event_loop: EventLoop, budget: InputBudget) -> Handler:
         """Return the handler that joins the service and a connection."""
         http = HttpConversation(
-            connection, self._site, self._journal, budget, names=self._names, head_s=self._timeouts.head_s
+            connection, self._site, self._journal, budget, addresses=self._addresses, head_s=self._timeouts.head_s
         )
         match self._service:
             case MessageService():

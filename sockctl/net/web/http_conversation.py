@@ -7,13 +7,12 @@ A handler thread holds it, as any conversation. `h11` parses requests, and `webs
 | a head of more than 8 KiB, or one that takes longer than 10 s | 431, 408 |
 | no HTTP, or none that can be understood | 400, or as `h11` says |
 | a Host that is no address, not `localhost` and no name of the server's | 421 |
-| an Origin that isn't the page's own; none is a program's | 403 |
+| an Origin that isn't the page's own, nor advertised for a WebSocket; none is a program's | 403 |
 | a method other than GET and HEAD; another path | 405; 404 |
 | a WebSocket at another path; of another version than 13; in a wrong form | 404; 426; as `websockets` says |
 """
 
 import time
-from collections.abc import Collection
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -31,8 +30,10 @@ from sockctl.events.web import RequestAnswered, RequestRefused, WebSocketOpened
 from sockctl.net.connection import Connection
 from sockctl.net.input_budget import InputBudget
 from sockctl.net.transport import TlsTransport
+from sockctl.net.web.addresses import Addresses
+from sockctl.net.web.request_headers import RequestHeaders
 from sockctl.net.web.site import BARE_POLICY, SAFE_HEADERS, File, Headers, Site, make_page_headers
-from sockctl.protocol.http_rules import HostHeader, accepts_host, accepts_origin, parse_host_header
+from sockctl.protocol.http_rules import HostHeader, parse_host_header
 from sockctl.text import make_visible
 
 HEAD_BYTES = 8_192
@@ -53,11 +54,12 @@ class HttpConversation:
         site: The page's files.
         journal: Takes the events.
         budget: Limits the work for the client's requests.
-        names: The names that the server answers to, beside addresses and `localhost`.
+        addresses: The addresses that the server answers to.
         head_s: Seconds that the head of a request may take.
     """
 
     __slots__ = (
+        "_addresses",
         "_budget",
         "_connection",
         "_encrypted",
@@ -65,7 +67,6 @@ class HttpConversation:
         "_http",
         "_is_head",
         "_journal",
-        "_names",
         "_received",
         "_site",
     )
@@ -77,14 +78,14 @@ class HttpConversation:
         journal: Journal,
         budget: InputBudget,
         *,
-        names: Collection[str],
+        addresses: Addresses,
         head_s: float,
     ) -> None:
         self._connection = connection
         self._site = site
         self._journal = journal
         self._budget = budget
-        self._names = names
+        self._addresses = addresses
         self._head_s = head_s
         self._encrypted = isinstance(connection.sock, TlsTransport)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
@@ -159,25 +160,27 @@ class HttpConversation:
 
     def _answer(self, request: h11.Request) -> bool:
         """Answer a request; return whether the connection is a WebSocket now."""
-        headers = _Headers(request)
+        headers = RequestHeaders(request)
         host = self._check_host(headers)
-        self._check_origin(headers, host)
         method, path = request.method.decode(), request.target.decode().partition("?")[0]
+        opens_websocket = path == "/" and headers.asks_for_websocket
+        self._check_origin(headers, host, opens_websocket=opens_websocket)
         if method not in _METHODS:
             raise HttpError(405, f"The method is none of {', '.join(_METHODS)}.", [("Allow", ", ".join(_METHODS))])
-        file = self._site.find(path)
+        others = self._addresses.list_others(host)
+        file = self._site.find(path, others)
         if file is None:
             raise HttpError(404, "There is no such page here: the only one is at /.")
-        if path == "/" and headers.asks_for_websocket:
+        if opens_websocket:
             return self._open_websocket(request, headers)
         has_it = headers.get("if-none-match") == file.etag
-        self._send_file(file, make_page_headers(host, encrypted=self._encrypted), has_it=has_it)
+        self._send_file(file, make_page_headers(host, others, encrypted=self._encrypted), has_it=has_it)
         self._emit_answer(request, 304 if has_it else 200)
         return False
 
-    def _check_host(self, headers: "_Headers") -> HostHeader:
+    def _check_host(self, headers: RequestHeaders) -> HostHeader:
         host = parse_host_header(headers.get("host") or "")
-        if host is None or not accepts_host(host.host, self._names):
+        if host is None or not self._addresses.accepts_host(host.host):
             raise HttpError(
                 421,
                 "This server answers to its IP addresses and to localhost only. If another name of it is in the "
@@ -185,12 +188,15 @@ class HttpConversation:
             )
         return host
 
-    def _check_origin(self, headers: "_Headers", host: HostHeader) -> None:
-        origins = headers.get_all("origin")
-        if any(not accepts_origin(origin, host, encrypted=self._encrypted) for origin in origins):
+    def _check_origin(self, headers: RequestHeaders, host: HostHeader, *, opens_websocket: bool) -> None:
+        accepts, encrypted = self._addresses.accepts_origin, self._encrypted
+        if not all(
+            accepts(one, host, encrypted=encrypted, opens_websocket=opens_websocket)
+            for one in headers.get_all("origin")
+        ):
             raise HttpError(403, "A page from elsewhere has sent this request: it is not carried out.")
 
-    def _open_websocket(self, request: h11.Request, headers: "_Headers") -> bool:
+    def _open_websocket(self, request: h11.Request, headers: RequestHeaders) -> bool:
         if headers.get("sec-websocket-version") != VERSION:
             wanted = [("Sec-WebSocket-Version", VERSION), ("Upgrade", "websocket")]
             raise HttpError(426, f"This server speaks version {VERSION} of WebSocket only.", wanted)
@@ -271,27 +277,6 @@ class HttpConversation:
                 status=status,
             )
         )
-
-
-class _Headers:
-    """The headers of a request."""
-
-    def __init__(self, request: h11.Request) -> None:
-        self.pairs = [(name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers]
-
-    def get_all(self, name: str) -> list[str]:
-        """Return the values of a header, whose name is in small letters."""
-        return [value for found, value in self.pairs if found == name]
-
-    def get(self, name: str) -> str | None:
-        """Return the value of a header; None if it is missing."""
-        return next(iter(self.get_all(name)), None)
-
-    @property
-    def asks_for_websocket(self) -> bool:
-        """Whether the client wants a WebSocket; other protocols to change to are passed over, as HTTP allows."""
-        upgrades = ",".join(self.get_all("upgrade")).lower().split(",")
-        return "websocket" in map(str.strip, upgrades) or self.get("sec-websocket-key") is not None
 
 
 def _make_head_error() -> HttpError:

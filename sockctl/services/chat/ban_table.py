@@ -49,12 +49,6 @@ class BanTable:
         self._tables = _build(bans)
         self.is_empty = not self._tables.bans
 
-    def add(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
-        """Ban a target, and return the ban."""
-        ban = self.make(target, by=by, time=time)
-        self.put(ban)
-        return ban
-
     def make(self, target: Target, *, by: str, time: datetime.timedelta | None = None) -> Ban:
         """Return a ban of a target, which takes over the addresses of an earlier one; `put` puts it in force.
 

@@ -169,6 +169,8 @@ class Effects:
     def _deliver(self, one: PrivateText) -> None:
         member, sender = self._members.find_id(one.to), self._members.find_id(one.sender.id)
         if member is None:
+            if sender is not None:
+                self._return_to(sender, one)
             return
         told = make_message("say", one.text, private=True, sender=one.sender.name, to=member.name, at=one.at)
         if one.key not in member.ignored:
@@ -179,6 +181,14 @@ class Effects:
             for own in self._members.list_clients(sender):
                 if own.framed:
                     own.post(told)
+
+    def _return_to(self, sender: Member, one: PrivateText) -> None:
+        """Tell the writer of a private text that the other one has left before it came."""
+        departed = self._members.find_departed_id(one.to)
+        name = "The member" if departed is None else departed.name
+        text = f"{name} has left: what you wrote was sent to nobody: {one.text}"
+        for own in self._members.list_clients(sender):
+            own.post(make_message("error", text, code="bad_command"))
 
     def _set_away(self, one: AwayChange) -> None:
         member = self._members.find_id(one.member)

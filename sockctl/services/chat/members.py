@@ -104,6 +104,11 @@ class Members:
             departed = (one.member for one in reversed(self._departed.values()))
             return next((member for member in departed if key in {member.key, member.account}), None)
 
+    def find_departed_id(self, member_id: str) -> Member | None:
+        """Return the remembered member of an id that has left; None if there is none."""
+        with self._lock:
+            return self._find_departed(member_id)
+
     # Arriving and leaving. The caller that adds or resumes a member calls `attach` next.
 
     def add_guest(self, member: Member) -> None:

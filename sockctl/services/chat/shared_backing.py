@@ -34,6 +34,7 @@ from sockctl.services.chat.shared_log import Log, MakeLog
 from sockctl.services.chat.shared_losses import Losses
 from sockctl.services.chat.shared_members import SharedMembers
 from sockctl.services.chat.shared_names import SharedNames
+from sockctl.services.chat.shared_pages import SharedPages
 from sockctl.services.chat.shared_records import (
     ASK,
     BROKEN,
@@ -55,10 +56,8 @@ CLOSE_AFTER_S = 30.0
 """How long the engine may be away before the server sends its clients to another one."""
 ROSTERS_S = 2.0
 """How long a new server waits for the rosters of the others."""
-_PART = 100
-"""Members in one part of a roster."""
-_CLAIMS = 500
-"""Names that are claimed again at each tick."""
+_PART = 100  # members in one part of a roster
+_CLAIMS = 500  # names that are claimed again at each tick
 
 
 class SharedBacking:
@@ -67,11 +66,15 @@ class SharedBacking:
     Args:
         make_log: Connects this server to the log.
         close_after_s: How long after the notice that the engine is away the clients are sent away.
+        pages: The pages that the servers advertise.
     """
 
     is_shared = True
 
-    def __init__(self, make_log: MakeLog, *, close_after_s: float = CLOSE_AFTER_S) -> None:
+    def __init__(
+        self, make_log: MakeLog, *, close_after_s: float = CLOSE_AFTER_S, pages: SharedPages | None = None
+    ) -> None:
+        self._pages = pages or SharedPages()
         self._make_log = make_log
         self._close_after_s = close_after_s
         self._log: Log
@@ -113,6 +116,7 @@ class SharedBacking:
         snapshot = self._log.load()
         self._store = store = SharedStore(self._log)
         restore_state(store.state, snapshot.state)
+        self._pages.restore(snapshot.state)
         rooms = {
             name: StoredRoom(list_readable((one.id, one.data) for one in kept), kept[-1].id)
             for name, kept in snapshot.rooms.items()
@@ -160,6 +164,7 @@ class SharedBacking:
                 for client in self._members.list_all_clients():
                     client.close(ENGINE_AWAY)
             return
+        self._pages.tell(self._log.post, is_due=self._is_roster_due)
         if self._is_roster_due or self._sequencer.is_roster_due:
             self._is_roster_due = self._sequencer.is_roster_due = False
             self._post_roster()
@@ -210,7 +215,7 @@ class SharedBacking:
         elif self._replica.apply(one):
             if one.kind == GONE:
                 self._note_roster(one.node)
-        elif (effect := decode_effect(one.kind, one.data)) is not None:
+        elif not self._pages.hear(one) and (effect := decode_effect(one.kind, one.data)) is not None:
             self._effects.apply(effect)
 
     def _note_roster(self, node: str) -> None:

@@ -42,11 +42,6 @@ class SharedMembers(Members):
             clients, member.clients = member.clients, []
             return clients
 
-    def find_departed_id(self, member_id: str) -> Member | None:
-        """Return the remembered member of an id that has left; None if there is none."""
-        with self._lock:
-            return self._find_departed(member_id)
-
     def keep(self, member: Member) -> None:
         """Add a member under its name, which was claimed for it; it gets back what it had when it departed."""
         with self._lock:

@@ -61,6 +61,7 @@ class Replica:
         self._expected: dict[str, Member] = {}  # members for which this server claims a name; any thread adds
         self._places: dict[str, dict[str, int]] = {}  # of a member, each with the id of the entry that says so
         self._entered: dict[str, dict[str, None]] = {}  # the rooms of a member, as the others have heard
+        self._evicted: dict[str, dict[str, bool]] = {}  # rooms of a member whose clients here an entry put out
         self._renamed: dict[str, int] = {}  # the id of the entry that gave a member its name
         self._parts: dict[str, list[dict[str, Any]]] = {}  # of rosters, by server
         self._handlers: Mapping[str, Callable[[Entry], None]] = {
@@ -120,7 +121,7 @@ class Replica:
             if not self._is_own(one.node):
                 self._put_out(member)
         places[one.node] = one.id
-        self._enter_rooms(member, record.rooms)
+        self._enter_rooms(member, record.rooms, is_own=self._is_own(one.node))
         is_awaited = member.id in self._expected or self._members.is_here(member)
         if self._is_own(one.node) and not is_awaited:
             self._forsake(member)
@@ -159,7 +160,7 @@ class Replica:
         fields = decode(one.data)
         member = self._members.find_id(fields["m"])
         if member is not None and self._places.get(member.id):
-            self._enter_rooms(member, [fields["room"]])
+            self._enter_rooms(member, [fields["room"]], is_own=self._is_own(one.node))
 
     def _exit(self, one: Entry) -> None:
         fields = decode(one.data)
@@ -236,21 +237,28 @@ class Replica:
 
     def _depart(self, member: Member, reason: str) -> None:
         """Let a member depart that has no place any more; with clients here, it keeps its rooms and claims its name."""
+        goes = not self._members.is_here(member)
+        if goes:
+            self._members.drop(member)  # first: who hears that the member left may take its name at once
         for name in [*self._entered.get(member.id, ())]:
             self._tell_exit(member, name, reason)
-        if not self._members.is_here(member):
-            self._members.drop(member)
-            for table in (self._places, self._entered, self._renamed):
+        if goes:
+            for table in (self._places, self._entered, self._renamed, self._evicted):
                 table.pop(member.id, None)
 
-    def _enter_rooms(self, member: Member, names: Iterable[str]) -> None:
-        entered = self._entered.setdefault(member.id, {})
+    def _enter_rooms(self, member: Member, names: Iterable[str], *, is_own: bool = False) -> None:
+        """Let a member be in rooms. What this server itself posted has been done here, and may be undone by now.
+
+        So its clients follow only if another server's posting has put them out in between.
+        """
+        entered, evicted = self._entered.setdefault(member.id, {}), self._evicted.get(member.id, {})
         for name in names:
+            was_evicted = evicted.pop(name, False)
             if name in entered:
                 continue
             entered[name] = None
             room = self._rooms.bring(name)
-            if name not in self._members.list_rooms(member):
+            if (was_evicted or not is_own) and name not in self._members.list_rooms(member):
                 self._members.join(member, name)
                 with contextlib.suppress(CommandError):
                     self.membership.bring_clients(self._members.list_clients(member), name)
@@ -262,6 +270,8 @@ class Replica:
             return
         room = self._rooms.find(name)
         if follows and room is not None:
+            if name in self._members.list_rooms(member):
+                self._evicted.setdefault(member.id, {})[name] = True
             self.membership.leave_elsewhere(member, room)
         self._tell_exit(member, name, reason)
 

@@ -29,6 +29,7 @@ const chat = new Chat({
 });
 
 const connection = new Connection({
+  others: document.querySelector("meta[name=servers]").content.split(" ").filter(Boolean),
   change(now) {
     link = now;
     if (now.state !== "open") chat.lose();
@@ -61,7 +62,7 @@ function schedule() {
   const show = () => {
     scheduled = false;
     if (chat.isIn) session.keep(chat.listIds());
-    if (chat.isStuck()) connection.lose();
+    if (chat.isStuck()) connection.fail();
     const { unread, mentions } = chat;
     document.title = `${mentions ? `(${unread}!) ` : unread ? `(${unread}) ` : ""}${chat.room ? `${nameOf(chat.room)} | ` : ""}${texts.title}`;
     render(html`<${App} />`, document.getElementById("app"));
@@ -97,6 +98,7 @@ function colourOf(name) {
 function Login() {
   const { question, problem } = chat;
   const [text, setText] = useState("");
+  const [stays, setStays] = useState(false);
   const field = useRef(null);
   const isSecret = question?.field === "password";
   useEffect(() => {
@@ -108,15 +110,17 @@ function Login() {
     chat.problem = "";
     chat.question = null;
     connection.send({ kind: "answer", field: question.field, text });
-    if (!isSecret) session.keep({ name: text });
+    if (isSecret) session.stay(stays);
+    else session.keep({ name: text });
     schedule();
   };
   if (!question) return html`<main class="login"><h1>${texts.title}</h1><p role="status">${texts.connecting}</p></main>`;
   const label = isSecret ? texts.password : texts.name;
+  const isSame = question.text.replace(/:$/, "") === label;
   return html`<main class="login">
     <h1>${texts.title}</h1>
     <form onSubmit=${submit}>
-      <p id="question">${question.text}</p>
+      <p id="question" class=${isSame ? "unseen" : ""}>${question.text}</p>
       ${isSecret && html`<input hidden autocomplete="username" value=${session.name} readonly />`}
       <label for="answer">${label}</label>
       <input
@@ -132,6 +136,9 @@ function Login() {
         onInput=${(event) => setText(event.target.value)}
         required
       />
+      ${isSecret && session.canStay && html`<label class="stay">
+        <input type="checkbox" checked=${stays} onChange=${(event) => setStays(event.target.checked)} /> ${texts.stay}
+      </label>`}
       <button>${texts.enter}</button>
     </form>
     ${problem && html`<p role="alert" class="problem">${problem}</p>`}
@@ -174,6 +181,12 @@ class Log extends Component {
 
   componentDidMount() {
     this.toEnd();
+    this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd()); // such as when a phone shows its keyboard
+    this.observer.observe(this.base);
+  }
+
+  componentWillUnmount() {
+    this.observer.disconnect();
   }
 
   getSnapshotBeforeUpdate() {
@@ -249,7 +262,7 @@ function News() {
 
 // The lists.
 
-function Rooms({ onPick }) {
+function Rooms({ onPick, onClose }) {
   return html`<ul aria-label=${texts.rooms}>
     ${[...chat.rooms.values()].map((room) => {
       const isActive = room.name === chat.active;
@@ -261,6 +274,7 @@ function Rooms({ onPick }) {
         <button aria-current=${isActive ? "page" : undefined} onClick=${() => onPick(room.name)}>
           <span class="label">${nameOf(room)}</span> ${count}
         </button>
+        ${room.other && html`<button class="close" aria-label=${texts.close(room.other)} onClick=${() => onClose(room)}>×</button>`}
       </li>`;
     })}
   </ul>`;
@@ -268,7 +282,9 @@ function Rooms({ onPick }) {
 
 function Members({ room, onPick }) {
   const names = chat.listMembers(room);
-  return html`<p class="sum">${texts.memberCount(room.count || names.length)}</p>
+  const isPart = names.length < room.count;
+  const sum = isPart && names.length ? texts.listedCount(names.length, room.count) : texts.memberCount(room.count || names.length);
+  return html`<p class="sum">${sum}</p>
     <ul aria-label=${texts.members}>
       ${names.map(
         (name) => html`<li key=${name}>
@@ -277,7 +293,8 @@ function Members({ room, onPick }) {
             : html`<button onClick=${() => onPick(name)}><b class=${colourOf(name)}>${name}</b></button>`}
         </li>`,
       )}
-    </ul>`;
+    </ul>
+    ${isPart && chat.isIn && html`<button class="more" onClick=${() => chat.askMembers(room)}>${names.length ? texts.more : texts.list}</button>`}`;
 }
 
 // The message that is being typed.
@@ -288,7 +305,7 @@ function complete(text, room) {
   const start = text.search(/\S+$/);
   if (start < 0) return [];
   const word = text.slice(start).toLowerCase();
-  const names = chat.listMembers(room).filter((name) => !chat.isMe(name));
+  const names = chat.listNames(room).filter((name) => !chat.isMe(name));
   const rooms = [...chat.rooms.values()].filter((one) => !one.other).map((one) => one.name);
   const words = start === 0 && word.startsWith("/") ? COMMANDS.map((one) => `/${one}`) : word.startsWith("#") ? rooms : names;
   const end = start === 0 && words === names ? ": " : " ";
@@ -441,7 +458,7 @@ function App() {
         ${texts.members}
       </button>
     </header>
-    <nav id="rooms" aria-label=${texts.rooms}><${Rooms} onPick=${pick} /></nav>
+    <nav id="rooms" aria-label=${texts.rooms}><${Rooms} onPick=${pick} onClose=${(room) => chat.close(room.name)} /></nav>
     <main>
       <${LinkState} />
       <${Log} ref=${log} room=${room} onEnd=${setAtEnd} />
@@ -465,7 +482,7 @@ addEventListener("keydown", (event) => {
 });
 for (const name of ["focus", "blur"]) addEventListener(name, () => chat.look(isLooking()));
 document.addEventListener("visibilitychange", () => chat.look(isLooking()));
-setInterval(() => chat.isStuck() && connection.lose(), 5_000);
+setInterval(() => chat.isStuck() && connection.fail(), 5_000);
 
 chat.isLooking = isLooking();
 schedule();

@@ -26,6 +26,7 @@ class Room {
     this.ids = new Map(); // the time of each message, by its id
     this.members = new Map(); // names by key
     this.count = 0; // of members, where the server doesn't name them all
+    this.page = 0; // of a large room's members: the one that is asked for; negative once it has come
     this.unread = 0;
     this.mentions = 0;
     this.firstUnread = null; // the row above which the line stands
@@ -119,7 +120,7 @@ export class Chat {
     if (one.name && this.isMe(one.name)) {
       room.joined = true;
       room.members.clear();
-      room.count = 0;
+      room.count = room.page = 0;
       this.speaks = room.name;
       if (this.follows || this.active === room.name) this.show(room.name);
       this.follows = false;
@@ -158,13 +159,14 @@ export class Chat {
 
   on_members(one) {
     const room = this.rooms.get(one.room);
-    if (!one.details) {
-      if (!room) return;
+    const isAsked = room?.page > 0 && one.page === room.page;
+    if (one.details && !isAsked) {
+      this.tell(one.text);
+    } else if (room) {
       for (const name of one.members ?? []) room.members.set(key(name), name);
       room.count = one.count ?? 0;
-      return;
+      if (isAsked) room.page = -room.page;
     }
-    this.tell(one.text);
   }
 
   on_notice(one) {
@@ -270,6 +272,10 @@ export class Chat {
     const lines = text.replace(/\s+$/, "").split("\n");
     if (!this.isIn || !room || !lines.join("").trim()) return false;
     const isCommand = /^\/[^/\s]*(\s|$)/.test(text) && lines.length === 1;
+    if (room.other && isCommand && /^\/(leave|part)\s*$/i.test(text)) {
+      this.close(room.name);
+      return true;
+    }
     if (isCommand) {
       this.follows = /^\/(join|j)\s/i.test(text);
       if (!room.other) this.speakIn(room);
@@ -333,6 +339,13 @@ export class Chat {
     this.speakIn(room);
     const known = room.rows.reduce((sum, row) => sum + (row.id ? (row.lines?.length ?? 1) : 0), 0);
     this.send({ kind: "line", text: `/history ${known + OLDER}`, n: room.asks });
+  }
+
+  // Ask for the next page of a large room's members.
+  askMembers(room) {
+    if (room.page > 0) return;
+    room.page = 1 - room.page;
+    this.send({ kind: "line", text: `/who ${room.name} ${room.page}` });
   }
 
   show(name) {
@@ -410,6 +423,13 @@ export class Chat {
   listMembers(room) {
     if (room.other) return [room.other, this.me];
     return [...room.members.values()].sort((one, other) => key(one).localeCompare(key(other)));
+  }
+
+  // Return the members whose names are known, those who have said something included.
+  listNames(room) {
+    const names = new Map(this.listMembers(room).map((name) => [key(name), name]));
+    for (const { sender } of room.rows) if (sender) names.set(key(sender), sender);
+    return [...names.values()];
   }
 
   listTyping(room) {

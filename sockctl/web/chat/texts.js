@@ -26,6 +26,11 @@ export const texts = {
   unread: "New since you looked away",
   unreadCount: (unread, mentions) =>
     `${unread} unread${mentions ? `, ${mentions} ${mentions === 1 ? "mention" : "mentions"}` : ""}`,
+  close: (name) => `Close the conversation with ${name}`,
+  listedCount: (listed, count) => `${listed.toLocaleString()} of ${count.toLocaleString()} members`,
+  list: "List members",
+  more: "More members",
+  stay: "Stay logged in on this device",
   beginning: "Nothing earlier is remembered.",
   older: "Earlier messages",
   newer: (count) => (count ? `${count} new below` : "To the newest"),

@@ -46,7 +46,8 @@ def test_one_of_fifty_that_stops_reading_is_dropped_and_hurts_nobody(tmp_path: P
             one = heard[1 + 2 * (number % 3)]
             one.sock.sendall(framed(kind="line", text=f"~{number}~{text}"))
             if number % 50 == 49:
-                heard[0].wait_for_bytes(len(text) * (number + 1))
+                for each in heard:  # on a busy machine, any of them may lag
+                    each.wait_for_bytes(len(text) * (number + 1))
         (dropped,) = run.sink.wait_for("slow_reader_dropped")
         assert dropped.queued_bytes <= OUTBOX_BYTES
         for one in heard:

@@ -49,7 +49,7 @@ def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> 
                 texts.append(one["text"])
             else:
                 assert one.get("code") == "held_back"
-                assert len(texts) == 20
+                assert 20 <= len(texts) <= 20 + (time.monotonic() - began) * 200
                 notices += 1
         assert time.monotonic() - began >= 80 / 200 * 0.9
         assert notices == 1

@@ -11,6 +11,7 @@ from sockctl.services.chat.bans import Target
 from sockctl.services.chat.room_event import RoomEvent
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
+from tests.support.bans import add_ban
 from tests.support.chat_client import ChatClient, chat_of, client, members, served
 from tests.support.chat_room import AT, Played, enter, room_at
 from tests.support.frames import Fields
@@ -147,7 +148,7 @@ def test_typing_is_no_news_in_a_large_room_nor_of_who_is_muted(tmp_path: Path) -
 
         assert types() == 1
         mutes = chat._moderation._state.mutes
-        mutes.add(Target(name="ann", guest=ann.member.id), by="server")
+        add_ban(mutes, Target(name="ann", guest=ann.member.id), by="server")
         assert types() == 0
         mutes.restore(())
         assert types() == 1

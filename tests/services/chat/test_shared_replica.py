@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -120,6 +120,22 @@ def test_a_guest_is_at_one_server(stage: Stage) -> None:
     assert stage.news == ["ann joined #lobby."]
     stage.put("gone", "b")
     assert stage.news == ["ann left #lobby (connection lost)."]
+
+
+def test_a_name_is_free_as_soon_as_others_hear_that_its_member_left(stage: Stage) -> None:
+    class Asking(Played):
+        """A client that looks for ann whenever it is told something."""
+
+        found: ClassVar[list[bool]] = []
+
+        def post_encoded(self, data: bytes) -> None:
+            super().post_encoded(data)
+            self.found.append(stage.members.find("ann") is not None)
+
+    stage.come("ann", "a", "#lobby")
+    stage.rooms.set_listener(Asking("asking"))
+    stage.put("gone", "a")
+    assert Asking.found == [False]
 
 
 def test_who_comes_is_where_all_have_heard_that_it_is(stage: Stage) -> None:

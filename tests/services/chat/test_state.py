@@ -9,6 +9,7 @@ from sockctl.services.chat.ban_table import BanTable
 from sockctl.services.chat.bans import Ban, Target, parse_banned_network
 from sockctl.services.chat.state import ChatState
 from sockctl.services.chat.state_file import check_state, decode_state, encode_state
+from tests.support.bans import add_ban
 from tests.support.chat_history import AT
 from tests.support.chat_topics import set_topic
 from tests.support.clock import NOON, Clock
@@ -81,7 +82,7 @@ def test_topics_are_bounded() -> None:
 
 def test_banned_accounts(state: ChatState, clock: Clock) -> None:
     assert state.bans.find(account="eve", address="192.0.2.7") is None
-    ban = state.bans.add(EVE, by="ann")
+    ban = add_ban(state.bans, EVE, by="ann")
     assert (ban.target, ban.until) == (EVE, None)
     for one in (state, again(state, clock)):
         assert one.bans.find(account="eve", address="192.0.2.7") == ban
@@ -92,11 +93,11 @@ def test_banned_accounts(state: ChatState, clock: Clock) -> None:
         assert remove(state.bans, word) == [ban]
         assert remove(state.bans, word) == []
         assert state.bans.list_lasting() == []
-        ban = state.bans.add(EVE, by="ann")
+        ban = add_ban(state.bans, EVE, by="ann")
 
 
 def test_banned_guests(state: ChatState, clock: Clock) -> None:
-    ban = state.bans.add(at("192.0.2.7", "2001:db8::7", name="bob", guest="secret"), by="ann")
+    ban = add_ban(state.bans, at("192.0.2.7", "2001:db8::7", name="bob", guest="secret"), by="ann")
     assert "secret" not in repr(ban)
     assert "secret" not in str(encode_state(state))
     assert state.bans.find(guest="secret", address="198.51.100.1") == ban
@@ -114,8 +115,8 @@ def test_banned_guests(state: ChatState, clock: Clock) -> None:
 
 
 def test_the_longest_of_several_bans_holds(state: ChatState, clock: Clock) -> None:
-    for_good = state.bans.add(at("192.0.2.7", name="bob"), by="ann")
-    state.bans.add(at("192.0.2.7", name="carl"), by="ann", time=HOUR)
+    for_good = add_ban(state.bans, at("192.0.2.7", name="bob"), by="ann")
+    add_ban(state.bans, at("192.0.2.7", name="carl"), by="ann", time=HOUR)
     clock.now += HOUR
     assert state.bans.find(address="192.0.2.7") == for_good
 
@@ -136,7 +137,7 @@ def test_the_longest_of_several_bans_holds(state: ChatState, clock: Clock) -> No
     ],
 )
 def test_banned_addresses(state: ChatState, who: str, usual: str, banned: list[str], others: list[str]) -> None:
-    ban = state.bans.add(at(who), by="operator")
+    ban = add_ban(state.bans, at(who), by="operator")
     assert ban.target.describe() == ban.target.describe(addresses=False) == usual
     for one in (state, again(state, Clock())):
         assert all(one.bans.find(address=address, account="x") == ban for address in banned)
@@ -147,9 +148,9 @@ def test_banned_addresses(state: ChatState, who: str, usual: str, banned: list[s
 
 
 def test_bans_expire(state: ChatState, clock: Clock) -> None:
-    state.bans.add(EVE, by="ann", time=HOUR)
-    state.bans.add(at("192.0.2.0/24"), by="ann", time=HOUR)
-    forever = state.bans.add(at("192.0.2.7"), by="ann")
+    add_ban(state.bans, EVE, by="ann", time=HOUR)
+    add_ban(state.bans, at("192.0.2.0/24"), by="ann", time=HOUR)
+    forever = add_ban(state.bans, at("192.0.2.7"), by="ann")
     read = again(state, clock)
     clock.now = NOON + HOUR - datetime.timedelta(seconds=1)
     for one in (state, read):
@@ -167,7 +168,7 @@ def test_bans_expire(state: ChatState, clock: Clock) -> None:
 
 
 def test_a_ban_that_is_over_is_forgotten(state: ChatState, clock: Clock) -> None:
-    state.bans.add(EVE, by="ann", time=HOUR)
+    add_ban(state.bans, EVE, by="ann", time=HOUR)
     assert not state.bans.is_empty
     clock.now += HOUR
     assert state.bans.list_lasting() == []
@@ -175,28 +176,28 @@ def test_a_ban_that_is_over_is_forgotten(state: ChatState, clock: Clock) -> None
 
 
 def test_a_later_ban_takes_the_place(state: ChatState) -> None:
-    state.bans.add(EVE, by="ann")
-    state.bans.add(at("192.0.2.7", name="bob"), by="ann")
+    add_ban(state.bans, EVE, by="ann")
+    add_ban(state.bans, at("192.0.2.7", name="bob"), by="ann")
     later = [
-        state.bans.add(Target(name="eve", account="eve"), by="bob", time=HOUR),
-        state.bans.add(at("192.0.2.7", name="Bob"), by="ann"),
-        state.bans.add(at("192.0.2.8", name="bob"), by="ann"),
+        add_ban(state.bans, Target(name="eve", account="eve"), by="bob", time=HOUR),
+        add_ban(state.bans, at("192.0.2.7", name="Bob"), by="ann"),
+        add_ban(state.bans, at("192.0.2.8", name="bob"), by="ann"),
     ]
     assert state.bans.list_lasting() == later
 
 
 def test_a_later_ban_of_a_user_who_has_left_keeps_the_addresses(state: ChatState, clock: Clock) -> None:
-    state.bans.add(replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
-    assert state.bans.add(EVE, by="ann", time=HOUR).target.describe() == "Zoe (account eve, address 192.0.2.7)"
+    add_ban(state.bans, replace(EVE, networks=at("192.0.2.7").networks), by="ann", time=HOUR)
+    assert add_ban(state.bans, EVE, by="ann", time=HOUR).target.describe() == "Zoe (account eve, address 192.0.2.7)"
     assert state.bans.find(address="192.0.2.7")
     clock.now += HOUR
-    assert state.bans.add(EVE, by="ann").target == EVE
+    assert add_ban(state.bans, EVE, by="ann").target == EVE
 
 
 def test_mutes(state: ChatState, clock: Clock) -> None:
     assert state.mutes.find(account="eve", name="zoe") is None
-    mute = state.mutes.add(EVE, by="ann", time=HOUR)
-    state.mutes.add(at("10.0.0.1"), by="ann")
+    mute = add_ban(state.mutes, EVE, by="ann", time=HOUR)
+    add_ban(state.mutes, at("10.0.0.1"), by="ann")
     for one in (state, again(state, clock)):
         assert one.mutes.find(account="eve", name="yuri") == mute
         assert one.mutes.find(account="bob", name="zoe") is None

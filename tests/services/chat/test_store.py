@@ -21,6 +21,7 @@ from sockctl.events.chat import ChatKeptAgain, ChatUnkept
 from sockctl.services.chat.bans import Target, parse_banned_network
 from sockctl.services.chat.history_file import HistoryFileLimits
 from sockctl.services.chat.store import TOO_FAST, ChatStore, StoredRoom, StoreLimits
+from tests.support.bans import add_ban
 from tests.support.chat_history import frame, frames, ids
 from tests.support.chat_topics import set_topic
 from tests.support.clock import Clock
@@ -92,10 +93,10 @@ def test_a_restart(tmp_path: Path) -> None:
         set_topic(chat_store.state, "#lobby", "what we do", by="ann")
         network = parse_banned_network("192.0.2.0/24")
         assert network is not None
-        ban = chat_store.state.bans.add(Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
-        chat_store.state.bans.add(Target(name="bob", account="bob"), by="ann")
+        ban = add_ban(chat_store.state.bans, Target(networks=(network,)), by="ann", time=datetime.timedelta(hours=1))
+        add_ban(chat_store.state.bans, Target(name="bob", account="bob"), by="ann")
         chat_store.state.bans.drop("account bob")
-        mute = chat_store.state.mutes.add(EVE, by="ann")
+        mute = add_ban(chat_store.state.mutes, EVE, by="ann")
         assert chat_store.failures.empty()
     assert (tmp_path / "chat.json").stat().st_mode & 0o777 == 0o600
     assert json.loads((tmp_path / "chat.json").read_text()).keys() == {"version", "topics", "bans", "mutes"}
@@ -345,7 +346,7 @@ def test_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert hangs.wait(WAIT_S)
     begun = time.monotonic()
     chat_store.add_messages("#lobby", 2, frames(2, 3))
-    chat_store.state.bans.add(EVE, by="ann")
+    add_ban(chat_store.state.bans, EVE, by="ann")
     assert chat_store.state.bans.find(account="eve")
     assert time.monotonic() - begun < WAIT_S / 2, "who speaks doesn't wait"
     chat_store.close(timeout_s=0.05)

@@ -1,0 +1,85 @@
+"""``sockctl explain``: topics of networking, shown live on real sockets."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sockctl.cli.commands import declare_command, suggest
+from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
+from sockctl.cli.options import Json
+from sockctl.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+app = declare_command()
+
+_EXIT_CODES = explain_exit_codes(
+    meanings={ExitCode.FAILED: "a run failed", ExitCode.INTERRUPTED: "interrupted (nothing is left behind)"}
+)
+
+
+def _complete_topic(incomplete: str) -> list[str]:
+    from sockctl.explain.catalogue import NAMES
+
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+@app.command(
+    epilog="Examples:\n  sockctl explain\n  sockctl explain handshake\n  sockctl explain nagle --guess\n"
+    "  sockctl explain --all --json\n\n"
+    f"{_EXIT_CODES}\n\n"
+    "The fields of --json are described by 'python -m pydoc sockctl.explain.topic.Run.make_fields', and those of a "
+    "topic's figures by 'python -m pydoc sockctl.explain.topics.TOPIC'."
+)
+def explain(
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]",
+            help="The topic; without one, all topics are listed.",
+            show_default=False,
+            autocompletion=_complete_topic,
+        ),
+    ] = None,
+    *,
+    all_topics: Annotated[
+        bool, typer.Option("--all", help="Show all topics, one after the other.", show_default=False)
+    ] = False,
+    guess: Annotated[
+        bool, typer.Option("--guess", help="Ask what you expect, before the run.", show_default=False)
+    ] = False,
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Wait for Enter before each line, for a projector.", show_default=False)
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show how sockets work, live: the handshake, the end, loss and more.
+
+    A topic answers a question on real sockets, within seconds. Each number was measured in that run. A topic that shows
+    packets needs no root: it makes a network of its own, which ends with the run. Where the system refuses that, the
+    topic shows what loopback shows, and says what is missing.
+    """
+    from sockctl.cli.explain_runner import Wanted, list_topics, show_topics
+
+    if all_topics and topic is not None:
+        raise OptionError("TOPIC and --all exclude each other.")
+    if json and slow:
+        raise OptionError("--json and --slow exclude each other.")
+    if topic is None and not all_topics:
+        if guess or slow:
+            raise OptionError("Say which topic: 'sockctl explain' lists them; or --all.")
+        list_topics(json=json)
+        return
+    show_topics(_choose(topic), Wanted(guess=guess, slow=slow, json=json), as_list=all_topics)
+
+
+def _choose(topic: str | None) -> "Iterable[str]":
+    from sockctl.explain.catalogue import NAMES
+
+    if topic is None:
+        return NAMES
+    if topic not in NAMES:
+        hint = suggest(topic, list(NAMES), otherwise="'sockctl explain' lists the topics.")
+        raise typer.BadParameter(f"There is no topic '{topic}'.{hint}")
+    return (topic,)

@@ -1,0 +1,1 @@
+"""The topics, one module each; `sockctl.explain.catalogue` names them."""

@@ -1,0 +1,24 @@
+import json
+
+import pytest
+
+from sockctl.cli.explain_runner import Wanted, show_topics
+
+
+def wanted(*, as_json: bool = False) -> Wanted:
+    return Wanted(guess=False, slow=False, json=as_json)
+
+
+def test_several_topics_follow_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    show_topics(["text", "stream"], wanted(), as_list=True)
+    shown = capsys.readouterr().out
+    assert shown.startswith("text: ")
+    assert "\n\nstream: " in shown
+    assert shown.count("Try it: ") == 2
+
+
+def test_the_json_of_several_topics_is_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    show_topics(["text"], wanted(as_json=True), as_list=True)
+    assert [fields["topic"] for fields in json.loads(capsys.readouterr().out)] == ["text"]
+    show_topics(["text"], wanted(as_json=True), as_list=False)
+    assert json.loads(capsys.readouterr().out)["topic"] == "text"
