@@ -33,6 +33,26 @@ class PortTakenError(ListenError):
     """Another program listens on the port, and the server may not move to another one."""
 
 
+class ControlError(SockctlError):
+    """The socket by which a server is watched can't be made, or doesn't answer as a server does."""
+
+
+class ServerGoneError(ControlError):
+    """The server that was watched has stopped, or its process is gone.
+
+    Attributes:
+        in_order: Whether it has said goodbye.
+    """
+
+    def __init__(self, message: str, *, in_order: bool) -> None:
+        super().__init__(message)
+        self.in_order = in_order
+
+
+class NoServerError(SockctlError):
+    """There is no running server that can be watched, or more than one is meant."""
+
+
 class LogFileError(SockctlError):
     """The log file can't be opened."""
 
@@ -239,6 +259,13 @@ class MessageTimeoutError(ProtocolError):
 
     code = "timeout"
     close_code = 1008
+
+
+class TooManyLargeError(ProtocolError):
+    """A large message came while the server keeps as many as it may."""
+
+    code = "busy"
+    close_code = 1013
 
 
 class WebSocketError(ProtocolError):

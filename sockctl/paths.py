@@ -1,5 +1,6 @@
 """The directories in which sockctl saves its files."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def find_config_file() -> Path:
         StoreReadError: The user has no home directory.
     """
     return _find_place(None, kind="config", below_home=".config", variable="SOCKCTL_CONFIG") / "config.toml"
+
+
+def find_runtime_dir() -> Path:
+    """Return the folder of the control sockets of this user's servers: sockctl in XDG_RUNTIME_DIR, if that is theirs.
+
+    Without that variable, or with another user's folder (as behind sudo), it is sockctl-UID in the folder for temporary
+    files. The function doesn't make the folder.
+    """
+    user = os.geteuid()
+    xdg = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    with contextlib.suppress(OSError):
+        if xdg.is_absolute() and xdg.stat().st_uid == user:
+            return xdg / "sockctl"
+    return Path(os.environ.get("TMPDIR") or "/tmp") / f"sockctl-{user}"  # noqa: S108  the folder is checked before use
 
 
 def _find_place(chosen: Path | None, *, kind: str, below_home: str, variable: str = "") -> Path:

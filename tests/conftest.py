@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -40,6 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def open_descriptors() -> int:
     return sum(1 for _ in DESCRIPTORS.iterdir())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def runtime_folder() -> Iterator[None]:
+    """Let the servers under test make their control sockets in a folder of their own, whose path is short."""
+    with tempfile.TemporaryDirectory(prefix="sockctl-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

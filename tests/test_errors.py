@@ -21,6 +21,7 @@ FURTHER: dict[str, dict[str, Any]] = {
     "LoginFailedError": {"user": "ann"},
     "TokenReusedError": {"user": "ann", "session": "a1b2"},
     "ThrottledError": {"retry_after_s": 7},
+    "ServerGoneError": {"in_order": True},
 }
 """What the errors have beside their text."""
 CODES = {
@@ -45,6 +46,7 @@ CODES = {
     "HttpRefusedError": "http",
     "WebSocketError": "websocket",
     "BinaryRefusedError": "binary",
+    "TooManyLargeError": "busy",
     "NotWebSocketError": "not_websocket",
     "NotGreetedError": "not_greeted",
     "TlsReceivedError": "tls",
@@ -63,7 +65,7 @@ EXIT_CODES = {
         "OptionError PasswordRefusedError ProgramError RoomRefusedError RuleError ScriptError TextTooLongError "
         "UnknownCommandError WeakPasswordError"
     ),
-    ExitCode.UNREACHABLE: "EngineAwayError UnreachableError",
+    ExitCode.UNREACHABLE: "ControlError EngineAwayError NoServerError UnreachableError",
     ExitCode.NOT_LET_IN: (
         "BusyError EngineLoginError EngineUntrustedError InsecureError LoginError LoginFailedError NotLetInError "
         "NotToldError ThrottledError "
@@ -74,8 +76,9 @@ EXIT_CODES = {
     ExitCode.BROKEN: (
         "BinaryRefusedError NotWebSocketError WebSocketClosedError WebSocketError "
         "BadMessageError BadTextError ConnectionBrokenError HttpRefusedError LateHelloError MessageTimeoutError "
+        "ServerGoneError "
         "MessageTooLargeError NotAnEngineError NotGreetedError ProtocolError TlsError TlsReceivedError "
-        "TruncatedMessageError"
+        "TooManyLargeError TruncatedMessageError"
     ),
 }
 """The errors that lead to another exit code than the one of failures."""

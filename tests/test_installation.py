@@ -20,7 +20,7 @@ INSTALLERS = re.findall(r"`((?:pipx|uv tool) install [^`]+)`", README)
 INSTALL_TIMEOUT_S = 180
 MADE_HERE = (".venv*", ".git", ".*_cache", "__pycache__", ".coverage*", "dist")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * INSTALL_TIMEOUT_S)]
 
 
 class Clone:

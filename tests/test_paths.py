@@ -1,11 +1,12 @@
 """Where data is kept: what is chosen, what the environment says, and what XDG says."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sockctl.errors import StoreReadError
-from sockctl.paths import find_data_dir, find_state_dir
+from sockctl.paths import find_data_dir, find_runtime_dir, find_state_dir
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,19 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
         find_data_dir(None)
     with pytest.raises(StoreReadError, match="--state-dir, or set SOCKCTL_STATE_DIR"):
         find_state_dir(None)
+
+
+def test_the_folder_of_control_sockets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert find_runtime_dir() == tmp_path / "sockctl"
+    monkeypatch.setenv("TMPDIR", "/elsewhere")
+    private = Path(f"/elsewhere/sockctl-{os.geteuid()}")
+    for useless in (str(tmp_path / "missing"), "relative", ""):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", useless)
+        assert find_runtime_dir() == private
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    assert find_runtime_dir() == Path("/elsewhere/sockctl-12345"), "the folder is another user's"
+    monkeypatch.delenv("TMPDIR")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert find_runtime_dir() == Path("/", "tmp", "sockctl-12345")

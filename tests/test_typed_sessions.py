@@ -28,6 +28,7 @@ NOT_TYPED = {
     "chat 1": "three people on three terminals, one of whom has typed half a line; "
     "tests/cli/test_chat_client.py plays such chats",
     "chat 2": "lines of a log; tests/client/test_room_log.py writes such logs",
+    "watch 1": "a picture that changes, of two clients; tests/cli/test_watch.py looks at such pictures",
     "servers 1": "a screen of the editor, and two clients; tests/cli/test_serve_talk.py plays such talks",
 }
 """The blocks that aren't typed again, and why."""

@@ -82,6 +82,12 @@ class ActiveLogins:
             self._logins[key] = login, end
             self._new.add(key)
 
+    def find(self, key: object) -> Login | None:
+        """Return the login of a connection; None where there is none."""
+        with self._lock:
+            login, _ = self._logins.get(key, (None, None))
+            return login
+
     def note_use(self, key: object) -> bool:
         """Note the use of a connection; return whether its login still holds."""
         with self._lock:
@@ -97,6 +103,7 @@ class ActiveLogins:
             login, _ = self._logins.pop(key, (None, None))
             if login is not None and login.kept and login.session.token is None:
                 self._ended.add(login.session.id)
+                self._accounts.sessions.end_soon(login.session.id)
 
     def end(self, key: object) -> Login | None:
         """End the login of a connection, and its session soon; return the login, or None if it is over."""
@@ -104,6 +111,7 @@ class ActiveLogins:
             login, _ = self._logins.pop(key, (None, None))
             if login is not None and login.kept:
                 self._ended.add(login.session.id)
+                self._accounts.sessions.end_soon(login.session.id)
             return login
 
     def look(self) -> None:

@@ -91,6 +91,11 @@ class Authenticator:
         accounts.users.list_all()
         self._queue.know(self._identify(session.address, session.user) for session in accounts.list_sessions())
 
+    def count_hashes(self) -> dict[str, int]:
+        """Return how many tries wait for a hash, how many hashes run, and how many may run."""
+        queue = self._queue
+        return {"hashes_waiting": queue.waiting, "hashes_running": queue.running, "hash_slots": queue.slots}
+
     def log_in(
         self,
         name: str,

@@ -82,6 +82,11 @@ class HashQueue:
         with self._lock:
             return len(self._waiting)
 
+    @property
+    def running(self) -> int:
+        """How many hashes run."""
+        return self._running
+
     def know(self, whos: Iterable[Who]) -> None:
         """Note that the accounts logged in from these networks."""
         self._throttle.know(whos)

@@ -38,6 +38,7 @@ class Sessions:
         self._server_id = server_id
         self._tokens = tokens
         self._clock = clock
+        self._ending: set[str] = set()  # ids of sessions that end with the next `settle`; each call changes one of them
 
     def list_all(self, user: str | None = None) -> list[Session]:
         """Return the sessions of a user, or of everybody, that aren't over, in the order in which they began.
@@ -103,7 +104,12 @@ class Sessions:
             StoreError: The store can't be read or written.
         """
         session = self.find(parse_session_id(token))
-        if session is None or not is_current(session) or session.server_id != self._server_id():
+        if (
+            session is None
+            or session.id in self._ending
+            or not is_current(session)
+            or session.server_id != self._server_id()
+        ):
             raise _make_refusal()
         next_token = self._make_token(session.id, session.user)
         row, has_ended = self._store.rotate(
@@ -124,6 +130,10 @@ class Sessions:
             raise _make_refusal()
         return read_session(row, next_token)
 
+    def end_soon(self, session_id: str) -> None:
+        """Let a session resume no more in this process; `settle` must end it. Any thread may call it; never blocks."""
+        self._ending.add(session_id)
+
     def settle(self, *, used: Mapping[str, str], ended: Collection[str] = ()) -> None:
         """Save, in one change, which sessions are used, and end others; waits 0.5 s at most for other changes.
 
@@ -141,9 +151,9 @@ class Sessions:
         now = self._clock()
         known = self.find_all({*used, *ended})
         stale = [own for own in used if own in known and not _is_fresh(known[own].last_used, now)]
-        if not stale and not any(own in known for own in ended):
-            return
-        self._store.settle({own: used[own] for own in stale}, ended, int(now.timestamp()))
+        if stale or any(own in known for own in ended):
+            self._store.settle({own: used[own] for own in stale}, ended, int(now.timestamp()))
+        self._ending.difference_update(ended)
 
     def tidy(self) -> None:
         """Delete sessions that are over, and correct those that a fast clock has written.

@@ -21,8 +21,6 @@ _PLAIN = str.maketrans({"→": ">", "←": "<", "├": "|", "┤": "|", "─": "
 """What stands for the signs where the output's encoding lacks them."""
 _MS = 1000
 _WAITING = {"SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE_WAIT", "LAST_ACK", "CLOSING"}
-WORDS = {name: "yellow" if name in _WAITING else "cyan" for name in NAMES} | {GONE: "dim"}
-"""The style of a state in a cell."""
 
 
 def format_block(block: Block, look: Look) -> Iterator[str]:
@@ -56,12 +54,23 @@ def _format_table(table: Table, look: Look) -> Iterator[str]:
         for at in table.right:
             row[at] = " " * (widths[at] - measure_width(row[at])) + row[at]
     if look.width is not None:
-        text = format_table(cells[0], cells[1:], width=look.width, colour=look.colour, styles=WORDS)
+        text = format_table(cells[0], cells[1:], width=look.width, colour=look.colour, find_style=find_style)
         yield from text.split("\n")
         return
     for row in cells:
         padded = (cell + " " * (width - measure_width(cell)) for cell, width in zip(row, widths, strict=True))
         yield _GAP + _GAP.join(padded).rstrip()
+
+
+def find_style(word: str) -> str:
+    """Return Rich's style for a word of a cell: the state of a connection, a packet's flags, a bar."""
+    if "RST" in word or word.endswith("Error"):
+        return "red"
+    if word in _WAITING or "FIN+" in word:
+        return "yellow"
+    if word == GONE:
+        return "dim"
+    return "cyan" if word in NAMES or word.startswith("█") else ""
 
 
 def _format_ladder(ladder: Ladder, look: Look) -> Iterator[str]:
@@ -94,7 +103,7 @@ def _draw_packet(packet: Packet, lane: int, ladder: Ladder, look: Look) -> Itera
     if rest:
         lines.append(f"  {rest}  ")
     for line in lines:
-        yield look.paint(line.rstrip() if to_server else f"{line:>{lane}}".rstrip(), _find_style(packet))
+        yield look.paint(line.rstrip() if to_server else f"{line:>{lane}}".rstrip(), _choose_style(packet))
 
 
 def _list_numbers(packet: Packet) -> str:
@@ -109,7 +118,7 @@ def _list_numbers(packet: Packet) -> str:
     return " ".join(parts)
 
 
-def _find_style(packet: Packet) -> Style:
+def _choose_style(packet: Packet) -> Style:
     if packet.fate is Fate.DROPPED or packet.has("RST"):
         return Style.ERROR
     if packet.has("FIN") or packet.fate is Fate.OVERTAKEN:

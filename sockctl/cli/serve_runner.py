@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
+from sockctl.cli.serve_control import check_control, open_control
 from sockctl.cli.serve_place import find_port, list_unix_events, make_rules, open_place
+from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
@@ -38,16 +39,14 @@ from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
 from sockctl.os_limits import raise_descriptor_limit
-from sockctl.signals import SAME_SIGNAL_S, StopSignals
-from sockctl.terminal import STDERR, STDIN, begin_line, is_terminal, say
+from sockctl.signals import StopSignals
+from sockctl.terminal import STDERR, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
 
 FIRST_WORDS_S = 1.0
 """How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
-LAST_WORDS_S = 0.2
-"""How long the journal may take to write the last events when a second signal ends the process."""
 
 
 def serve(
@@ -84,6 +83,7 @@ def serve(
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
     """
+    check_control(options)
     host = parse_host(options.host) if options.host else ""
     port = find_port(options)
     limits = Limits(
@@ -127,14 +127,15 @@ def serve(
         if tls is not None:
             tls.tell_certificate()
         server.start()
+        control = open_control(options, server, service, journal, port=listeners.port)
         if options.log_file is not None or options.quiet:
             _say_place(listeners, service, options, tls, web)
         journal.wait_until_written(FIRST_WORDS_S)
         if web is not None:
             web.open_browser()
-        _wait_for_stop(signals, tls, terminal)
+        wait_for_stop(signals, tls, terminal)
         terminal.stop()
-        return _stop(server, options.drain_timeout, signals, journal)
+        return stop(server, control, options.drain_timeout, signals, journal)
 
 
 def _say_place(
@@ -187,24 +188,6 @@ def _load_tls(options: ServerOptions, journal: Journal, read_size: int) -> "Serv
     return ServingTls(options, journal.emit, read_bytes=read_size)
 
 
-def _wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
-    """Wait for a signal that stops the server, from the terminal or from elsewhere.
-
-    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
-    """
-    had_terminal = is_terminal(STDIN)
-    terminal.start(signals.wake)
-    while (received := signals.wait()) is None or (received is signal.SIGHUP and tls is not None):
-        if received is None:
-            terminal.stop_job()
-        elif had_terminal and not is_terminal(STDIN):
-            return
-        elif tls is not None:
-            tls.reload()
-    if received is signal.SIGINT and not terminal.edits:
-        begin_line()
-
-
 def _find_scheme(service: Service, *, encrypted: bool) -> str:
     """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
@@ -231,29 +214,6 @@ def _make_server(
         raise ListenError(
             f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
         ) from error
-
-
-def _stop(server: Server, drain_timeout_s: float, signals: StopSignals, journal: Journal) -> ExitCode:
-    """Stop the server; a second signal meanwhile ends the process at once."""
-    ended = False
-
-    def stop() -> None:
-        nonlocal ended
-        try:
-            ended = server.stop(drain_timeout_s)
-            journal.close()  # in this thread, so that a second signal ends this wait, too
-        finally:
-            signals.wake()
-
-    stopper = threading.Thread(target=stop, name="sockctl-stopper", daemon=True)
-    stopper.start()
-    one_signal_until = time.monotonic() + SAME_SIGNAL_S
-    while signals.wait() is not None:
-        if time.monotonic() > one_signal_until:
-            journal.close(LAST_WORDS_S)
-            os._exit(ExitCode.INTERRUPTED)
-    stopper.join()
-    return ExitCode.DONE if ended else ExitCode.FAILED
 
 
 def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:

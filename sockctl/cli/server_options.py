@@ -250,6 +250,19 @@ class ServerOptions:
             rich_help_panel="Events",
         ),
     ] = False
+    control: Annotated[
+        Path | None,
+        typer.Option(
+            help="Socket for 'sockctl watch'. [default: a private folder, such as /run/user/1000/sockctl]",
+            metavar="PATH",
+            show_default=False,
+            rich_help_panel="Running",
+        ),
+    ] = None
+    no_control: Annotated[
+        bool,
+        typer.Option("--no-control", help="Make no socket for 'sockctl watch'.", rich_help_panel="Running"),
+    ] = False
     no_input: NoInput = False
 
     @property

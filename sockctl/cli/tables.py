@@ -7,7 +7,7 @@ loaded. JSON is UTF-8 everywhere.
 import io
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -85,7 +85,7 @@ def find_encoding() -> str:
 
 
 def format_table(
-    titles: Row, rows: Sequence[Row], *, width: int, colour: bool, styles: Mapping[str, str] | None = None
+    titles: Row, rows: Sequence[Row], *, width: int, colour: bool, find_style: Callable[[str], str] | None = None
 ) -> str:
     """Return a table for a terminal, without the last line's end.
 
@@ -97,7 +97,7 @@ def format_table(
         rows: The cells, without controls.
         width: Columns of the terminal.
         colour: Whether titles are highlighted.
-        styles: Rich's style for each word that is highlighted in a cell.
+        find_style: Returns Rich's style for a word of a cell; empty for none.
     """
     spaced = [[_TIME.sub(r"\1 \2", cell) for cell in row] for row in rows]
     widths = fit_columns([titles, *spaced], width)
@@ -108,7 +108,8 @@ def format_table(
         for title in map(wrap_lines, titles, widths):
             table.add_column(title)
         for row in spaced:
-            table.add_row(*(_highlight(wrap_lines(cell, room), styles) for cell, room in zip(row, widths, strict=True)))
+            cells = map(wrap_lines, row, widths)
+            table.add_row(*(cells if find_style is None else (_highlight(cell, find_style) for cell in cells)))
     return _render(table, width, colour=colour)
 
 
@@ -143,15 +144,13 @@ def make_grid(*, show_header: bool = True) -> "Table":
     return Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold", show_header=show_header)
 
 
-def _highlight(cell: str, styles: Mapping[str, str] | None) -> "str | Text":
+def _highlight(cell: str, find_style: Callable[[str], str]) -> "Text":
     """Return a cell with its words in their styles."""
-    if not styles:
-        return cell
     from rich.text import Text
 
     text = Text(cell)
-    for word in {*cell.split()} & styles.keys():
-        text.highlight_words([word], styles[word])
+    for word in re.finditer(r"\S+", cell):
+        text.stylize(find_style(word[0]), *word.span())
     return text
 
 

@@ -26,6 +26,18 @@ def _list_exit_codes() -> str:
     return _list({str(code.value): f"{code.meaning}." for code in ExitCode})
 
 
+def _list_watch_columns() -> str:
+    from sockctl.cli.watch_columns import COLUMNS
+
+    return _list({column.title: column.meaning for column in COLUMNS})
+
+
+def _list_watch_fields() -> str:
+    from sockctl.cli.watch_columns import COLUMNS, FURTHER_FIELDS
+
+    return _list({**{column.field: f"as {column.title}." for column in COLUMNS}, **FURTHER_FIELDS})
+
+
 def _write_engine_user() -> str:
     """Return the shell's lines that give an engine a user with the rights of a chat; no argument has the password."""
     from sockctl.cluster.engine_rights import list_rights
@@ -56,6 +68,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
     "engine user": _write_engine_user,
-    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in (2, 5, 7)},
+    "watch columns": _list_watch_columns,
+    "watch fields": _list_watch_fields,
+    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in (2, 3, 4, 5, 6, 7)},
 }
 """The function that makes a list, by its name in a page."""

@@ -106,12 +106,18 @@ class Journal:
         self._sums = EventSums(service, per_second=per_second)
         self._failure = ""
         self._unwritten = 0
+        self._lost = 0  # events whose loss was written
         self._writer = threading.Thread(target=self._write_all, name="sockctl-journal", daemon=True)
         self._writer.start()
 
     def emits(self, level: Level) -> bool:
         """Return whether events of this level are written."""
         return level >= self._level
+
+    @property
+    def lost(self) -> int:
+        """How many events are missing in what was written, since the start; any thread may ask."""
+        return self._lost + self._unwritten
 
     def emit(self, event: Event) -> None:
         """Take an event. Never blocks and never raises; any thread may call it."""
@@ -159,8 +165,10 @@ class Journal:
                 self._tell_failure(error)
             self._failure = str(error)
         else:
+            written = len(records)
             self._unwritten = 0
             self._failure = ""
+        self._lost += sum(record.event.count for record in records[:written] if isinstance(record.event, EventsLost))
 
     def _tell_failure(self, error: Exception) -> None:
         if self._fallback is None:

@@ -7,10 +7,13 @@ from sockctl.explain.topic import Topic
 
 _QUESTIONS: dict[str, tuple[int, ...]] = {
     "handshake": (7,),
+    "blocking": (3, 4),
     "stream": (2, 5),
     "text": (2,),
     "close": (),
+    "backlog": (6,),
     "nagle": (),
+    "buffers": (3,),
     "loss": (5,),
 }
 """For each topic the lab's questions that it answers, by their numbers on the page ``sockctl help questions``."""

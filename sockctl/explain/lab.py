@@ -99,7 +99,8 @@ class PacketLab:
         self._last_s = self.now_s()
         self._under_way: deque[tuple[float, bytes]] = deque()  # when each is due; the pump alone changes it
         self._held: bytes | None = None  # the packet to be overtaken; the pump alone changes it
-        self._ended, self._end = os.pipe()
+        self._is_asked = False  # whether `settle` wants to know that no packet is left
+        self._rung, self._bell = os.pipe()  # it wakes the pump; closed, it ends the pump
         self._pump = threading.Thread(target=self._run, name="packet pump", daemon=True)
         self._pump.start()
 
@@ -111,9 +112,9 @@ class PacketLab:
 
     def close(self) -> None:
         """Stop the pump and end the device."""
-        os.close(self._end)
+        os.close(self._bell)
         self._pump.join()
-        os.close(self._ended)
+        os.close(self._rung)
         os.close(self._device)
 
     def now_s(self) -> float:
@@ -136,19 +137,27 @@ class PacketLab:
         What is lost isn't waited for: half a second without a packet is enough.
         """
         with self._changed:
-            self._last_s = self.now_s()  # packets may be on their way to the pump
+            self._last_s = self.now_s()
             while True:
                 quiet = self.now_s() - self._last_s
                 all_arrived = not self._under_way and self._held is None
-                if all_arrived and quiet >= (_QUIET_S if self._acknowledgments.complete else _PATIENCE_S):
+                if not all_arrived or quiet < (_QUIET_S if self._acknowledgments.complete else _PATIENCE_S):
+                    self._changed.wait(_TICK_S)
+                elif not self._has_new_packets():
                     return
-                self._changed.wait(_TICK_S)
 
     def take_packets(self) -> list[Packet]:
         """Return the packets that were sent since the last call."""
         with self._changed:
             taken, self._packets = self._packets, []
         return taken
+
+    def _has_new_packets(self) -> bool:
+        """Wait until the pump has read all packets that were sent; a busy machine may keep it waiting itself."""
+        before, self._is_asked = self._last_s, True
+        os.write(self._bell, b"?")
+        self._changed.wait_for(lambda: not self._is_asked, _PATIENCE_S)
+        return self._last_s > before
 
     def _set_up(self) -> None:
         up = struct.pack("16sH22x", _NAME, _IFF_UP | _IFF_RUNNING)
@@ -162,14 +171,21 @@ class PacketLab:
 
     def _run(self) -> None:
         while True:
-            ready, _, _ = select.select([self._device, self._ended], [], [], self._find_wait())
-            if self._ended in ready:
-                return
+            ready, _, _ = select.select([self._device, self._rung], [], [], self._find_wait())
             if self._device in ready:
                 self._treat(os.read(self._device, _LARGEST_BYTES))
+            elif self._rung in ready:
+                if not os.read(self._rung, 1):
+                    return
+                self._answer()
             elif self._held is not None and not self._under_way:
                 self._release()
             self._deliver()
+
+    def _answer(self) -> None:
+        with self._changed:
+            self._is_asked = False
+            self._changed.notify_all()
 
     def _find_wait(self) -> float | None:
         """Return how long the pump may sleep."""

@@ -86,6 +86,11 @@ class Acceptor:
         self._waker.close()
         self._woken.close()
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """Refused clients by reason, since the start; any thread may ask."""
+        return {str(reason): count for reason, count in self._refusals.counts.items() if count}
+
     def refuse(self, address: Any, reason: RefusalReason) -> None:
         """Emit that a client was refused; the acceptor's thread calls it, from the server's hooks."""
         self._refusals.add(address, reason)
@@ -136,16 +141,22 @@ class Acceptor:
 
 
 class _Refusals:
-    """Emits some refusals a second one by one, and more of them as sums. Only the acceptor's thread calls it."""
+    """Emits some refusals a second one by one, and more of them as sums. Only the acceptor's thread calls it.
+
+    Attributes:
+        counts: Refused clients by reason, since the start; the table never grows, so other threads may read it.
+    """
 
     def __init__(self, journal: Journal, per_second: int) -> None:
         self._journal = journal
         self._one_by_one = TokenBucket(rate=per_second, burst=per_second)
         self._sum: Counter[RefusalReason] = Counter()
         self._since = 0.0
+        self.counts = dict.fromkeys(RefusalReason, 0)
 
     def add(self, address: Any, reason: RefusalReason) -> None:
         """Emit that a client was refused, or add it to the sum."""
+        self.counts[reason] += 1
         now = time.monotonic()
         if not self._sum and self._one_by_one.accept(now):
             self._journal.emit(ClientRefused(peer=format_address(extract_host(address), address[1]), reason=reason))

@@ -82,6 +82,12 @@ def find_unix_address(host: str) -> str:
     return f"\0{place[1:]}" if place.startswith("@") else place
 
 
+def format_unix(address: str | bytes) -> str:
+    """Return the host of a Unix socket that has this address, as getsockname() returns it."""
+    place = address if isinstance(address, str) else f"@{os.fsdecode(address[1:])}"
+    return f"{UNIX}{place}"
+
+
 def parse_unix(place: str) -> str:
     """Return the host of a Unix socket whose path, or ``@`` and abstract name, a user has given.
 

@@ -35,6 +35,9 @@ class Admission:
         limits: The limits on clients, and the rules for addresses.
         settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
         evict: Closes the connection of a pending client that gives its place; the accepting thread calls it.
+
+    Attributes:
+        max_pending: Clients at once that have not logged in yet.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Admission:
     ) -> None:
         self._limits = limits
         quarter = max(1, limits.max_clients // PENDING_SHARE)
-        self._max_pending = quarter if limits.max_pending is None else limits.max_pending
+        self.max_pending = quarter if limits.max_pending is None else limits.max_pending
         self._settle_s = settle_s
         self._evict = evict
         # Guards what follows: the accepting thread adds, handler threads admit, event threads subtract.
@@ -78,7 +81,7 @@ class Admission:
             full = self._clients - len(self._evicted) >= self._limits.max_clients
             if self._per_address[key] >= self._limits.max_clients_per_address:
                 return RefusalReason.TOO_MANY_CLIENTS if full else RefusalReason.TOO_MANY_FROM_ADDRESS
-            if full or (pending and self._pending_count >= self._max_pending):
+            if full or (pending and self._pending_count >= self.max_pending):
                 # Where clients that are in have filled all places, time alone takes no place from a pending one.
                 evicted = self._give_place(key, math.inf if full else self._settle_s)
                 if evicted is None:
@@ -126,7 +129,7 @@ class Admission:
             key: The newcomer's source network.
             settle_s: Seconds for which a pending client keeps its place from addresses with about as many.
         """
-        if not self._pending or len(self._evicted) >= self._max_pending:
+        if not self._pending or len(self._evicted) >= self.max_pending:
             return None
         most = max(self._pending, key=lambda each: len(self._pending[each]))
         count, mine = len(self._pending[most]), len(self._pending.get(key, ()))

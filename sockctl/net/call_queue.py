@@ -5,14 +5,13 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from sockctl.net.connection import Connection
-
-Call = Callable[[Connection], None]
+T = TypeVar("T")
 
 
 class CallQueue:
-    """Carries calls, each with its connection, to the event thread, in order.
+    """Carries calls, each with its argument (mostly a connection), to the event thread, in order.
 
     Other threads wake the event thread by a byte on a socket pair. The event thread itself checks the queue before it
     waits.
@@ -26,7 +25,7 @@ class CallQueue:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._wake_sent = False
-        self._calls: deque[tuple[Call, Connection]] = deque()  # a deque's append and popleft need no lock
+        self._calls: deque[tuple[Callable[[Any], None], Any]] = deque()  # a deque's append and popleft need no lock
         self.thread_id = 0
 
     def __bool__(self) -> bool:
@@ -36,13 +35,13 @@ class CallQueue:
         """Return the descriptor that becomes readable when another thread wakes the event thread."""
         return self._woken.fileno()
 
-    def add(self, call: Call, connection: Connection) -> None:
+    def add(self, call: Callable[[T], None], argument: T) -> None:
         """Have the event thread make a call, without waking it."""
-        self._calls.append((call, connection))
+        self._calls.append((call, argument))
 
-    def add_and_wake(self, call: Call, connection: Connection) -> None:
+    def add_and_wake(self, call: Callable[[T], None], argument: T) -> None:
         """Have the event thread make a call soon; any thread may call this."""
-        self._calls.append((call, connection))
+        self._calls.append((call, argument))
         if threading.get_ident() != self.thread_id:
             self.wake()
 
@@ -60,7 +59,7 @@ class CallQueue:
             self._woken.recv(1)
             self._wake_sent = False
 
-    def pop_all(self) -> Iterator[tuple[Call, Connection]]:
+    def pop_all(self) -> Iterator[tuple[Callable[[Any], None], Any]]:
         """Yield the calls that the queue has now; calls that they add wait for the next round."""
         for _ in range(len(self._calls)):
             yield self._calls.popleft()

@@ -15,6 +15,8 @@ How it works, in the order in which things happen:
 
 Why one thread: with a thread per connection, CPython's global lock makes active connections wait for each other, and
 the cost grows with their number. Waiting for all of them in one place keeps the cost per message flat.
+
+The module is longer than others, since all that one thread does in a round stands here together.
 """
 
 import threading
@@ -31,6 +33,7 @@ from sockctl.net.connection import Connection, State
 from sockctl.net.connection_table import ConnectionTable
 from sockctl.net.drain import Drain
 from sockctl.net.flow_control import FlowControl
+from sockctl.net.inspection import Inspection
 from sockctl.net.lifecycle import ConnectionLifecycle
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.optimistic_reads import AT_ONCE, FEW, OptimisticReads
@@ -124,6 +127,15 @@ class EventLoop:
         If the thread is reacting to input, it makes the call at the end of this round.
         """
         self._calls.add_and_wake(lambda _: call(), connection)
+
+    def inspect(self) -> Inspection:
+        """Return an inspection that the event thread answers soon; any thread may ask."""
+        inspection = Inspection(self._table)
+        if self._thread.is_alive():
+            self._calls.add_and_wake(Inspection.answer, inspection)
+        else:
+            inspection.answer()
+        return inspection
 
     def expect_frame(self, connection: Connection) -> None:
         """Hold a frame that has just begun to its deadline; the event thread calls it."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sockctl.events.reasons import Reason
+from sockctl.net.client_description import NOBODY, ClientDescription
 
 
 class Handler(ABC):
@@ -19,6 +20,15 @@ class Handler(ABC):
 
     received: Callable[[memoryview], object]
     watching: bool
+
+    @property
+    def wire(self) -> str:
+        """The wire, in a word for people; bytes have none."""
+        return "raw"
+
+    def describe(self) -> ClientDescription:
+        """Return what the service knows of the client; any thread may call it. Nothing is known of who sends bytes."""
+        return NOBODY
 
     @abstractmethod
     def opened(self) -> None:

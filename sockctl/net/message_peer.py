@@ -17,6 +17,7 @@ from sockctl.errors import PeerGoneError, ProtocolError, TlsReceivedError
 from sockctl.events.connection import ProtocolBroken, SlowReaderDropped
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.client_description import ClientDescription
 from sockctl.net.connection import Connection, State
 from sockctl.net.conversing_peer import HANDLED_HERE, SLICE, ConversingPeer
 from sockctl.net.event_loop import EventLoop
@@ -26,7 +27,7 @@ from sockctl.net.limits import Timeouts
 from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, make_message
-from sockctl.protocol.server_wire import ServerWire
+from sockctl.protocol.server_wire import Choice, ServerWire
 from sockctl.protocol.wire import Wire
 
 
@@ -136,6 +137,17 @@ class MessagePeer(ConversingPeer, Handler):
         """Bytes received from the client."""
         return self._connection.bytes_in
 
+    # For an inspection: any thread.
+
+    @property
+    def wire(self) -> str:
+        """The wire that the client has chosen; empty before that."""
+        return "" if self._wire.choice is Choice.UNDECIDED else self._wire.choice.name.lower()
+
+    def describe(self) -> ClientDescription:
+        """Return what the service knows of the client."""
+        return self._service.describe_client(self)
+
     # The conversation: its handler thread.
 
     def converse(self, service: MessageService) -> None:
@@ -235,9 +247,13 @@ class MessagePeer(ConversingPeer, Handler):
             self._hold(more=count == SLICE)
         if count < SLICE:
             self._input.note_decoded()
-        if count == SLICE or not self._wire.has_partial_frame:
+        if not self._wire.has_partial_frame:
             connection.frame_until = math.inf
-        elif count or connection.frame_until == math.inf:
+        elif count and self._wire.take_completed():
+            connection.frame_until = math.inf
+            if count < SLICE:
+                self._event_loop.expect_frame(connection)
+        elif count < SLICE and connection.frame_until == math.inf:
             self._event_loop.expect_frame(connection)
 
     def _hold(self, *, more: bool) -> None:

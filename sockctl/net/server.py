@@ -27,6 +27,7 @@ from sockctl.net.connection import Connection
 from sockctl.net.door import Door, ServiceDoor
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.input_budget import InputBudgets
+from sockctl.net.inspection import Inspection, ServerCounts
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.service import Service
@@ -160,6 +161,31 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             )
         )
         return all(ended) and not self._conversations
+
+    # For those who watch the server: any thread.
+
+    def inspect(self) -> list[Inspection]:
+        """Have each event thread give its connections, and return what they will answer."""
+        return [event_loop.inspect() for event_loop in self._event_loops]
+
+    def count(self) -> ServerCounts:
+        """Return the server's counts."""
+        return ServerCounts(
+            uptime_s=round(time.monotonic() - self._started, 3),
+            accepted=self._accepted,
+            refused=self._acceptor.refused,
+            clients=self._admission.clients,
+            max_clients=self._limits.max_clients,
+            pending=self._admission.pending,
+            max_pending=self._admission.max_pending,
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+        )
+
+    @property
+    def listening_sockets(self) -> list[socket.socket]:
+        """The listening sockets of all doors; closed ones once the server stops."""
+        return list(self._doors)
 
     # Accepting: the acceptor's thread.
 

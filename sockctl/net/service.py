@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
+from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.peer import Peer
 from sockctl.net.raw_peer import RawPeer
 from sockctl.protocol.messages import Message
@@ -36,6 +37,10 @@ class Service(ABC):
 
     def stop(self) -> None:  # noqa: B027  as above
         """End; the server calls it when the last client has gone."""
+
+    def count(self) -> dict[str, int]:
+        """Return counts of the service's own, for the operator who watches it; any thread may call it."""
+        return {}
 
 
 class RawService(Service):
@@ -75,6 +80,10 @@ class MessageService(Service):
 
     def left(self, peer: Peer, reason: Reason, /) -> None:
         """React to the end of the connection with `peer`, which receives no more messages."""
+
+    def describe_client(self, peer: Peer) -> ClientDescription:  # noqa: ARG002  most services know nobody
+        """Return what the service knows of `peer`; any thread may call it, at any time, and it must not block."""
+        return NOBODY
 
 
 class Conversation(ABC, Generic[P]):

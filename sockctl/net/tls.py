@@ -139,6 +139,10 @@ class TlsSocket:
         """Return the socket's descriptor."""
         return self._sock.fileno()
 
+    def getsockopt(self, level: int, name: int, length: int) -> bytes:
+        """Return an option of the socket."""
+        return self._sock.getsockopt(level, name, length)
+
     @property
     def pending(self) -> bool:
         """Whether bytes can be received that no poller can see."""

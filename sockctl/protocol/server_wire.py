@@ -78,6 +78,10 @@ class ServerWire:
         """Whether a frame is incomplete; asked when all complete ones are decoded."""
         return self.choice is Choice.FRAMES and self._decoder.has_partial_message
 
+    def take_completed(self) -> bool:
+        """Return True: each frame and line is a message."""
+        return True
+
     def choose(self, data: bytes | memoryview) -> bytes:
         """Choose by the client's first byte; return the bytes that the server must send first."""
         if self.choice is not Choice.UNDECIDED or not data:

@@ -70,6 +70,11 @@ class WebDecoder:
         """Whether bytes of a frame or message are left; asked when all complete frames are decoded."""
         return self._position < len(self._buffer) or self._opcode != CONTINUATION
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of a frame or message that are kept."""
+        return len(self._buffer) - self._position + len(self._fragments)
+
     def feed(self, data: bytes | memoryview) -> None:
         """Store bytes."""
         if not self._closed:
@@ -97,36 +102,51 @@ class WebDecoder:
         """
         frames: list[WebFrame] = []
         buffer, position, end, mask_bit = self._buffer, self._position, len(self._buffer), self._mask_bit
-        unmasked = 0 if mask_bit else MASK_BYTES  # so much shorter is a header without a mask
+        header = SHORT_HEADER if mask_bit else SHORT_HEADER - MASK_BYTES
+        short = mask_bit | min(SHORT_BYTES, self.limit_bytes)
         try:
             while len(frames) < at_most and end - position > 1:
                 head, second = buffer[position], buffer[position + 1]
-                opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER - unmasked
-                is_whole = head in _WHOLE and second & _MASKED == mask_bit and not self._opcode
-                if not is_whole:
-                    self._check_header(head, second)
-                if size > SHORT_BYTES:
-                    long = size == SHORT_BYTES + 1
-                    start = position + (LONG_HEADER if long else LONGEST_HEADER) - unmasked
-                    if end < start - (MASK_BYTES - unmasked):
-                        break
-                    (size,) = (_long if long else _longest).unpack_from(buffer, position + 2)
-                if opcode < CONTROL and size + len(self._fragments) > self.limit_bytes:
-                    raise _make_size_error(size + len(self._fragments), self.limit_bytes)
-                if start + size > end:
+                start = position + header
+                stop = start + (second & _SIZE)
+                if head in _WHOLE and mask_bit <= second <= short and stop <= end and not self._opcode:  # nearly all
+                    frames.append((head & _OPCODE, self._unmask(start, stop)))
+                    position = stop
+                elif (found := self._decode_any(position)) is None:
                     break
-                masked = buffer[start : start + size]
-                data = apply_mask(masked, buffer[start - MASK_BYTES : start]) if mask_bit else bytes(masked)
-                frames.append((opcode, data) if is_whole else self._read(head, data))
-                position = start + size
-                if opcode == CLOSE:
-                    self._closed = True
-                    position = end
+                else:
+                    frames.append(found[0])
+                    position = found[1]
         except (WebSocketError, MessageTooLargeError, BadTextError):
             if not frames:
                 raise
         self._move_to(position)
         return frames
+
+    def _decode_any(self, position: int) -> tuple[WebFrame, int] | None:
+        """Return a frame of any kind, and where the next one begins; None if the frame is incomplete."""
+        buffer, end = self._buffer, len(self._buffer)
+        head, second = buffer[position], buffer[position + 1]
+        self._check_header(head, second)
+        unmasked = 0 if self._mask_bit else MASK_BYTES  # so much shorter is a header without a mask
+        opcode, size, start = head & _OPCODE, second & _SIZE, position + SHORT_HEADER - unmasked
+        if size > SHORT_BYTES:
+            long = size == SHORT_BYTES + 1
+            start = position + (LONG_HEADER if long else LONGEST_HEADER) - unmasked
+            if end < start - (MASK_BYTES - unmasked):
+                return None
+            (size,) = (_long if long else _longest).unpack_from(buffer, position + 2)
+        if opcode < CONTROL and size + len(self._fragments) > self.limit_bytes:
+            raise _make_size_error(size + len(self._fragments), self.limit_bytes)
+        if start + size > end:
+            return None
+        frame = self._read(head, self._unmask(start, start + size))
+        self._closed = opcode == CLOSE
+        return frame, end if self._closed else start + size
+
+    def _unmask(self, start: int, stop: int) -> bytes:
+        data = self._buffer[start:stop]
+        return apply_mask(data, self._buffer[start - MASK_BYTES : start]) if self._mask_bit else bytes(data)
 
     def decode_next(self) -> WebFrame | None:
         """Return the next complete frame, or None if there is none yet; raises what `decode` raises."""
@@ -159,11 +179,13 @@ class WebDecoder:
             raise WebSocketError(f"A WebSocket frame doesn't fit: the message before {begun}.")
 
     def _read(self, head: int, data: bytes) -> WebFrame:
-        """Return what a fragment or a control frame gives."""
+        """Return what a frame gives."""
         opcode = head & _OPCODE
         if opcode == CLOSE:
             parse_close(data)
         elif opcode in {TEXT, BINARY}:
+            if head & FIN:
+                return opcode, data
             self._opcode = opcode
             self._fragments += data
             return CONTINUATION, b""

@@ -24,12 +24,15 @@ _length = struct.Struct(">I")
 
 def encode_web_frame(data: bytes | memoryview, opcode: int = TEXT) -> bytes:
     """Return the frame of a whole message, or of a control frame."""
-    size = len(data)
+    return _make_header(len(data), FIN | opcode) + data
+
+
+def _make_header(size: int, head: int) -> bytes:
     if size <= SHORT_BYTES:
-        return bytes((FIN | opcode, size)) + data
+        return bytes((head, size))
     if size <= LONG_BYTES:
-        return _long.pack(FIN | opcode, SHORT_BYTES + 1, size) + data
-    return _longest.pack(FIN | opcode, SHORT_BYTES + 2, size) + data
+        return _long.pack(head, SHORT_BYTES + 1, size)
+    return _longest.pack(head, SHORT_BYTES + 2, size)
 
 
 def encode_close(code: int, reason: str = "") -> bytes:
@@ -47,9 +50,10 @@ def translate_frames(frames: bytes) -> bytes:
     """
     unpack = _length.unpack_from
     position, end = 0, len(frames)
-    parts = []
+    parts: list[bytes] = []
     while position < end:
         start = position + HEADER_BYTES
-        position = start + unpack(frames, position)[0]
-        parts.append(encode_web_frame(frames[start:position]))
+        (size,) = unpack(frames, position)
+        position = start + size
+        parts += _make_header(size, FIN | TEXT), frames[start:position]
     return b"".join(parts)

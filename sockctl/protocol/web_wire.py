@@ -12,7 +12,7 @@ from sockctl.errors import BadTextError, BinaryRefusedError, ProtocolError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, encode_frame
 from sockctl.protocol.messages import SAYING_KINDS, Message, decode_message, encode_message, make_message
 from sockctl.protocol.server_wire import Choice
-from sockctl.protocol.web_decoder import WebDecoder, WebFrame, parse_close
+from sockctl.protocol.web_decoder import WebDecoder, parse_close
 from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, TEXT, encode_web_frame, translate_frames
 
 _COUNTED = make_message("pong")
@@ -22,20 +22,22 @@ class WebWire:
     """Decodes the frames of a WebSocket client to messages, and encodes the server's messages. Not thread-safe.
 
     Args:
-        reply: Sends the answer to a client's Ping.
+        reply: Sends the answers to a client's Pings, those of a batch in one piece.
         limit_bytes: Bytes in a message at most, all fragments together.
 
     Attributes:
         close_code: The code of the client's Close frame; None before it has come.
     """
 
-    __slots__ = ("_decoder", "_error", "_reply", "_skip", "close_code")
+    __slots__ = ("_completed", "_decoder", "_error", "_pongs", "_reply", "_skip", "close_code")
     greeting: Final = b""
     choice: Final = Choice.FRAMES
 
     def __init__(self, reply: Callable[[bytes], object], *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._decoder = WebDecoder(limit_bytes=limit_bytes)
         self._reply = reply
+        self._completed = False
+        self._pongs: list[bytes] = []
         self._error: ProtocolError | None = None
         self._skip = False
         self.close_code: int | None = None
@@ -56,6 +58,11 @@ class WebWire:
 
     has_partial_frame = has_partial_message
 
+    def take_completed(self) -> bool:
+        """Return whether a message was complete since the last call: control frames and fragments are none."""
+        completed, self._completed = self._completed, False
+        return completed
+
     def choose(self, data: bytes | memoryview) -> bytes:  # noqa: ARG002  the request has chosen
         """Return nothing: there is no choice left."""
         return b""
@@ -75,11 +82,21 @@ class WebWire:
             raise self._error
         messages: list[Message] = []
         try:
-            messages.extend(map(self._read, self._decoder.decode(at_most)))
+            for opcode, data in self._decoder.decode(at_most):
+                if opcode == TEXT and not self._skip:
+                    self._completed = True
+                    messages.append(decode_message(data.decode()))
+                else:
+                    messages.append(self._read(opcode, data))
+        except UnicodeDecodeError as error:
+            self._error = BadTextError(f"A message is not UTF-8: {error.reason} at its byte {error.start}.")
         except ProtocolError as error:
             self._error = error
-            if not messages:
-                raise
+        if self._pongs:
+            self._reply(b"".join(self._pongs))
+            self._pongs.clear()
+        if self._error is not None and not messages:
+            raise self._error
         return messages
 
     def decode_next(self) -> Message | None:
@@ -118,20 +135,14 @@ class WebWire:
             return encode_web_frame(b"", PING) + translate_frames(encode_frame(encode_message(one)))
         return translate_frames(encode_frame(encode_message(one)))
 
-    def _read(self, frame: WebFrame) -> Message:
-        opcode, data = frame
+    def _read(self, opcode: int, data: bytes) -> Message:
+        """Return what a frame other than a text stands for; or the rest of a discarded text."""
         if opcode == TEXT:
-            if self._skip:
-                self._skip = False
-                return _COUNTED
-            try:
-                return decode_message(data.decode())
-            except UnicodeDecodeError as error:
-                raise BadTextError(f"A message is not UTF-8: {error.reason} at its byte {error.start}.") from error
-        if opcode == BINARY:
+            self._completed, self._skip = True, False
+        elif opcode == BINARY:
             raise BinaryRefusedError("A binary message came, and this service speaks JSON in text messages.")
-        if opcode == PING:
-            self._reply(encode_web_frame(data, PONG))
+        elif opcode == PING:
+            self._pongs.append(encode_web_frame(data, PONG))
         elif opcode == CLOSE:
             self.close_code = parse_close(data)
             return make_message("bye")

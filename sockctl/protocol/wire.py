@@ -32,6 +32,9 @@ class Wire(Protocol):
     def has_partial_frame(self) -> bool:
         """Whether a frame is incomplete, which has a deadline; asked when all complete ones are decoded."""
 
+    def take_completed(self) -> bool:
+        """Return whether a message was complete since the last call: a deadline doesn't hold for the next one."""
+
     def choose(self, data: bytes | memoryview) -> bytes:
         """Choose by the client's first byte; return the bytes that the server must send first."""
 

@@ -17,6 +17,7 @@ from sockctl.errors import (
 from sockctl.events.accounts import LoggedOut, PasswordChanged
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
+from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.services.login import LoginConversation
@@ -88,6 +89,15 @@ class Auth(MessageService, Conversation[Peer]):
     def left(self, peer: Peer, reason: Reason) -> None:  # noqa: ARG002  a login ends for any reason
         """Note that `peer` has left."""
         self._login.left(peer)
+
+    def count(self) -> dict[str, int]:
+        """Return the counts of the queue in front of the hashes."""
+        return self._login.authenticator.count_hashes()
+
+    def describe_client(self, peer: Peer) -> ClientDescription:
+        """Return the user as whom a client is logged in."""
+        login = self._login.active_logins.find(peer)
+        return NOBODY if login is None else ClientDescription(name=login.user)
 
     def _carry_out(self, peer: Peer, login: Login, command: str) -> None:
         match command:

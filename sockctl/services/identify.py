@@ -13,6 +13,7 @@ from sockctl.errors import PeerGoneError, StoreError, TooManyNewError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
 from sockctl.events.services import ClientIdentified, StoreFailed
+from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.names import check_name
@@ -68,6 +69,7 @@ class Identify(MessageService, Conversation[Peer]):
         except StoreError as error:
             raise self._excuse_failure(peer, error) from error
         peer.admit()
+        peer.state = client.name
         self._note_visit(peer, client)
         age = format_age((self._clients.read_clock() - client.last_seen).total_seconds())
         peer.tell(
@@ -76,6 +78,10 @@ class Identify(MessageService, Conversation[Peer]):
             name=client.name,
             last_seen=client.as_fields["last_seen"],
         )
+
+    def describe_client(self, peer: Peer) -> ClientDescription:
+        """Return the client's name, once it is known."""
+        return ClientDescription(name=peer.state) if isinstance(peer.state, str) else NOBODY
 
     def _ask_name(self, peer: Peer) -> None:
         network = find_source_network(peer.address, self._ipv6_prefix)
@@ -88,6 +94,7 @@ class Identify(MessageService, Conversation[Peer]):
 
         client = peer.ask("name", "I don't know you yet. What is your name?", check=remember)
         peer.admit()
+        peer.state = client.name
         self._journal.emit(ClientIdentified(connection=peer.number, peer=peer.shown, who=client.name, known=False))
         peer.tell("welcome", f"Hello, {client.name}! From now on I know you by your address.", name=client.name)
 

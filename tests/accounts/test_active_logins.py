@@ -13,7 +13,7 @@ from sockctl.accounts.active_logins import ActiveLogins
 from sockctl.accounts.authenticator import Login
 from sockctl.accounts.passwords import Hasher
 from sockctl.cluster.engine_pool import EnginePool
-from sockctl.errors import EngineAwayError, StoreError
+from sockctl.errors import EngineAwayError, StoreError, TokenRefusedError
 from tests.support.account_stores import shared_stores
 from tests.support.accounts import CHEAPEST, PASSWORD, accounts_at, fill_disk_of_sessions
 from tests.support.clock import NOON, Clock
@@ -105,6 +105,16 @@ def test_a_session_without_a_token_ends_with_its_connection(stage: Stage, *, wit
     stage.logins.remove("ann")
     stage.logins.look()
     assert stage.is_saved(login) == with_token
+
+
+def test_the_token_of_a_login_that_is_ended_lets_nobody_in_from_then_on(stage: Stage) -> None:
+    token = stage.enter("ann").session.token
+    assert token is not None
+    stage.logins.end("ann")
+    for _ in range(2):
+        with pytest.raises(TokenRefusedError):
+            stage.accounts.sessions.resume(token, HERE, is_current=lambda _: True)
+        stage.logins.look()
 
 
 def test_a_login_that_is_ended_loses_its_session_without_a_call(stage: Stage) -> None:

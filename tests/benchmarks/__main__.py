@@ -1,9 +1,9 @@
 """Make the figures of ``sockctl help benchmarks`` again: ``python -m tests.benchmarks``, on a quiet machine.
 
 Each part is a program of its own, whose name and output are printed. The peers that are installed are measured (socat,
-ncat, ngircd, uvloop, python-socketio, Socket.IO), the others left out; so are the parts that need redis-server, where
-there is none, and two event threads on a free-threaded interpreter, where there is no ``.venv-t`` with one. Exit code 1
-where a part has failed, or hasn't reached what is demanded of it.
+ncat, ngircd, uvloop, python-socketio, Socket.IO, ws), the others left out; so are the parts that need redis-server,
+where there is none, and two event threads on a free-threaded interpreter, where there is no ``.venv-t`` with one. Exit
+code 1 where a part has failed, or hasn't reached what is demanded of it.
 """
 
 import shutil
@@ -26,6 +26,7 @@ def parts() -> list[list[str]]:
         [*compare, "--rounds", "5", "--peers", "ngircd,ncat", "chat", "chat1", "longer"],
         [*compare, "--peers", "ngircd", "chat1000"],
         [*own, "tests.benchmarks.chat"],
+        [*own, "tests.benchmarks.web"],
         [*own, "tests.benchmarks.logins"],
         [*own, "tests.benchmarks.growth"],
         [*own, "tests.benchmarks.tls"],

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from sockctl.protocol.web_frames import PING, encode_web_frame
+from tests.benchmarks.hostile.polite import cut_web_frame
 from tests.benchmarks.hostile.table import Row, line
 from tests.support.running import UNMEASURED
 
@@ -25,6 +27,18 @@ def test_a_line_tells_the_figure_beside_its_goal() -> None:
     shown = line(Row(attack="unknown", what="polite p99", figure=2_900, unit="ms", goal=50, note="2 lost"))
     assert shown.split() == ["unknown", "polite", "p99", "2,900", "ms", "<=", "50", "ms", "NO", "2", "lost"]
     assert "never s" in line(Row(attack="a", what="w", figure=math.inf, unit="s"))
+
+
+@pytest.mark.parametrize("size", [0, 5, 125, 126, 70_000])
+def test_frames_are_cut_as_they_come(size: int) -> None:
+    data = encode_web_frame(b"x" * size) + encode_web_frame(b"", PING)
+    came, texts = bytearray(), []
+    for start in range(0, len(data), 1 + len(data) // 50):
+        came += data[start : start + 1 + len(data) // 50]
+        while (text := cut_web_frame(came)) is not None:
+            texts.append(text)
+    assert texts == [b"x" * size, b""]
+    assert not came
 
 
 @pytest.mark.slow

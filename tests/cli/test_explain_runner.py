@@ -4,6 +4,9 @@ import pytest
 
 from sockctl.cli.explain_runner import Wanted, show_topics
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+"""A command has no threads when it starts the child; a test worker has some."""
+
 
 def wanted(*, as_json: bool = False) -> Wanted:
     return Wanted(guess=False, slow=False, json=as_json)

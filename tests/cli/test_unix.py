@@ -118,7 +118,7 @@ def test_a_killed_server_leaves_its_file_and_the_next_one_replaces_it(path: Path
         refused = process("serve", "echo", "--unix", str(path))
         with refused as second:
             assert second.wait() == ExitCode.FAILED
-        assert "is taken: another process listens there" in second.lines[-1]
+        assert "another process listens there" in second.lines[-1]
         run.process.send_signal(signal.SIGKILL)
         run.wait()
     assert path.is_socket()
@@ -146,7 +146,7 @@ def test_a_relative_path_is_the_same_from_any_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (["--unix", "PLAIN"], 1, "is no socket, and stays as it is"),
+        (["--unix", "PLAIN"], 1, "what stands there is no socket"),
         (["--unix", "/nowhere/s"], 1, "No such file or directory"),
         (["--unix", "x" * 200], 2, "the address of a Unix socket has room for 107"),
         (["--unix", ""], 2, "is empty"),
@@ -276,6 +276,19 @@ def test_the_load_tool(path: Path) -> None:
         done = sockctl("bench", "echo", f"unix:{path}", "--clients", "20", "--count", "2000", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["errors"] == {}
+
+
+def test_it_can_be_watched(path: Path) -> None:
+    control = str(path.parent / "control")
+    with serving("echo", path, "--control", control) as run, socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        run.event("client_connected")
+        shown = json.loads(sockctl("watch", control, "--once", "--json").stdout)
+        assert [(one["host"], one["port"]) for one in shown["server"]["listening"]] == [(f"unix:{path}", 0)]
+        assert shown["connections"][0]["peer"].startswith(ME)
+        assert f"unix:{path}".encode() in sockctl("watch", control, "--once").stdout
+    with serving("echo", f"@{path}", "--control", control):
+        assert f"unix:@{path}".encode() in sockctl("watch", control, "--once", "--json").stdout
 
 
 def test_a_client_that_reads_nothing_stops_itself(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster_members import Manner
+from tests.support.cluster_manner import Manner
 from tests.support.cluster_nodes import running_cluster
 from tests.support.cluster_talk import ROOMS, STEADY, talking
 from tests.support.frames import frame_client

@@ -100,7 +100,7 @@ def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> Non
     sink.let_go.set()
     journal.close()
     assert numbers(sink) == list(range(11))
-    assert sum(event.count for event in sink.named("events_lost")) == 90
+    assert sum(event.count for event in sink.named("events_lost")) == journal.lost == 90
 
 
 def tell_often(journal: Journal) -> None:
@@ -174,10 +174,12 @@ def test_missing_events_are_counted_through_repeated_failures() -> None:
     for number in range(50):
         journal.emit(Happened(number=number))
         wait_until(partial(sink.has_failed, number + 1))
+    wait_until(lambda: journal.lost == 50)
     sink.broken = False
     journal.emit(Happened(number=50))
     journal.close()
     assert [event.count for event in sink.named("events_lost")] == [50]
+    assert journal.lost == 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ from tests.support.other_user import OTHER_UID, as_other_user, needs_root
 from tests.support.processes import SOCKCTL, Popen
 from tests.support.running import wait_until
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+"""A command has no threads when it starts the child; a test worker has some."""
+
 NAME = "made_up"
 _SET_DUMPABLE = 4  # linux/prctl.h
 

@@ -60,10 +60,10 @@ def test_the_file_has_its_mode_whatever_the_umask(path: Path, mode: int, mask: i
 def test_the_file_goes_with_the_listener(path: Path) -> None:
     with listening(path) as listener:
         assert not listener.sock.getblocking()
-        listener.remove()
+        listener.close()
         assert not path.exists()
         path.write_text("another one")
-        listener.remove()
+        listener.close()
     assert path.read_text() == "another one", "what stands there now is not the listener's"
 
 
@@ -84,14 +84,14 @@ def test_what_a_killed_server_has_left_is_replaced(path: Path) -> None:
 
 def test_a_socket_at_which_somebody_listens_stays(path: Path) -> None:
     with listening(path) as first:
-        refuse(path, "is taken: another process listens there")
+        refuse(path, "failed: another process listens there")
         with contextlib.ExitStack() as clients:  # with a full backlog, too
             with contextlib.suppress(BlockingIOError):
                 for _ in range(BACKLOG + 2):
                     one = clients.enter_context(socket.socket(socket.AF_UNIX))
                     one.setblocking(False)
                     one.connect(str(path))
-            refuse(path, "is taken")
+            refuse(path, "another process listens there")
         assert path.is_socket()
         first.sock.accept()[0].close()
 
@@ -99,13 +99,13 @@ def test_a_socket_at_which_somebody_listens_stays(path: Path) -> None:
 def test_what_is_no_socket_stays(path: Path) -> None:
     for make, remove in ((Path.touch, Path.unlink), (Path.mkdir, Path.rmdir), (os.mkfifo, Path.unlink)):
         make(path)
-        refuse(path, "is no socket, and stays as it is")
+        refuse(path, "what stands there is no socket")
         assert path.exists()
         remove(path)
     target = path.with_name("target")
     leave_behind(target)
     path.symlink_to(target)
-    refuse(path, "is no socket")
+    refuse(path, "what stands there is no socket")
     assert path.is_symlink()
     assert target.is_socket()
 
@@ -113,7 +113,7 @@ def test_what_is_no_socket_stays(path: Path) -> None:
 def test_a_socket_of_another_kind_stays(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
         datagrams.bind(str(path))
-        refuse(path, "is taken")
+        refuse(path, "another process listens there")
     assert path.is_socket()
 
 
@@ -121,7 +121,7 @@ def test_a_socket_of_another_kind_stays(path: Path) -> None:
 def test_what_another_user_has_left_stays(path: Path) -> None:
     leave_behind(path)
     os.chown(path, OTHER_UID, OTHER_UID)
-    refuse(path, "another user's, and stays as it is")
+    refuse(path, "another user's socket stands there")
     assert path.is_socket()
 
 
@@ -130,7 +130,7 @@ def test_who_locks_the_folder_goes_first(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        refuse(path, "another process locks its folder", lock_s=0.05)
+        refuse(path, "another process locks the folder", lock_s=0.05)
         assert path.is_socket()
     finally:
         os.close(folder)
@@ -170,7 +170,7 @@ def test_an_abstract_name(path: Path) -> None:
         assert listener.mode is None
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(f"\0{path}")
-        with pytest.raises(ListenError, match="is taken"):
+        with pytest.raises(ListenError, match="Address already in use"):
             open_unix_listener(host, backlog=BACKLOG)
     finally:
         listener.close()

@@ -81,6 +81,21 @@ def test_name_and_password_on_lines(tmp_path: Path) -> None:
     assert accounts.list_sessions() == [], "nobody could resume it: it ends with the connection"
 
 
+def test_a_client_is_described_by_its_user(tmp_path: Path) -> None:
+    accounts_at(tmp_path, "ann")
+    service = Auth(login_at(tmp_path))
+    names: list[str] = []
+
+    def look() -> None:
+        names.append(service.describe_client(peer).name)
+
+    peer = ScriptedPeer(look, "Ann", PASSWORD, look)
+    Talk(service, peer)
+    assert names == ["", "ann"]
+    assert service.describe_client(peer).name == "", "it has left"
+    assert service.count() == {"hashes_waiting": 0, "hashes_running": 0, "hash_slots": 2}
+
+
 def test_a_client_in_frames_gets_a_token_directly_before_the_welcome(tmp_path: Path) -> None:
     accounts = accounts_at(tmp_path, "ann")
     heard = talk(tmp_path, "ann", PASSWORD, framed=True)

@@ -44,6 +44,13 @@ def test_asked_once_then_known(tmp_path: Path) -> None:
     assert again.told[0].get("last_seen").endswith("Z")
 
 
+def test_a_client_is_described_by_its_name(tmp_path: Path) -> None:
+    service, peer = Identify(KnownClients(tmp_path)), ScriptedPeer("ann")
+    assert service.describe_client(peer).name == ""
+    for one in (peer, ScriptedPeer()):
+        assert service.describe_client(converse(service, one)).name == "ann"
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-ann", "x" * 33, "Server", "ann\x1b[31m", "[/x]"])
 def test_a_name_that_will_not_do_is_asked_again(tmp_path: Path, name: str) -> None:
     peer = converse(Identify(KnownClients(tmp_path)), ScriptedPeer(name, "ann"))

@@ -16,6 +16,7 @@ from sockctl.stores.files import (
     find_folder_exposure,
     make_private_folder,
     sync_folder,
+    take_folder_lock,
     take_lock,
     write_private_file,
 )
@@ -60,6 +61,19 @@ def test_a_lock_excludes_until_it_is_closed(tmp_path: Path) -> None:
     finally:
         os.close(lock)
     os.close(take_lock(path, 0))
+
+
+def test_a_folder_is_locked_without_a_file_in_it(tmp_path: Path) -> None:
+    lock = take_folder_lock(tmp_path, 0)
+    try:
+        with pytest.raises(BlockingIOError):
+            take_folder_lock(tmp_path, 0)
+    finally:
+        os.close(lock)
+    os.close(take_folder_lock(tmp_path, 0))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        take_folder_lock(tmp_path / "missing", 0)
 
 
 # Who else could read, change or replace a file.

@@ -5,7 +5,18 @@ import time
 from collections.abc import Sequence
 
 from tests.support.frames import Fields
-from tests.support.transcript import Moved, Overheard, Renamed, Returned, Topic, Transcript, Went, Written, find_person
+from tests.support.transcript import (
+    Came,
+    Moved,
+    Overheard,
+    Renamed,
+    Returned,
+    Topic,
+    Transcript,
+    Went,
+    Written,
+    find_person,
+)
 
 ATTICS = ("#attic", "#cellar")
 """Rooms that members enter and leave all the time."""
@@ -24,8 +35,6 @@ class Acts:
 
     Attributes:
         name: What it is called now.
-        connection: The number of the connection, as in `Sent`; it has it before it is let in.
-        inside: The attics in which it is, as far as it has heard.
     """
 
     def __init__(self, transcript: Transcript, others: Sequence[str], chance: random.Random) -> None:
@@ -34,8 +43,16 @@ class Acts:
         self._names = {name: name for name in others}  # what each is called now, as far as is known here
         self._count = 0
         self.name = transcript.name
-        self.connection = 0
-        self.inside: set[str] = set()
+        # Of the connection:
+        self._connection = 0  # as in `Sent`, also before the member is let in
+        self._inside: set[str] = set()  # the attics in which it is, as far as it has heard
+        self._here: dict[str, set[str]] = {}  # the names that are told at a joining, so far
+
+    def begin(self, connection: int) -> None:
+        """Begin anew, with a connection of that number."""
+        self._connection = connection
+        self._inside.clear()
+        self._here.clear()
 
     def choose(self, n: int, *, may_leave: bool) -> str:
         """Return a command to send, with this number.
@@ -54,7 +71,7 @@ class Acts:
                 return f"/topic {self._transcript.name} {self._count}"
             case _:
                 room = self._chance.choice(ATTICS)
-                return f"/leave {room}" if may_leave and room in self.inside else f"/join {room}"
+                return f"/leave {room}" if may_leave and room in self._inside else f"/join {room}"
 
     def _write(self, n: int) -> str:
         to = self._chance.choice([*self._names])
@@ -67,17 +84,19 @@ class Acts:
         events, now = self._transcript.events, time.monotonic()
         match one["kind"]:
             case "say" if one.get("private"):
-                events.append(Overheard(one["text"], find_person(one["sender"]), self.connection, now))
+                events.append(Overheard(one["text"], find_person(one["sender"]), self._connection, now))
             case "renamed":
                 self._note_name(one["name"])
                 events.append(Renamed(one["before"], one["name"]))
             case "joined" | "left" if find_person(one["name"]) == self._transcript.name:
                 if one["kind"] == "left":
-                    self.inside.discard(one["room"])
+                    self._inside.discard(one["room"])
                     events.append(Went(one["room"]))
             case "joined" | "left":
                 self._note_name(one["name"])
                 events.append(Moved(one["kind"], one["room"], find_person(one["name"])))
+            case "members":
+                self._see_members(one)
             case "error" if NOBODY in one["text"]:
                 events.append(Returned(one["text"].partition(NOBODY)[2]))
             case "notice" if one.get("code") == "topic":
@@ -85,6 +104,16 @@ class Acts:
             case _:
                 return False
         return True
+
+    def _see_members(self, one: Fields) -> None:
+        room = one["room"]
+        names = self._here.setdefault(room, set())
+        names.update(one["members"])
+        if not one.get("more"):
+            if room in ATTICS:
+                self._inside.add(room)
+            self._transcript.events.append(Came(room, frozenset(map(find_person, names)), frozenset(names)))
+            del self._here[room]
 
     def _note_name(self, name: str) -> None:
         person = find_person(name)

@@ -5,12 +5,12 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from tests.support.cluster_acts import ATTICS, Acts
+from tests.support.cluster_acts import Acts
+from tests.support.cluster_manner import Manner
 from tests.support.frames import Fields, FrameBuffer, framed
-from tests.support.transcript import Arrived, Came, Heard, Refused, Sent, Told, Transcript, find_person
+from tests.support.transcript import Arrived, Heard, Refused, Sent, Told, Transcript, find_person
 from tests.support.two_hosts import Host
 
 CONNECT_S = 1.0
@@ -22,27 +22,6 @@ BLOCKS = 0.1
 """The share of messages that are blocks."""
 TAKEOVERS = 0.5
 """The share of hops after which the old connection is still open, so that the chat ends it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How a member behaves.
-
-    Attributes:
-        every_s: How often it says something.
-        patience_s: How long it waits for its own words, or to be let in, before it goes on at the next node.
-        hops_every_s: How often it moves to another node without need, after it has heard all its words; 0 for never.
-        shows_blocks: Whether it hears a block as one message.
-        comes_back: Whether it goes on when its connection has ended.
-        acts_every_s: How often it does something else than talking, as `Acts` says, while it may move; 0 for never.
-    """
-
-    every_s: float = 0.1
-    patience_s: float = 2.0
-    hops_every_s: float = 0.0
-    shows_blocks: bool = True
-    comes_back: bool = True
-    acts_every_s: float = 0.0
 
 
 class Member(threading.Thread):
@@ -99,7 +78,6 @@ class Member(threading.Thread):
         self._began_at_s = 0.0
         self._hops_at_s = 0.0
         self._acts_at_s = 0.0
-        self._here: dict[str, set[str]] = {}  # the names that are told at a joining, so far
         self._waiting: dict[str, float] = {}  # its own lines that it has not heard yet, and when they were sent
         self._numbers: dict[int, Sequence[str]] = {}
         self._ahead: socket.socket | None = None  # the connection before, which the chat must end
@@ -192,9 +170,7 @@ class Member(threading.Thread):
 
     def _begin(self) -> None:
         self._is_in = self._is_ending = False
-        self._acts.connection = self.transcript.arrivals + 1
-        self._acts.inside.clear()
-        self._here = {}
+        self._acts.begin(self.transcript.arrivals + 1)
         self._waiting.clear()
         self._numbers = {}
         self._began_at_s = time.monotonic()
@@ -260,8 +236,6 @@ class Member(threading.Thread):
         match one["kind"]:
             case "say" | "history" if one.get("id"):
                 self._hear_lines(one)
-            case "members":
-                self._see_members(one)
             case "notice" if one.get("code") in {"lost", "missed"}:
                 self.transcript.events.append(Told(one["code"], one.get("room", ""), time.monotonic()))
                 self._waiting.clear()  # its own words may be among what it doesn't hear
@@ -311,16 +285,6 @@ class Member(threading.Thread):
             self._waiting.pop(line, None)
         self._seen[one["room"]] = one["id"]
 
-    def _see_members(self, one: Fields) -> None:
-        names = self._here.setdefault(one["room"], set())
-        names.update(one["members"])
-        if not one.get("more"):
-            if one["room"] in ATTICS:
-                self._acts.inside.add(one["room"])
-            came = Came(one["room"], frozenset(map(find_person, names)), frozenset(names))
-            self.transcript.events.append(came)
-            del self._here[one["room"]]
-
     def _take_error(self, one: Fields) -> None:
         code, n = one.get("code", ""), one.get("n")
         if n is not None:
@@ -333,15 +297,3 @@ class Member(threading.Thread):
             self._token = ""
         elif not self._is_in:
             self._is_ending = True  # a name that is taken, or an engine that is away: at the next node, or later
-
-
-@contextlib.contextmanager
-def members(some: Sequence[Member]) -> Iterator[Sequence[Member]]:
-    """Start members, and end their threads."""
-    for each in some:
-        each.start()
-    try:
-        yield some
-    finally:
-        for each in some:
-            each.finish()

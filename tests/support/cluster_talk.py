@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.support.chat_checker import Healed, check, measure_echoes, measure_recovery
-from tests.support.cluster_members import Manner, Member, members
+from tests.support.chat_checker import Healed, check
+from tests.support.chat_measures import measure_echoes, measure_recovery
+from tests.support.cluster_manner import Manner
+from tests.support.cluster_members import Member
 from tests.support.cluster_nodes import Cluster
 from tests.support.running import wait_until
 from tests.support.transcript import Came, Heard, Moved, Transcript
@@ -158,6 +160,18 @@ class Talk:
                 return True
             time.sleep(0.05)
         return False
+
+
+@contextlib.contextmanager
+def members(some: Sequence[Member]) -> Iterator[Sequence[Member]]:
+    """Start members, and end their threads."""
+    for each in some:
+        each.start()
+    try:
+        yield some
+    finally:
+        for each in some:
+            each.finish()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -95,6 +96,7 @@ class PageRunner:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("SOCKCTL", "XDG"))},
             "HOME": str(folder),
+            "XDG_RUNTIME_DIR": self._undo.enter_context(tempfile.TemporaryDirectory()),  # a socket needs a short path
             "PATH": f"{programs}:{os.environ['PATH']}",
         }
 

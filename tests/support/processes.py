@@ -101,7 +101,7 @@ class ForkServer:
     def close(self) -> None:
         """End the fork server. Processes that it started go on."""
         self._socket.close()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)  # on a busy machine, it may still be importing
 
 
 class _Running:

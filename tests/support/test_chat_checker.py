@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.support.chat_checker import Healed, check, measure_recovery
+from tests.support.chat_checker import Healed, check
+from tests.support.chat_measures import measure_recovery
 from tests.support.transcript import Came, Heard, Moved, Refused, Sent, Told, Transcript
 
 NAMES = ("ann", "bob", "cem")

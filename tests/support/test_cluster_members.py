@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from tests.support.chat_checker import check
-from tests.support.cluster_members import Manner, Member, members
+from tests.support.cluster_manner import Manner
+from tests.support.cluster_members import Member
+from tests.support.cluster_talk import members
 from tests.support.running import server_process, wait_until
 
 ROOMS = ("#lobby", "#harbour")

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from sockctl.net.service import Service
 from sockctl.net.web.addresses import Addresses
 from sockctl.net.web.door import WebDoor
 from sockctl.net.web.site import File, Site
-from sockctl.protocol.web_frames import CLOSE, FIN, TEXT, encode_web_frame
+from sockctl.protocol.web_frames import CLOSE, CONTINUATION, FIN, TEXT, encode_web_frame
 from tests.support.running import TIMEOUT_S, Running, receive_exactly, running
 
 PAGE = File(b"<!doctype html><title>page</title>", "text/html; charset=utf-8", '"1"')
@@ -112,6 +113,24 @@ class WebClient:
             opcode, data = self.receive()
             if opcode == CLOSE:
                 return int(struct.unpack(">H", data[:2])[0]) if data else 1005
+
+
+def drip_until_closed(client: WebClient, data: bytes, opcode: int) -> int:
+    """Send a fragment or a control frame now and then, and nothing else, until a Close frame comes; return its code."""
+    client.sock.settimeout(0.05)
+    until = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until:
+        client.send(data, opcode, fin=opcode != CONTINUATION)
+        try:
+            client.sock.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            continue
+        client.sock.settimeout(TIMEOUT_S)
+        found, told = client.receive()
+        if found == CLOSE:
+            return int(struct.unpack(">H", told[:2])[0])
+        client.sock.settimeout(0.05)
+    raise AssertionError("the client is still there")
 
 
 def open_websocket(sock: socket.socket, *headers: str, host: str = "localhost") -> WebClient:

@@ -99,11 +99,11 @@ def conclude(measured: Handshake) -> Iterator[str]:
     shake = [packet.flags for packet in connect.packets]
     if shake == ["SYN", "SYN+ACK", "ACK"]:
         early = connect.ended_s < connect.packets[2].at_s + measured.delay_s
-        ack = ", while the ACK was still under way" if early else ""
-        trip = format_duration(2 * measured.delay_s)
+        ack = "; that ACK was still under way when connect() returned" if early else ""
+        trip = format_duration(connect.packets[2].at_s - connect.packets[0].at_s)
         yield (
-            f"connect() took {took}, of which SYN and SYN+ACK needed {trip}, one round trip: it returned when SYN+ACK "
-            f"had come{ack}."
+            f"connect() took {took}, one round trip: {trip} lay between the SYN and the ACK by which the client's "
+            f"kernel answers SYN+ACK{ack}."
         )
     elif measured.sees_packets:
         yield f"connect() took {took}, with other packets than the usual SYN, SYN+ACK, ACK: {', '.join(shake)}."

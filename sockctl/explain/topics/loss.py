@@ -9,7 +9,7 @@ from sockctl.explain.transfers import COUNT, PIECE_BYTES, Transfer, send_datagra
 from sockctl.text import format_count
 
 MTU_BYTES = 576
-LINK = Link(drop=0.2, overtake=0.1)
+LINK = Link(delay_s=0.005, drop=0.2, overtake=0.1)
 _NAMED = 8
 """How many of the missing pieces the table names."""
 
@@ -67,7 +67,9 @@ def conclude(measured: Loss) -> Iterator[str]:
         yield f"UDP lost {lost}, {_explain_loss(measured)}, and told nobody; what came was there at once."
     if tcp.arrived == tuple(range(COUNT)):
         again = "" if not tcp.sent_again else f": {format_count(tcp.sent_again, 'segment')} went out again"
-        yield f"TCP brought every piece, in order, and paid with time ({format_duration(tcp.seconds)}){again}."
+        times = f"{format_duration(tcp.seconds)}, UDP {format_duration(udp.seconds)}"
+        paid = "and paid with time" if tcp.seconds > udp.seconds else "here without more time"
+        yield f"TCP brought every piece, in order, {paid} ({times}){again}."
     else:
         yield f"TCP had brought {len(tcp.arrived)} pieces after {TIMEOUT_S:g} s: it waits longer after each loss."
 

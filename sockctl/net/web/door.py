@@ -11,6 +11,7 @@ from sockctl.net.listener import Listeners
 from sockctl.net.service import MessageService, RawService, Service
 from sockctl.net.web.addresses import Addresses
 from sockctl.net.web.http_conversation import HttpConversation
+from sockctl.net.web.large_messages import LargeMessages
 from sockctl.net.web.message_handler import WebMessagePeer
 from sockctl.net.web.raw_handler import WebRawHandler
 from sockctl.net.web.site import Site
@@ -49,6 +50,7 @@ class WebDoor(Door):
         self._journal = journal
         self._timeouts = timeouts
         self._site = site
+        self._large = LargeMessages()
         self._addresses = addresses or Addresses()
 
     def make_handler(self, connection: Connection, event_loop: EventLoop, budget: InputBudget) -> Handler:
@@ -62,6 +64,6 @@ class WebDoor(Door):
                     connection, event_loop, self._service, self._journal, budget, timeouts=self._timeouts, http=http
                 )
             case RawService():
-                return WebRawHandler(connection, event_loop, self._service, self._journal, http)
+                return WebRawHandler(connection, event_loop, self._service, self._journal, http=http, large=self._large)
             case _:
                 raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")

@@ -5,10 +5,10 @@ A handler thread holds it, as any conversation. `h11` parses requests, and `webs
 | request | status |
 |---|---|
 | a head of more than 8 KiB, or one that takes longer than 10 s | 431, 408 |
-| no HTTP, or none that can be understood | 400, or as `h11` says |
+| no HTTP, or none that can be understood; another version than 1 | 400, or as `h11` says; 505 |
 | a Host that is no address, not `localhost` and no name of the server's | 421 |
 | an Origin that isn't the page's own, nor advertised for a WebSocket; none is a program's | 403 |
-| a method other than GET and HEAD; another path | 405; 404 |
+| a method other than GET and HEAD; a body; another path | 405; 400; 404 |
 | a WebSocket at another path; of another version than 13; in a wrong form | 404; 426; as `websockets` says |
 """
 
@@ -39,6 +39,8 @@ from sockctl.text import make_visible
 HEAD_BYTES = 8_192
 REQUEST_S = 0.1e-3
 """Work that a request is charged: a stranger may reload a page again and again, and then wait."""
+READ_S = 20e-6
+"""Work that a read is charged: a head that comes byte by byte costs as much as hundreds."""
 VERSION = "13"
 """The version of WebSocket (RFC 6455, section 4.1)."""
 _METHODS = ("GET", "HEAD")
@@ -123,7 +125,7 @@ class HttpConversation:
                 if head_bytes > HEAD_BYTES:
                     raise _make_head_error()
                 self._is_head = event.method == b"HEAD"
-                self._charge()
+                self._charge(REQUEST_S)
                 return event
             if event is not h11.NEED_DATA:
                 return None
@@ -133,6 +135,7 @@ class HttpConversation:
                 if self._received == before:
                     return None
                 raise HttpError(408, f"The request was not complete within {self._head_s:g} s.") from None
+            self._charge(READ_S)
             self._received += len(data)
             self._http.receive_data(data)
 
@@ -144,9 +147,9 @@ class HttpConversation:
                 raise _make_head_error() from error
             raise HttpError(error.error_status_hint, f"That is no HTTP request: {error}.") from error
 
-    def _charge(self) -> None:
+    def _charge(self, work_s: float) -> None:
         """Charge the client's budget, and wait while it is beyond that."""
-        self._budget.work_s += REQUEST_S
+        self._budget.work_s += work_s
         now = time.monotonic()
         wait_s = self._budget.settle(now) if self._budget.is_due else 0.0
         if self._budget.is_flooding:
@@ -161,12 +164,17 @@ class HttpConversation:
     def _answer(self, request: h11.Request) -> bool:
         """Answer a request; return whether the connection is a WebSocket now."""
         headers = RequestHeaders(request)
+        if not request.http_version.startswith(b"1."):
+            raise HttpError(505, "This server speaks HTTP/1.1.")
         host = self._check_host(headers)
         method, path = request.method.decode(), request.target.decode().partition("?")[0]
         opens_websocket = path == "/" and headers.asks_for_websocket
         self._check_origin(headers, host, opens_websocket=opens_websocket)
         if method not in _METHODS:
             raise HttpError(405, f"The method is none of {', '.join(_METHODS)}.", [("Allow", ", ".join(_METHODS))])
+        if not self._has_no_body() or headers.get("transfer-encoding") is not None:
+            # A proxy in front may see its end elsewhere: the body would be a request here, or frames.
+            raise HttpError(400, "A request to this server has no body.")
         others = self._addresses.list_others(host)
         file = self._site.find(path, others)
         if file is None:
@@ -249,10 +257,8 @@ class HttpConversation:
             self._send(error.status, [*headers, ("Content-Length", str(len(body)))], body)
 
     def _send(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send an answer; a request whose body hasn't come as a whole is the connection's last one."""
+        """Send an answer."""
         headers = [("Date", formatdate(usegmt=True)), *SAFE_HEADERS, *headers]
-        if self._http.their_state is h11.SEND_BODY and not self._has_whole_body():
-            headers.append(("Connection", "close"))
         events: list[h11.Event] = [
             h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase),
             *([h11.Data(data=body)] if body and not self._is_head else []),
@@ -260,8 +266,8 @@ class HttpConversation:
         ]
         self._connection.send(b"".join(self._http.send(event) or b"" for event in events))
 
-    def _has_whole_body(self) -> bool:
-        """Return whether a request's body has come, which for nearly all has no bytes."""
+    def _has_no_body(self) -> bool:
+        """Return whether a request ends with its head."""
         try:
             return isinstance(self._http.next_event(), h11.EndOfMessage)
         except h11.RemoteProtocolError:

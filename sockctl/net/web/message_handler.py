@@ -1,5 +1,7 @@
 """A WebSocket client of a service of messages. The service doesn't notice: it still encodes in frames."""
 
+from functools import partial
+
 from sockctl.errors import ProtocolError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
@@ -8,6 +10,7 @@ from sockctl.net.event_loop import EventLoop
 from sockctl.net.input_budget import InputBudget
 from sockctl.net.limits import Timeouts
 from sockctl.net.message_peer import MessagePeer
+from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import MessageService
 from sockctl.net.web.http_conversation import HttpConversation
 from sockctl.protocol.messages import make_message
@@ -41,7 +44,7 @@ class WebMessagePeer(MessagePeer):
         timeouts: Timeouts,
         http: HttpConversation,
     ) -> None:
-        self._web_wire = WebWire(connection.post)
+        self._web_wire = WebWire(partial(connection.post, bound=OUTBOX_BYTES))
         super().__init__(connection, event_loop, service, journal, budget, timeouts=timeouts, wire=self._web_wire)
         self.outlet, self.web_outlet = None, connection
         self.hello = make_message("hello")  # stands in until the client's own
@@ -55,6 +58,11 @@ class WebMessagePeer(MessagePeer):
     def post_encoded(self, data: bytes) -> None:
         """Send messages of other clients, encoded in frames."""
         super().post_encoded(translate_frames(data))
+
+    @property
+    def wire(self) -> str:
+        """WebSocket, and the HTTP in front of it."""
+        return "web"
 
     def converse(self, service: MessageService) -> None:
         """Answer HTTP requests; once the connection is a WebSocket, hold the service's conversation, if it has one."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sockctl.errors import BadTextError, MessageTimeoutError, ProtocolError
+from sockctl.errors import BadTextError, MessageTimeoutError, ProtocolError, TooManyLargeError
 from sockctl.events.connection import ProtocolBroken
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
@@ -14,6 +14,7 @@ from sockctl.net.handler import Handler
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
 from sockctl.net.web.http_conversation import HttpConversation
+from sockctl.net.web.large_messages import SMALL_BYTES, LargeMessages
 from sockctl.protocol.web_decoder import WebDecoder, parse_close
 from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, TEXT, encode_close, encode_web_frame
 
@@ -33,16 +34,19 @@ class WebRawHandler(Handler):
         service: The service.
         journal: Takes the events.
         http: Answers the requests that come first.
+        large: The places for large messages.
     """
 
     __slots__ = (
         "_close_code",
+        "_completed",
         "_connection",
         "_decoder",
         "_done",
         "_event_loop",
         "_http",
         "_journal",
+        "_large",
         "_opcode",
         "_peer",
         "_react",
@@ -57,22 +61,31 @@ class WebRawHandler(Handler):
         event_loop: EventLoop,
         service: RawService,
         journal: Journal,
+        *,
         http: HttpConversation,
+        large: LargeMessages,
     ) -> None:
         self._connection = connection
         self._event_loop = event_loop
         self._service = service
         self._journal = journal
         self._http: HttpConversation | None = http
+        self._large = large
         self._decoder = WebDecoder(limit_bytes=MESSAGE_BYTES)
         self._opcode = TEXT  # of the last message
         self._replies: list[bytes] = []  # of this round
         self._close_code: int | None = None
+        self._completed = False  # whether a message was complete in this round
         self._done = False
         self._peer = RawPeer(connection, event_loop)
         self._peer.post = self._add_reply
         self._react: Callable[[Any], object] = service.make_reaction(self._peer)
         self.watching = False
+
+    @property
+    def wire(self) -> str:
+        """WebSocket, and the HTTP in front of it."""
+        return "web"
 
     def opened(self) -> None:
         """Do nothing: a web connection begins with a conversation."""
@@ -107,6 +120,7 @@ class WebRawHandler(Handler):
     def go_on(self) -> None:
         """React to the frames that have come, at most `SLICE` in a round."""
         count = 0
+        self._completed = False
         try:
             while count < SLICE and not self._done and (frames := self._decoder.decode(SLICE - count)):
                 count += len(frames)
@@ -120,10 +134,21 @@ class WebRawHandler(Handler):
         connection = self._connection
         if count == SLICE:
             self._event_loop.hold(connection, 0.0)
-        if count == SLICE or not self._decoder.has_partial_message:
+        if not self._decoder.has_partial_message or (count == SLICE and self._completed):
             connection.frame_until = math.inf
-        elif count or connection.frame_until == math.inf:
+        elif count < SLICE and self._decoder.kept_bytes > SMALL_BYTES and not self._large.take(self):
+            self._refuse(TooManyLargeError("Too many large messages are under way here: come back later."))
+        elif count < SLICE and (self._completed or connection.frame_until == math.inf):
             self._event_loop.expect_frame(connection)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a large message is kept, or an answer to one."""
+        return max(self._decoder.kept_bytes, len(self._connection.outbox)) > SMALL_BYTES
+
+    def closed(self, reason: Reason) -> None:  # noqa: ARG002  any
+        """Give the place for a large message back."""
+        self._large.give_back(self)
 
     def frame_expired(self) -> None:
         """Close with a code: a message was not complete in time."""
@@ -134,6 +159,7 @@ class WebRawHandler(Handler):
             if opcode == TEXT and not data.isascii():
                 data.decode()
             self._opcode = opcode
+            self._completed = True
             self._react(data)
         elif opcode == PING:
             self._replies.append(encode_web_frame(data, PONG))

@@ -1,6 +1,7 @@
 """Membership: a member joins and leaves rooms, and all of its clients (connections) follow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from sockctl.errors import CommandError
 from sockctl.events.reasons import DisconnectReason, Reason
@@ -129,32 +130,51 @@ class Membership:
         clients = self._members.list_clients(member)
         self._members.leave(member, name)
         clients = [*(other for other in clients if other is not client), client]
-        if room is not None:
-            self._sequencer.leave(room, clients, client)
-        self._tell_left(clients, name, asked=client)
-        if room is not None:
+        tell = self._make_farewell(clients, name, asked=client)
+        if room is None:
+            for each in clients:
+                tell(each)
+        else:
+            self._sequencer.leave(room, clients, client, tell=tell)
             room.process_pending()
-        if client.room:
-            client.reply(_make_room_notice(client.room))
 
     def leave_elsewhere(self, member: Member, room: Room) -> None:
         """Let the clients of a member hear a room no more that the member has left on another server."""
         clients = self._members.list_clients(member)
         self._members.leave(member, room.name)
+        tell = self._make_farewell(clients, room.name)
         for each in clients:
-            room.leave(each, reason=None)
-        self._tell_left(clients, room.name)
+            room.leave(each, reason=None, then=partial(tell, each))
 
-    def _tell_left(self, clients: Sequence[Client], name: str, *, asked: Client | None = None) -> None:
-        """Tell the clients of a member that they left a room; the client that asked is told later where it speaks."""
+    def _make_farewell(
+        self, clients: Sequence[Client], name: str, *, asked: Client | None = None
+    ) -> Callable[[Client], None]:
+        """Let the clients of a member speak in another room than the one that they left.
+
+        Args:
+            clients: The clients.
+            name: The room that they left.
+            asked: The client that asked for it.
+
+        Returns:
+            A function that tells one of them, when it has heard the last of that room.
+        """
+        told: dict[Client, list[Message]] = {}
         for each in clients:
             rooms = self._members.list_rooms(each.member)
-            send = each.reply if each is asked else each.post
-            send(make_message("left", f"You left {name}.", room=name, name=each.member.name))
-            if each.room == name:
+            told[each] = [make_message("left", f"You left {name}.", room=name, name=each.member.name)]
+            moves = each.room == name
+            if moves:
                 each.room = rooms[-1] if rooms else ""
-                if each is not asked and each.room:
-                    send(_make_room_notice(each.room))
+            if each.room and (moves or each is asked):
+                told[each].append(_make_room_notice(each.room))
+
+        def tell(client: Client) -> None:
+            send = client.reply if client is asked else client.post
+            for one in told[client]:
+                send(one)
+
+        return tell
 
     def process_pending(self, client: Client) -> None:
         """Process now the queued events of a client's rooms."""

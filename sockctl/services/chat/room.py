@@ -7,7 +7,8 @@ client hears all events behind its own joining, and receives those before as his
 """
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from itertools import groupby
 from json.encoder import encode_basestring
 
@@ -212,16 +213,18 @@ class Room:
             self._queue.append(Join(told, member.author_key, client, history, missed, then, is_told=is_told))
         return sum([one.told_bytes for one in history])
 
-    def leave(self, client: Client, *, reason: str | None) -> None:
+    def leave(self, client: Client, *, reason: str | None, then: Callable[[], None] | None = None) -> None:
         """Queue the leaving of a client.
 
         Args:
             client: The client.
             reason: Why its member leaves with it; None if the member stays.
+            then: Called when the client has heard the last of the room.
         """
         member = client.member
         news = None if reason is None else make_left(member.name, self.name, reason)
-        self.enqueue(Leave(news, member.author_key, client))
+        leave = Leave(news, member.author_key, client)
+        self.enqueue(leave if then is None else replace(leave, then=then))
 
     def enqueue(self, event: Told | Movement) -> None:
         """Queue any event."""

@@ -1,6 +1,6 @@
 """The events of a room, as data: a message for all, and members that join, leave or are renamed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sockctl.protocol.frames import encode_frame
@@ -86,6 +86,10 @@ class Movement:
         return encode_event(self.news, key=self.key, movement=not isinstance(self, Rename))
 
 
+def _tell_nothing() -> None:
+    """Tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Join(Movement):
     """A client that hears the room from here on.
@@ -107,9 +111,15 @@ class Join(Movement):
 
 @dataclass(frozen=True, slots=True)
 class Leave(Movement):
-    """A client that doesn't hear the room any more."""
+    """A client that doesn't hear the room any more.
+
+    Attributes:
+        client: The client.
+        then: Called when the client has heard the last of the room.
+    """
 
     client: Client
+    then: Callable[[], None] = _tell_nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class RoomNews:
                 self._audience.remove(one.client)
                 if one.client not in self._audience:  # the listener goes on hearing the room
                     self._audience.deliver(told[:number], [one.client])
+            one.then()
         self._audience.broadcast(told)
 
     def _process_enters(self, enters: Sequence[Enter]) -> None:

@@ -5,6 +5,7 @@ engine for it. Then the order is that of a log which all machines read.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from sockctl.protocol.messages import Message
@@ -43,8 +44,15 @@ class Sequencer(Protocol):
     def join(self, room: Room, client: Client, *, new: bool, after: int, then: Message | None, most_bytes: int) -> int:
         """Let a client hear a room, and tell the others if its member is new there; see `Room.join`."""
 
-    def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
-        """Let the clients of a member hear a room no more, and tell the others; `by` asked for it, and is the last."""
+    def leave(self, room: Room, clients: Sequence[Client], by: Client, *, tell: Callable[[Client], None]) -> None:
+        """Let the clients of a member hear a room no more, and tell the others.
+
+        Args:
+            room: The room.
+            clients: The clients.
+            by: The client that asked for it, the last one of them.
+            tell: Called with each client when it has heard the last of the room.
+        """
 
     def remove(self, rooms: Sequence[Room], client: Client, *, is_last: bool, reason: str | None) -> None:
         """Let a client hear some rooms no more.
@@ -165,10 +173,10 @@ class LocalSequencer:
         room.process_soon(client)
         return told
 
-    def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
+    def leave(self, room: Room, clients: Sequence[Client], by: Client, *, tell: Callable[[Client], None]) -> None:
         """Let the clients of a member hear a room no more, and tell the others."""
         for each in clients:  # `by` is the last: the others needn't hear that their own member left
-            room.leave(each, reason="left" if each is by else None)
+            room.leave(each, reason="left" if each is by else None, then=partial(tell, each))
 
     def remove(
         self,

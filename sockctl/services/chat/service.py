@@ -1,4 +1,7 @@
-"""The chat service: a conversation lets members in, and reactions process their messages."""
+"""The chat service: a conversation lets members in, and reactions process their messages.
+
+The module is longer than others, since all that the server calls of a chat stands here together.
+"""
 
 import contextlib
 import threading
@@ -11,6 +14,7 @@ from sockctl.errors import CommandError
 from sockctl.events.chat import ChatKeptAgain, ChatUnkept, MemberCame, MemberLeft
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
+from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message
@@ -245,6 +249,19 @@ class Chat(MessageService, Conversation[Peer]):
                 self._journal.emit(
                     MemberLeft(connection=peer.number, peer=peer.shown, who=client.member.name, reason=reason)
                 )
+
+    def count(self) -> dict[str, int]:
+        """Return how many members there are, and the counts of the login."""
+        logins = {} if self._login is None else self._login.authenticator.count_hashes()
+        return {"members": len(self.members.list_all()), **logins}
+
+    def describe_client(self, peer: Peer) -> ClientDescription:
+        """Return the member's name, the room in which it speaks here, and whether it is muted."""
+        client = peer.state
+        if not isinstance(client, RemoteClient):
+            return NOBODY
+        muted = self._moderation.is_muted(client)
+        return ClientDescription(name=client.member.name, room=client.room, muted=muted)
 
     def _release(self, client: RemoteClient, limit: FloodLimit) -> None:
         """Process held-back messages; the event thread calls it."""

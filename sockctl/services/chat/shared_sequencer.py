@@ -5,6 +5,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sockctl.cluster.posting import WENT, Posting
@@ -95,10 +96,10 @@ class SharedSequencer:
             self._post_presence(ENTER, client.member, room=room.name)
         return told
 
-    def leave(self, room: Room, clients: Sequence[Client], by: Client) -> None:
+    def leave(self, room: Room, clients: Sequence[Client], by: Client, *, tell: Callable[[Client], None]) -> None:
         """Let the clients of a member hear a room no more, at once, and post that the member left."""
         for each in clients:
-            room.leave(each, reason=None)
+            room.leave(each, reason=None, then=partial(tell, each))
         if not isinstance(by, ConsoleClient):
             self._post_presence(EXIT, by.member, room=room.name, reason="left")
 

@@ -20,6 +20,7 @@ from tests.benchmarks.hostile import (
     logs,
     members,
     places,
+    web,
 )
 from tests.benchmarks.hostile.table import Row, heading, line
 
@@ -54,6 +55,7 @@ ATTACKS: dict[str, Attack] = {
     "sessions": growth.sessions,
     "visits": growth.visits,
     "refusals": guessing.refusals,
+    **{kind: partial(web.flood, kind) for kind in web.KINDS},
     **{f"log-{kind}": partial(logs.log, kind) for kind in ("churn", "knock", "junk", "lines")},
 }
 BY_NAME_ONLY: dict[str, Attack] = {

@@ -5,6 +5,7 @@ A connection that is closed comes again. The bytes are made beforehand, so that 
 
 import contextlib
 import itertools
+import json
 import math
 import selectors
 import socket
@@ -15,9 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sockctl.protocol.web_frames import CLOSE, CONTINUATION, PING
 from tests.benchmarks.hostile.part import asked, take_part
 from tests.support.accounts import PASSWORD
 from tests.support.frames import framed
+from tests.support.web import UPGRADE, encode_client_frame, make_request
 
 AGAIN_S = 0.02
 """After which a connection that was closed comes again."""
@@ -88,6 +91,15 @@ def _rooms(number: int) -> bytes:
     return b"".join(join + said * 20 for join in joins)
 
 
+_UPGRADE = make_request("/", *UPGRADE)
+_HALF = _UPGRADE[:-2]
+
+
+def _web_guest(number: int) -> bytes:
+    answer = json.dumps({"kind": "answer", "field": "name", "text": f"m{number}"}).encode()
+    return _UPGRADE + encode_client_frame(b'{"kind":"hello","session":false}') + encode_client_frame(answer)
+
+
 ATTACKS = {
     "silent": Attack(),
     "unknown": Attack(opening=_hello, stream=_again(framed(kind="x"))),
@@ -114,6 +126,20 @@ ATTACKS = {
     "bytes": Attack(stream=_again(b"x")),
     "hoard": Attack(opening=_guest, stream=_rooms, member=True),
     "hold": Attack(opening=lambda _: b"a line\n"),
+    "web-silent": Attack(),
+    "web-heads": Attack(stream=_again(make_request("/"))),
+    "web-bytes": Attack(stream=lambda _: b"G", every_s=0.001),
+    "web-half": Attack(opening=lambda _: _HALF, leaves=True),
+    "web-bad": Attack(opening=lambda _: make_request("/", host="evil.example")),
+    "web-tiny": Attack(opening=_web_guest, stream=_again(encode_client_frame(b'{"kind":"x"}')), member=True),
+    "web-pings": Attack(opening=_web_guest, stream=_again(encode_client_frame(b"", PING)), member=True),
+    "web-fragments": Attack(
+        opening=lambda number: _web_guest(number) + encode_client_frame(b"{", fin=False),
+        stream=_again(encode_client_frame(b"", CONTINUATION, fin=False)),
+        member=True,
+    ),
+    "web-huge": Attack(opening=lambda number: _web_guest(number) + b"\x81\xff\0\0\0\0\xff\xff\xff\xff1234"),
+    "web-closes": Attack(opening=lambda _: _UPGRADE + encode_client_frame(b"\x03\xe8", CLOSE)),
     "lines": Attack(stream=_again(b"a line for a program\n")),
 }
 

@@ -6,6 +6,7 @@ come at the end counts as if it came then.
 
 import itertools
 import json
+import os
 import selectors
 import socket
 import statistics
@@ -14,9 +15,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from sockctl.protocol.web_frames import TEXT
 from tests.benchmarks.hostile.part import asked, take_part
 from tests.support.accounts import PASSWORD
 from tests.support.frames import FrameClient, framed
+from tests.support.web import encode_client_frame, open_websocket
 
 GRACE_S = 10.0
 HEADER_BYTES = 4
@@ -25,23 +28,30 @@ HEADER_BYTES = 4
 class Member:
     """One member, in its room."""
 
-    def __init__(self, port: int, number: int, *, users: bool) -> None:
+    def __init__(self, port: int, number: int, *, users: bool, web: bool) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), 60)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client = FrameClient(self.sock)
-        client.send(kind="answer", field="name", text=f"polite{number}")
-        if users:
-            client.send(kind="answer", field="password", text=PASSWORD)
-        while (one := client.receive()) is None or one["kind"] != "members":
-            assert one is not None, "a polite member isn't let in"
+        if web:
+            browser = open_websocket(self.sock)
+            browser.say("answer", f"browser{number}", field="name")
+            while browser.hear()["kind"] != "members":
+                pass
+        else:
+            client = FrameClient(self.sock)
+            client.send(kind="answer", field="name", text=f"polite{number}")
+            if users:
+                client.send(kind="answer", field="password", text=PASSWORD)
+            while (one := client.receive()) is None or one["kind"] != "members":
+                assert one is not None, "a polite member isn't let in"
         self.sock.setblocking(False)
+        self._web = web
         self._data = bytearray()
         self.gone = False
 
     def send(self, **fields: Any) -> None:
         """Send a message, which is small: what the system doesn't take is lost."""
         try:
-            self.sock.send(framed(**fields))
+            self.sock.send(encode_client_frame(json.dumps(fields).encode()) if self._web else framed(**fields))
         except OSError:
             self.gone = True
 
@@ -55,15 +65,43 @@ class Member:
             data = b""
         self.gone = self.gone or not data
         self._data += data
-        while len(self._data) >= HEADER_BYTES:
-            end = HEADER_BYTES + int.from_bytes(self._data[:HEADER_BYTES])
-            if len(self._data) < end:
-                return
-            one = json.loads(bytes(self._data[HEADER_BYTES:end]))
-            del self._data[:end]
+        cut = cut_web_frame if self._web else cut_frame
+        while (text := cut(self._data)) is not None:
+            one = json.loads(text or '{"kind": "control", "text": ""}')
             if one["kind"] == "ping":
                 self.send(kind="pong")
             yield one
+
+
+def cut_frame(data: bytearray) -> bytes | None:
+    """Take a whole frame from the front; None if there is none."""
+    end = HEADER_BYTES + int.from_bytes(data[:HEADER_BYTES])
+    if len(data) < max(end, HEADER_BYTES):
+        return None
+    text = bytes(data[HEADER_BYTES:end])
+    del data[:end]
+    return text
+
+
+def cut_web_frame(data: bytearray) -> bytes | None:
+    """Take a whole WebSocket frame from the front; None if there is none. That of a control frame is empty."""
+    decoded = decode_web_header(data)
+    if decoded is None or len(data) < sum(decoded[1:]):
+        return None
+    opcode, start, size = decoded
+    text = bytes(data[start : start + size]) if opcode == TEXT else b""
+    del data[: start + size]
+    return text
+
+
+def decode_web_header(data: bytearray) -> tuple[int, int, int] | None:
+    """Return the opcode, and the sizes of a server's header and payload; None if the header is incomplete."""
+    if len(data) < 2:
+        return None
+    start = {126: 4, 127: 10}.get(data[1], 2)
+    if len(data) < start:
+        return None
+    return data[0] & 0x0F, start, int.from_bytes(data[2:start]) if start > 2 else data[1]
 
 
 class Talk:
@@ -88,7 +126,7 @@ class Talk:
         end = began + seconds
         while (now := time.monotonic()) < end or (self._missing and now < end + GRACE_S):
             if due <= now and due < end:
-                self._say(f"polite message {next(numbers)}", due)
+                self._say(f"polite message {os.getpid()} {next(numbers)}", due)
                 due += 1 / self._per_s
                 continue
             until = due if due < end else end + GRACE_S
@@ -148,9 +186,11 @@ def read_on(members: list[Member]) -> None:
                 waiting.unregister(key.fileobj)
 
 
-def work(*, port: int, seconds: float, members: int = 6, per_s: float = 20.0, users: bool = False) -> Iterator[Any]:
+def work(
+    *, port: int, seconds: float, members: int = 6, per_s: float = 20.0, users: bool = False, web: bool = False
+) -> Iterator[Any]:
     """Come in, and speak each time it is wanted."""
-    there = [Member(port, number, users=users) for number in range(members)]
+    there = [Member(port, number, users=users, web=web) for number in range(members)]
     numbers = itertools.count()
     yield None
     read_on(there)

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.benchmarks.logins import resident_mib
 from tests.benchmarks.serving import started
 from tests.support.accounts import accounts_at
+from tests.support.running import cpu_seconds
 
 __all__ = ["DRAIN_S", "NO_LIMITS", "Served", "served", "served_at", "served_unread"]
 
@@ -23,8 +24,6 @@ DRAIN_S = 5.0
 NO_LIMITS = ("--max-clients", "20000", "--max-clients-per-address", "20000")
 _STOP_PATIENCE_S = 60.0
 _QUIET_SHARE, _LOOK_S = 0.1, 0.5
-_SCHED_CLOCK = 2
-"""The kernel's number for the processor time that a whole process has used (CPUCLOCK_SCHED)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Served:
     @property
     def cpu_s(self) -> float:
         """The processor time that it has used."""
-        return time.clock_gettime((~self.process.pid << 3) | _SCHED_CLOCK)
+        return cpu_seconds(self.process.pid)
 
     @property
     def resident_mib(self) -> float:

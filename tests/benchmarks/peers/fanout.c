@@ -7,10 +7,12 @@
 //   SAY       a message, in which %M becomes "~MK<sender>.<number>.<payload>"
 //   WIRE      "frame": a 4-byte big-endian length goes before each message; "web:PATH": each message is one of
 //             WebSocket, and a request for PATH comes first; else nothing does
-//   WINDOW    messages sent at most that the last member has not received yet; with 1, each message's time to that
-//             member is measured
+//   WINDOW    messages sent at most that the last member has not received yet; with 0, each message is sent when all
+//             others have received the one before
 //
-// Prints one JSON line; exit code 1 if fewer deliveries came than members other than the senders must get.
+// The time of a message is that until the last member has it; with a WINDOW of 0, until all have it.
+// Prints a JSON line when all have joined, and one with the figures; exit code 1 if fewer deliveries came than members
+// other than the senders must get.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -156,12 +158,20 @@ static void join(const struct sockaddr_in *server, int number, const char *pream
   epoll_ctl(poller, EPOLL_CTL_ADD, fd, &wanted);
 }
 
-// Wait for events, and return how many markers came with them.
 static int compare(const void *left, const void *right) {
   double a = *(const double *)left, b = *(const double *)right;
   return a < b ? -1 : a > b;
 }
 
+// Return whether each member but the senders has received so many messages.
+static int all_have(uint64_t messages, int senders, uint64_t delivered) {
+  if (delivered < messages * (count - 1)) return 0;
+  for (int i = senders; i < count; i++)
+    if (members[i].received < messages) return 0;
+  return 1;
+}
+
+// Wait for events, and return how many markers came with them.
 static uint64_t receive(int timeout_ms, int *any) {
   struct epoll_event ready[EVENTS];
   uint64_t found = 0;
@@ -202,11 +212,13 @@ int main(int argc, char **argv) {
     for (int i = 0; i < count; i++)
       if (members[i].queued && members[i].fd >= 0) flush(&members[i]);
   }
+  printf("{\"joined\":%d}\n", count);
+  fflush(stdout);
 
   for (int i = 0; i < count; i++) members[i].received = 0;
   uint64_t total = (uint64_t)senders * messages, expected = total * (count - 1), sent = 0, delivered = 0;
   member *observer = &members[count - 1];
-  double *times = calloc(total + 1, sizeof *times), sent_at = 0;
+  double *times = calloc(total + 1, sizeof *times), *sent_at = calloc(total + 1, sizeof *sent_at);
   uint64_t measured = 0;
   double start = now(), last = start;
   for (;;) {
@@ -214,21 +226,21 @@ int main(int argc, char **argv) {
     for (int s = 0; s < senders; s++) {
       member *sender = &members[s];
       if (sender->fd < 0) continue;
-      while (sender->sent < messages && sent < observer->received + (uint64_t)window) {
+      while (sender->sent < messages && (window ? sent < observer->received + (uint64_t)window : sent == measured)) {
         sprintf(message, "~MK%d.%d.%s", s, sender->sent, payload);
         queue(sender, argv[8], s, message);
         sender->sent++;
-        sent++;
-        sent_at = now();
+        sent_at[sent++] = now();
       }
       if (sender->queued) flush(sender);
     }
     uint64_t found = receive(5, &any);
-    if (window == 1 && observer->received > measured && measured < total) times[measured++] = now() - sent_at;
     if (found) {
       delivered += found;
       last = now();
     }
+    uint64_t complete = window ? observer->received : all_have(sent, senders, delivered) ? sent : measured;
+    for (; measured < complete && measured < sent; measured++) times[measured] = now() - sent_at[measured];
     // A server that sends a member its own messages, too, delivers more than is expected: wait for those a moment.
     if (sent == total && delivered >= expected && (now() - last > 0.2 || delivered >= total * count)) break;
     if (time - start > timeout_s || (sent == total && time - last > 3)) break;
@@ -236,8 +248,8 @@ int main(int argc, char **argv) {
   double elapsed = last - start;
   qsort(times, measured, sizeof *times, compare);
   printf("{\"members\":%d,\"senders\":%d,\"msgs\":%lu,\"join_s\":%.3f,\"deliveries\":%lu,\"expected_min\":%lu,"
-         "\"self_echo\":%d,\"seconds\":%.3f,\"deliveries_per_s\":%.0f,\"p99_ms\":%.3f,\"dead\":%d}\n",
+         "\"self_echo\":%d,\"seconds\":%.3f,\"deliveries_per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"dead\":%d}\n",
          count, senders, sent, joined - began, delivered, expected, members[0].received > 0, elapsed,
-         elapsed > 0 ? delivered / elapsed : 0, measured ? times[(size_t)(measured * .99)] * 1e3 : 0, dead);
+         elapsed > 0 ? delivered / elapsed : 0, times[measured / 2] * 1e3, times[(size_t)(measured * .99)] * 1e3, dead);
   return delivered < expected;
 }

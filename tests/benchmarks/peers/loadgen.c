@@ -1,5 +1,6 @@
 // Echo load: each of N connections keeps DEPTH messages of SIZE bytes in flight, and every byte that comes is checked.
-// Usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS [web]. Prints one JSON line; exit code 1 if a byte was wrong.
+// Usage: loadgen HOST PORT CONNECTIONS SIZE DEPTH SECONDS [web]. Prints a JSON line when all have
+// joined, and one with the figures; exit code 1 if a byte was wrong.
 // With "web", each message is one of WebSocket, and HTTP comes first.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -144,6 +145,8 @@ int main(int argc, char **argv) {
     struct epoll_event wanted = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = i};
     epoll_ctl(poller, EPOLL_CTL_ADD, clients[i].fd, &wanted);
   }
+  printf("{\"joined\":%d}\n", count);
+  fflush(stdout);
   double connected = now();
   for (int i = 0; i < count; i++) clients[i].sent_at = connected;
 

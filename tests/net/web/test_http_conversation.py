@@ -1,5 +1,6 @@
 """HTTP at the beginning of a web connection: files, refusals, limits, and the change to WebSocket."""
 
+import contextlib
 import socket
 import time
 
@@ -236,6 +237,24 @@ def test_who_goes_on_flooding_with_requests_is_put_out() -> None:
         assert reason_of(run.run) == DisconnectReason.FLOODING
 
 
+def test_who_floods_with_bytes_of_a_head_is_put_out() -> None:
+    limits = make_budget(0.2)
+    with web_running(Echo(), limits=limits, timeouts=Timeouts(head_s=60.0)) as run, run.client() as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(0.001)
+        with contextlib.suppress(ConnectionError):
+            while not is_ended(sock):
+                sock.sendall(b"G")
+        assert reason_of(run.run) == DisconnectReason.FLOODING
+
+
+def is_ended(sock: socket.socket) -> bool:
+    try:
+        return not sock.recv(100)
+    except TimeoutError:
+        return False
+
+
 def test_a_stopping_server_waits_for_no_request() -> None:
     with web_running(Echo()) as run, run.client() as sock:
         sock.sendall(b"GET / HT")
@@ -280,3 +299,66 @@ def test_the_own_door_stays_as_it_was() -> None:
         assert sock.recv(10) == b"bytes"
         client.send(b"message")
         assert client.receive() == (1, b"message")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        make_request("/", "Content-Length: 34") + make_request("/"),
+        make_request("/", "Transfer-Encoding: chunked") + b"0\r\n\r\n" + make_request("/"),
+        make_request("/", "Transfer-Encoding: chunked", "Content-Length: 9") + b"0\r\n\r\n" + make_request("/"),
+        make_request("/", "Transfer-Encoding: chunked", "Content-Length: 0", line="GET / HTTP/1.0") + b"0\r\n\r\n",
+        make_request("/", "Content-Length: 1, 2"),
+        make_request("/", "Content-Length: 1", "Content-Length: 2"),
+        make_request("/", *UPGRADE, "Content-Length: 7") + encode_client_frame(b"x"),
+        make_request("/", *UPGRADE, "Transfer-Encoding: chunked") + b"0\r\n\r\n" + encode_client_frame(b"x"),
+        make_request("/", "Expect: 100-continue", "Content-Length: 5"),
+    ],
+)
+def test_a_body_smuggles_nothing(request_bytes: bytes) -> None:
+    with web_running(Echo()) as run, run.client() as sock:
+        sock.sendall(request_bytes)
+        answers = receive_all(sock)
+        assert answers.startswith(b"HTTP/1.1 400 ")
+        assert answers.count(b"HTTP/1.1") == 1
+        assert not run.sink.named("web_socket_opened")
+
+
+def test_an_empty_body_is_none() -> None:
+    with web_running(Echo()) as run, run.websocket("Content-Length: 0") as client:
+        client.send(b"hello")
+        assert client.receive() == (1, b"hello")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "statuses"),
+    [
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {505}),
+        (make_request("/", *UPGRADE, line="GET / HTTP/9.9"), {505}),
+        (make_request("/", *UPGRADE, line="GET / HTTP/1.0"), {400, 505}),
+        (make_request("/", *UPGRADE, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="), {400}),
+        (make_request("/", *UPGRADE, "Sec-WebSocket-Version: 8"), {400, 426}),
+        (make_request("/", *UPGRADE, host="localhost\r\n evil.example"), {400, 421}),
+        (make_request("/", *UPGRADE, host="localhost,evil.example"), {421}),
+        (make_request("/", *UPGRADE, host="localhost@evil.example"), {421}),
+        (make_request("/", *UPGRADE, host="localhost:99999"), {421}),
+        (make_request("/", *UPGRADE, host="2130706433"), {421}),
+        (make_request("http://localhost/", *UPGRADE), {404}),
+        (make_request("//", *UPGRADE), {404}),
+    ],
+)
+def test_an_odd_request_opens_nothing(request_bytes: bytes, statuses: set[int]) -> None:
+    with web_running(Echo()) as run:
+        answer = run.ask(request_bytes)
+        assert answer.status in statuses
+        assert answer.headers["connection"] == "close"
+        assert not run.sink.named("web_socket_opened")
+
+
+def test_requests_behind_one_for_a_websocket_are_no_requests() -> None:
+    with web_running(Echo()) as run, run.client() as sock:
+        sock.sendall(make_request("/", *UPGRADE) + make_request("/"))
+        answers = receive_all(sock)
+        assert answers.startswith(b"HTTP/1.1 101 ")
+        assert answers.count(b"HTTP/1.1") == 1
+        assert b"\x88" in answers  # the rest is a frame that isn't masked

@@ -1,6 +1,7 @@
 """Services of messages over WebSocket: reactions, conversations, limits, close codes, and fan-out."""
 
 import json
+import socket
 import statistics
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.input_budget import InputRates
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer, post_to_all
 from sockctl.net.sending_side import OUTBOX_BYTES
@@ -16,7 +18,15 @@ from sockctl.protocol.messages import encode_message, make_message
 from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, PING, PONG
 from tests.support.message_services import Doorman, Parrot, reason_of
 from tests.support.running import TIMEOUT_S, receive_all, wait_until
-from tests.support.web import UPGRADE, WebClient, encode_client_frame, make_request, receive_answer, web_running
+from tests.support.web import (
+    UPGRADE,
+    WebClient,
+    drip_until_closed,
+    encode_client_frame,
+    make_request,
+    receive_answer,
+    web_running,
+)
 
 
 def test_messages_come_and_go() -> None:
@@ -197,3 +207,34 @@ def test_json_is_utf8() -> None:
         client.hear()
         client.send(json.dumps({"kind": "line", "text": "ü\u202e"}).encode())
         assert client.hear()["text"] == "ü"
+
+
+@pytest.mark.parametrize("drip", [(b" ", CONTINUATION), (b"?", PING)])
+def test_the_deadline_of_a_message_is_that_of_all_its_fragments(drip: tuple[bytes, int]) -> None:
+    with web_running(Parrot(), timeouts=Timeouts(frame_s=0.5, linger_s=0.2)) as run, run.websocket() as client:
+        client.hear()
+        client.send(b"{", fin=False)
+        assert drip_until_closed(client, *drip) == 1008
+        assert run.sink.wait_for("protocol_broken")[0].code == "timeout"
+
+
+def test_many_messages_one_after_the_other_have_a_deadline_each() -> None:
+    with web_running(Parrot(), timeouts=Timeouts(frame_s=1.0, linger_s=0.2)) as run, run.websocket() as client:
+        client.hear()
+        one = encode_client_frame(b'{"kind":"line","text":"hi"}')
+        client.sock.sendall(one[:9])
+        began = time.monotonic()
+        while time.monotonic() - began < 2:  # no read ends with a frame
+            client.sock.sendall(one[9:] + one[:9])
+            assert client.hear()["text"] == "hi"
+
+
+def test_pongs_that_a_client_doesnt_read_are_dropped() -> None:
+    any_ = InputRates(rate=1e6, burst_s=1e6, address_rate=1e6, address_burst_s=1e6, flooding_s=1e6)
+    pings = encode_client_frame(b"x" * 125, PING) * 1_000
+    with web_running(Doorman(), limits=Limits(stranger_input=any_)) as run, run.websocket() as client:
+        client.hear()
+        for _ in range(80):
+            client.sock.sendall(pings)
+        client.sock.shutdown(socket.SHUT_WR)
+        assert len(receive_all(client.sock)) < 80 * 1_000 * 127  # what the kernel kept, and 256 KiB more

@@ -1,17 +1,19 @@
 """An echo over WebSocket: each message comes back as it came."""
 
+import contextlib
 import threading
 
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
-from sockctl.net.limits import Timeouts
+from sockctl.net.limits import Limits, Timeouts
+from sockctl.net.web.large_messages import LARGE_MESSAGES, SMALL_BYTES
 from sockctl.net.web.raw_handler import MESSAGE_BYTES
 from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.raw_services import reason_of
 from tests.support.running import receive_all
-from tests.support.web import encode_client_frame, web_running
+from tests.support.web import drip_until_closed, encode_client_frame, web_running
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 1_000_000])
@@ -101,3 +103,33 @@ def test_many_small_messages_let_others_have_their_turn() -> None:
         for _ in range(count):
             assert client.receive() == (TEXT, b"x")
         sender.join()
+
+
+@pytest.mark.parametrize("drip", [(b" ", CONTINUATION), (b"?", PING)])
+def test_the_deadline_of_a_message_is_that_of_all_its_fragments(drip: tuple[bytes, int]) -> None:
+    with web_running(Echo(), timeouts=Timeouts(frame_s=0.5, linger_s=0.2)) as run, run.websocket() as client:
+        client.send(b"a", fin=False)
+        assert drip_until_closed(client, *drip) == 1008
+
+
+def test_few_large_messages_are_kept_at_once() -> None:
+    """What is announced takes no memory: a place is taken by what has come, and given back with the connection."""
+    begun = encode_client_frame(b"x" * (2 * SMALL_BYTES), fin=False)
+    with web_running(Echo(), limits=Limits(max_clients_per_address=64)) as run, contextlib.ExitStack() as undo:
+        keepers = [undo.enter_context(run.websocket()) for _ in range(LARGE_MESSAGES)]
+        for client in keepers:
+            client.sock.sendall(begun)
+            client.send(b"?", PING)
+            assert client.receive() == (PONG, b"?")  # so all of it has been read
+        with run.websocket() as other:
+            other.send(b"y" * SMALL_BYTES)
+            assert other.receive() == (TEXT, b"y" * SMALL_BYTES)
+            other.sock.sendall(begun)
+            assert other.hear_close() == 1013
+        keepers[0].send(b"z", CONTINUATION)
+        assert keepers[0].receive() == (TEXT, b"x" * (2 * SMALL_BYTES) + b"z")
+        keepers[1].sock.close()
+        run.sink.wait_for("client_disconnected", 2)
+        with run.websocket() as other:
+            other.send(b"y" * (2 * SMALL_BYTES))
+            assert other.receive() == (TEXT, b"y" * (2 * SMALL_BYTES))

@@ -12,7 +12,7 @@ from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.stores.timestamps import read_utc_clock
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import client, members, served
-from tests.support.chat_room import AT, Played
+from tests.support.chat_room import AT, Played, enter
 from tests.support.running import running
 from tests.support.scripted_peer import ScriptedPeer
 
@@ -185,6 +185,31 @@ def say_in(room: Room, *clients: RemoteClient) -> list[bool]:
     room.say(Played("eve"), ["hello"], AT)
     room.process_pending()
     return [len(peer.heard) > size for peer, size in zip(peers, before, strict=True) if isinstance(peer, Hearing)]
+
+
+def test_who_has_left_a_room_hears_nothing_more_of_it(tmp_path: Path) -> None:
+    """A member leaves, and something was said, while the room's events are being told."""
+    chat = Chat(tmp_path, RULES)
+    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=read_utc_clock(), account="ann"))
+    here = Played("ann", member=ann)
+    chat.members.attach(here)
+
+    class Other(Played):
+        def post_encoded(self, data: bytes) -> None:
+            super().post_encoded(data)
+            if b'"text":"one"' in data:
+                room.say(self, ["two"], AT)
+                chat.membership.leave(here, "#dev")
+
+    with running(chat):
+        for name in ("#lobby", "#dev"):
+            chat.membership.join(here, name)
+        room, other = chat.rooms.open("#dev"), Other("other")
+        enter(room, other)
+        here.data.clear()
+        room.say(other, ["one"], AT)
+        room.process_pending()
+        assert [one["text"] for one in here.messages] == ["one", "two", "You left #dev.", "You speak in #lobby now."]
 
 
 def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""The control socket of a server, as its options want it."""
+
+import os
+from typing import TYPE_CHECKING
+
+from sockctl import __version__
+from sockctl.cli.server_options import ServerOptions
+from sockctl.errors import ControlError, OptionError, StoreReadError
+from sockctl.events.control import ControlFailed, ControlOpened
+from sockctl.events.journal import Journal
+from sockctl.net.server import Server
+from sockctl.net.service import Service
+
+if TYPE_CHECKING:
+    from sockctl.net.control.server import ControlServer
+
+
+def check_control(options: ServerOptions) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        OptionError: They do.
+    """
+    if options.control is not None and options.no_control:
+        raise OptionError("--control and --no-control exclude each other.")
+
+
+def open_control(
+    options: ServerOptions, server: Server, service: Service, journal: Journal, *, port: int
+) -> "ControlServer | None":
+    """Return the running control server; None if the user wants none. Without a socket, the server serves all the same.
+
+    Args:
+        options: The options of the user.
+        server: The server.
+        service: Its service.
+        journal: Its journal.
+        port: The port of its own door.
+    """
+    if options.no_control:
+        return None
+    from sockctl.net.control.server import ControlServer
+    from sockctl.net.control.socket_file import open_at, open_in_folder
+    from sockctl.net.status import Status
+    from sockctl.paths import find_runtime_dir
+
+    name = f"{service.name}-{port}" if port else f"{service.name}-{os.getpid()}"  # at a Unix socket, it has no port
+    try:
+        if options.control is not None:
+            listener = open_at(options.control.absolute())
+        else:
+            listener = open_in_folder(find_runtime_dir(), name)
+        facts = {"name": name, "pid": os.getpid(), "version": __version__, "path": str(listener.path)}
+        control = ControlServer(listener, Status(server, service, journal, facts).read)
+        control.start()
+    except (ControlError, StoreReadError) as error:
+        journal.emit(ControlFailed(error=str(error)))
+        return None
+    except (OSError, RuntimeError) as error:  # the system has no descriptor or thread left
+        journal.emit(ControlFailed(error=f"The control socket can't be made: {error}."))
+        return None
+    journal.emit(ControlOpened(path=str(listener.path)))
+    return control

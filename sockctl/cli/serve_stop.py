@@ -1,0 +1,72 @@
+"""Stops a server in order when a signal asks for it, and at once when another one comes."""
+
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.operator_terminal import OperatorTerminal
+from sockctl.events.journal import Journal
+from sockctl.net.server import Server
+from sockctl.signals import SAME_SIGNAL_S, StopSignals
+from sockctl.terminal import STDIN, begin_line, is_terminal
+
+if TYPE_CHECKING:
+    from sockctl.cli.serve_tls import ServingTls
+    from sockctl.net.control.server import ControlServer
+
+LAST_WORDS_S = 0.2
+"""How long the journal may take to write the last events when a second signal ends the process."""
+
+
+def wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
+    """Wait for a signal that stops the server, from the terminal or from elsewhere.
+
+    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
+    """
+    had_terminal = is_terminal(STDIN)
+    terminal.start(signals.wake)
+    while (received := signals.wait()) is None or (received is signal.SIGHUP and tls is not None):
+        if received is None:
+            terminal.stop_job()
+        elif had_terminal and not is_terminal(STDIN):
+            return
+        elif tls is not None:
+            tls.reload()
+    if received is signal.SIGINT and not terminal.edits:
+        begin_line()
+
+
+def stop(
+    server: Server,
+    control: "ControlServer | None",
+    drain_timeout_s: float,
+    signals: StopSignals,
+    journal: Journal,
+) -> ExitCode:
+    """Stop the server; a second signal meanwhile ends the process at once."""
+    ended = False
+
+    def work() -> None:
+        nonlocal ended
+        try:
+            ended = server.stop(drain_timeout_s)
+            if control is not None:
+                control.stop()
+            journal.close()  # in this thread, so that a second signal ends this wait, too
+        finally:
+            signals.wake()
+
+    stopper = threading.Thread(target=work, name="sockctl-stopper", daemon=True)
+    stopper.start()
+    one_signal_until = time.monotonic() + SAME_SIGNAL_S
+    while signals.wait() is not None:
+        if time.monotonic() > one_signal_until:
+            if control is not None:
+                control.remove_file()
+            journal.close(LAST_WORDS_S)
+            os._exit(ExitCode.INTERRUPTED)
+    stopper.join()
+    return ExitCode.DONE if ended else ExitCode.FAILED
