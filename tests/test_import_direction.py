@@ -38,6 +38,7 @@ FLOORS = {
     "signals": 1,
     "source_network": 1,
     "deadline": 0,
+    "local_user": 0,
     "palette": 0,
     "wrapping": 0,
     "errors": 0,
@@ -53,6 +54,7 @@ FOREIGN_BELOW = {
     "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
     "h11": {"net/web"},
+    "prometheus_client": {"net/metrics"},
     "websockets": {"client/web_exchange", "net/web", "protocol/web_decoder"},
 }
 """Libraries that only these rooms may import."""
