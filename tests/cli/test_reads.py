@@ -33,7 +33,9 @@ class Traced(Process):
 
     def __init__(self, strace: list[str], trace: Path, *arguments: str) -> None:
         self._before = [*strace, "-o", str(trace)]
-        super().__init__("serve", "echo", "--port", "0", "--log-format", "json", *arguments, env=UNMEASURED)
+        super().__init__(
+            "serve", "echo", "--port", "0", "--no-control", "--log-format", "json", *arguments, env=UNMEASURED
+        )
 
     def command(self, *arguments: str) -> list[str]:
         return [*self._before, *SOCKCTL, *arguments]
@@ -56,9 +58,8 @@ def traced(strace: list[str], trace: Path, *arguments: str) -> Iterator[tuple[Pr
 
 def list_calls(trace: Path) -> list[tuple[int, int]]:
     """Return how many bytes each recv() of a connection asked for, and got; a thread's wake-up is a byte."""
-    call = (
-        r"recvfrom(?:\(| resumed>).*, (\d+), 0, NULL, NULL\) += (\d+)$"  # resumed: another thread's call stands between
-    )
+    # Where another thread's call stands between, strace shows the rest of a call as resumed.
+    call = r"recvfrom(?:\(| resumed>).*, (\d+), 0, NULL, NULL\) += (\d+)$"
     found = re.findall(call, trace.read_text(), re.MULTILINE)
     return [(int(asked), int(got)) for asked, got in found if asked != "1"]
 
