@@ -53,6 +53,7 @@ FOREIGN_BELOW = {
     "precis_i18n": {"accounts/password_normalization", "protocol/names"},
     "zxcvbn": {"accounts/password_rules"},
     "h11": {"net/web"},
+    "prometheus_client": {"net/metrics"},
     "websockets": {"client/web_exchange", "net/web", "protocol/web_decoder"},
 }
 """Libraries that only these rooms may import."""

@@ -26,7 +26,7 @@ def check_control(options: ServerOptions) -> None:
 
 
 def open_control(
-    options: ServerOptions, server: Server, service: Service, journal: Journal, *, port: int
+    options: ServerOptions, server: Server, service: Service, journal: Journal, *, name: str
 ) -> "ControlServer | None":
     """Return the running control server; None if the user wants none. Without a socket, the server serves all the same.
 
@@ -35,7 +35,7 @@ def open_control(
         server: The server.
         service: Its service.
         journal: Its journal.
-        port: The port of its own door.
+        name: The name of the server.
     """
     if options.no_control:
         return None
@@ -44,7 +44,6 @@ def open_control(
     from sockctl.net.status import Status
     from sockctl.paths import find_runtime_dir
 
-    name = f"{service.name}-{port}"
     try:
         if options.control is not None:
             listener = open_at(options.control.absolute())

@@ -14,6 +14,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.serve_control import check_control, open_control
+from sockctl.cli.serve_metrics import serve_metrics
 from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
@@ -140,8 +141,10 @@ def serve(
             web.tell_place(journal)
         if tls is not None:
             tls.tell_certificate()
+        name = f"{service.name}-{listeners.port}"
+        metrics = serve_metrics(options, server, service, journal, name=name)
         server.start()
-        control = open_control(options, server, service, journal, port=listeners.port)
+        control = open_control(options, server, service, journal, name=name)
         if options.log_file is not None or options.quiet:
             _say_place(listeners, service, options, tls, web)
         journal.wait_until_written(FIRST_WORDS_S)
@@ -149,7 +152,9 @@ def serve(
             web.open_browser()
         wait_for_stop(signals, tls, terminal)
         terminal.stop()
-        return stop(server, control, options.drain_timeout, signals, journal)
+        return stop(
+            server, [one for one in (control, metrics) if one is not None], options.drain_timeout, signals, journal
+        )
 
 
 def _say_place(

@@ -4,7 +4,8 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
@@ -15,7 +16,19 @@ from sockctl.terminal import STDIN, begin_line, is_terminal
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
-    from sockctl.net.control.server import ControlServer
+
+
+class Watcher(Protocol):
+    """What answers those who watch the server."""
+
+    def stop(self) -> None:
+        """End it, when the server has stopped."""
+        ...
+
+    def abandon(self) -> None:
+        """Leave nothing behind on the disk: the process is about to end."""
+        ...
+
 
 LAST_WORDS_S = 0.2
 """How long the journal may take to write the last events when a second signal ends the process."""
@@ -41,7 +54,7 @@ def wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: Oper
 
 def stop(
     server: Server,
-    control: "ControlServer | None",
+    watchers: Sequence[Watcher],
     drain_timeout_s: float,
     signals: StopSignals,
     journal: Journal,
@@ -53,8 +66,8 @@ def stop(
         nonlocal ended
         try:
             ended = server.stop(drain_timeout_s)
-            if control is not None:
-                control.stop()
+            for watcher in watchers:
+                watcher.stop()
             journal.close()  # in this thread, so that a second signal ends this wait, too
         finally:
             signals.wake()
@@ -64,8 +77,8 @@ def stop(
     one_signal_until = time.monotonic() + SAME_SIGNAL_S
     while signals.wait() is not None:
         if time.monotonic() > one_signal_until:
-            if control is not None:
-                control.remove_file()
+            for watcher in watchers:
+                watcher.abandon()
             journal.close(LAST_WORDS_S)
             os._exit(ExitCode.INTERRUPTED)
     stopper.join()

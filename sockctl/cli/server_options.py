@@ -214,6 +214,16 @@ class ServerOptions:
         bool,
         typer.Option("--no-control", help="Make no socket for 'sockctl watch'.", rich_help_panel="Running"),
     ] = False
+    metrics: Annotated[
+        int | None,
+        typer.Option(
+            help="Give sums to Prometheus on this port of 127.0.0.1, 0 for any free one.",
+            parser=parse_listening_port,
+            metavar="PORT",
+            show_default=False,
+            rich_help_panel="Running",
+        ),
+    ] = None
     no_input: NoInput = False
 
     @property

@@ -70,6 +70,6 @@ MAKERS: dict[str, Callable[[], str]] = {
     "engine user": _write_engine_user,
     "watch columns": _list_watch_columns,
     "watch fields": _list_watch_fields,
-    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in (2, 3, 4, 5, 6, 7)},
+    **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in range(1, 8)},
 }
 """The function that makes a list, by its name in a page."""

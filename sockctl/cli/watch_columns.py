@@ -10,6 +10,7 @@ _UNKNOWN = "-"
 _STEPS = (("d", 86_400), ("h", 3_600), ("m", 60))
 _KIB = 1024
 _ROUNDS_UP = 9.95
+_SHORT_RTT_MS = 0.1
 _SIZE_COLUMNS = 5
 """Columns of the longest size, ``1023K``."""
 _STATES = {"conversing": "talking", "flushing": "closing", "lingering": "closing"}
@@ -71,6 +72,8 @@ def format_time(seconds: float) -> str:
 
 
 def _format_rtt(rtt_ms: float) -> str:
+    if rtt_ms < _SHORT_RTT_MS:
+        return f"{rtt_ms:.3f}"
     return f"{rtt_ms:.2f}" if rtt_ms < _ROUNDS_UP else f"{rtt_ms:,.0f}"
 
 

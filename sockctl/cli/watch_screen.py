@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.2
 """How often the size of the terminal is looked at."""
+SILENT_S = 3
+"""Seconds after which the user is told that the server hasn't answered."""
 ESCAPE_S = 0.05
 """How long a key may take whose sequence begins with Escape."""
 
@@ -43,15 +45,18 @@ def show(client: ControlClient, view: View, interval_s: float) -> None:
         keyboard = Keyboard(sys.stdin, NOT_ASKED)
         last: Snapshot | None = None
         size = (0, 0)
-        ask_at, asked = time.monotonic(), False
+        ask_at, asked, asked_at = time.monotonic(), False, 0.0
         while not view.is_over:
             now = time.monotonic()
             if not asked and now >= ask_at:
                 client.ask()
-                asked, ask_at = True, max(now, ask_at + interval_s)
+                asked, asked_at, ask_at = True, now, max(now, ask_at + interval_s)
             wait_s = LOOK_S if asked else max(0.0, min(LOOK_S, ask_at - now))
             ready = select.select([STDIN, client.fileno()], [], [], wait_s)[0]
             changed = size != (size := measure_terminal(STDOUT))
+            silent_s = int(time.monotonic() - asked_at) if asked else 0
+            if silent_s != view.silent_s and (silent_s >= SILENT_S or view.silent_s):
+                view.silent_s, changed = silent_s if silent_s >= SILENT_S else 0, True
             if STDIN in ready:
                 _press_all(keyboard, view)
                 changed = True

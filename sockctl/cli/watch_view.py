@@ -42,11 +42,13 @@ class View:
     Attributes:
         picture: What the server does.
         is_over: Whether the user has asked to quit.
+        silent_s: For how many seconds the server hasn't answered; 0 where that is not worth a word.
     """
 
     def __init__(self, *, sort: Column, turned: bool = False, peer: str = "") -> None:
         self.picture: Picture | None = None
         self.is_over = False
+        self.silent_s = 0
         self._cursor = COLUMNS.index(sort)
         self._sort = sort
         self._reverse = sort.goes_down != turned
@@ -106,11 +108,14 @@ class View:
         from rich.text import Text
 
         if self.picture is None:
-            return Group(Text("Asking the server…"))
+            return Group(
+                Text("Asking the server…"), *([Text(_describe_silence(self.silent_s))] if self.silent_s else [])
+            )
         rows = self._select()
-        above, below = make_figures(self.picture, width), self._make_footer(width, len(rows))
-        self._page = max(1, height - len(above) - len(below) - 1)
+        above = make_figures(self.picture, width)
+        self._page = max(1, height - len(above) - len(self._make_footer(width, len(rows))) - 1)
         self._top = max(0, min(self._top, len(rows) - self._page))
+        below = self._make_footer(width, len(rows))  # again, for the rows that are really shown
         shown = rows[self._top : self._top + self._page]
         table = make_table(shown, width, empty=find_empty(rows), cursor=self._cursor)
         padding = [Text("")] * (self._page - len(shown))
@@ -136,8 +141,13 @@ class View:
             keys = f"{COLUMNS[self._cursor].title}: {COLUMNS[self._cursor].meaning}"
         else:
             keys = KEYS
-        parts = ((where, "dim"), (keys, "dim" if keys is KEYS else ""))
+        silence = [(_describe_silence(self.silent_s), "yellow")] if self.silent_s else []
+        parts = [*silence, (where, "dim"), (keys, "dim" if keys is KEYS else "")]
         return [Text(line, style) for text, style in parts for line in wrap_lines(text, width).split("\n")]
+
+
+def _describe_silence(seconds: int) -> str:
+    return f"The server hasn't answered for {seconds:,} s: it is very busy, or its process is stopped."
 
 
 def make_figures(picture: Picture, width: int) -> "list[Text]":

@@ -1,4 +1,4 @@
-"""The events of the control socket, over which `sockctl watch` asks a server."""
+"""The events of those who watch a server: of the control socket for `sockctl watch`, and of the metrics."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -38,3 +38,18 @@ class ControlFailed(Event):
     @property
     def explanation(self) -> str:
         return "It serves all the same. --control chooses another place, and --no-control makes no socket."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsServed(Event):
+    """The server gives its sums to Prometheus, at `url`."""
+
+    url: str
+
+    @property
+    def happened(self) -> str:
+        return f"For Prometheus: {self.url}"
+
+    @property
+    def explanation(self) -> str:
+        return "Only this machine reaches it."

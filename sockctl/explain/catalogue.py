@@ -6,6 +6,7 @@ from typing import Any
 from sockctl.explain.topic import Topic
 
 _QUESTIONS: dict[str, tuple[int, ...]] = {
+    "sockets": (1,),
     "handshake": (7,),
     "blocking": (3, 4),
     "stream": (2, 5),
@@ -15,6 +16,8 @@ _QUESTIONS: dict[str, tuple[int, ...]] = {
     "nagle": (),
     "buffers": (3,),
     "loss": (5,),
+    "calls": (1, 6),
+    "c10k": (4,),
 }
 """For each topic the lab's questions that it answers, by their numbers on the page ``sockctl help questions``."""
 NAMES = tuple(_QUESTIONS)

@@ -10,6 +10,7 @@ Nothing is left: the device ends with its descriptor, the namespaces with the pr
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import random
@@ -56,7 +57,9 @@ def enter_namespaces() -> None:
     except AttributeError as error:
         raise PacketLabError("network namespaces are Linux's") from error
     if unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
-        raise PacketLabError(f"unshare: {os.strerror(ctypes.get_errno())}")
+        number = ctypes.get_errno()
+        why = "user.max_user_namespaces is reached" if number == errno.ENOSPC else os.strerror(number)
+        raise PacketLabError(f"unshare: {why}")
     with _telling("the user namespace"):
         Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="utf-8")

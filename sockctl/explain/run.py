@@ -70,11 +70,13 @@ def _ask_child(name: str, call: Callable[[], Any], limit_s: float) -> Any:
     """
     reading, writing = os.pipe()
     parent = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what runs at a fork would swallow Ctrl-C
     child = os.fork()
     if not child:
         _be_child(parent, reading, writing, call, limit_s)
     os.close(writing)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         answer = _read_all(reading)
     except BaseException:
         os.kill(child, signal.SIGKILL)
@@ -100,6 +102,7 @@ def _be_child(parent: int, reading: int, writing: int, call: Callable[[], Any], 
         os.close(reading)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.setitimer(signal.ITIMER_REAL, limit_s)
         _die_with_parent()
         if os.getppid() != parent:

@@ -162,7 +162,7 @@ def describe(connection: Connection, now: float) -> dict[str, Any] | None:
         "recv_q": unread,
         "send_q": unacked,
         "outbox": outbox,
-        "rtt_ms": None if info is None else info.rtt_us / 1000,
+        "rtt_ms": None if info is None or not info.rtt_us else info.rtt_us / 1000,
         "retransmits": None if info is None else info.retransmits,
         "tls": "" if describe_tls is None else describe_tls()[0],
         "muted": client.muted,

@@ -48,6 +48,10 @@ class Status:
             yield {"kind": "connection", **fields}
         yield {"kind": "end", "connections": count}
 
+    def read_server(self) -> Fields:
+        """Return the fields of the server alone."""
+        return self._describe_server(self._lister.list_all())
+
     def _describe_server(self, connections: list[Connection]) -> Fields:
         counts = self._server.count()
         return {

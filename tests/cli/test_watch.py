@@ -165,6 +165,18 @@ def test_a_server_that_is_killed_while_it_is_watched(screen: Tmux) -> None:
         screen.expect(f"sockctl: The server echo-{port} has gone without a goodbye: was it killed?", "code=7")
 
 
+def test_a_server_whose_process_is_stopped(screen: Tmux) -> None:
+    with echo_process() as (run, _):
+        screen.start("watch", *QUICK)
+        screen.expect("clients 0 of 512")
+        run.process.send_signal(signal.SIGSTOP)
+        screen.expect("The server hasn't answered for")
+        run.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: "answered" not in "\n".join(screen.screen()))
+        screen.press("q")
+        screen.expect("code=0")
+
+
 def test_the_terminal_is_as_before_after_ctrl_c(terminal: Any) -> None:
     with echo_process():
         child = terminal("watch", *QUICK)

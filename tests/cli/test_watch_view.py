@@ -63,6 +63,21 @@ def test_before_the_first_answer() -> None:
     assert screen_of(View(sort=COLUMNS[0])) == ["Asking the server…"]
 
 
+def test_a_server_that_is_silent() -> None:
+    view = View(sort=COLUMNS[0])
+    view.silent_s = 5
+    assert "hasn't answered for 5 s" in screen_of(view)[1]
+    view.picture = picture_of(100)
+    lines = screen_of(view)
+    assert len(lines) == 24
+    assert any("The server hasn't answered for 5 s" in line for line in lines)
+
+
+def test_the_first_picture_says_which_rows_it_shows() -> None:
+    lines = screen_of(view_of(100))
+    assert f"rows 1-{len(numbers_on(lines))} of 100, by # ↑" in lines
+
+
 def test_wide_enough_for_all_columns() -> None:
     view = view_of(3, name="somebody", room="lobby", tls="TLSv1.3", paused=True)
     titles = next(line for line in screen_of(view) if line.split()[:1] == ["#"])

@@ -7,6 +7,7 @@ import pytest
 
 from sockctl.explain.lab import PacketLab
 from sockctl.explain.network import Loopback
+from tests.support.tools import unavailable
 from tests.support.two_hosts import UnavailableError, new_host
 
 SEED = 7
@@ -20,7 +21,7 @@ def own_host() -> Iterator[None]:
             host = new_host(undo)
             host.ip("link set lo up")
         except UnavailableError as error:
-            pytest.skip(str(error))
+            unavailable(str(error))
         undo.enter_context(host.here())
         yield
 

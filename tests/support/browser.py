@@ -69,13 +69,17 @@ class ChatPage:
         return self
 
     def log_in(self, name: str, password: str = "") -> "ChatPage":
-        self.page.get_by_role("textbox", name="Name").fill(name)
-        self.page.keyboard.press("Enter")
+        self._answer("Name", name)
         if password:
-            self.page.get_by_role("textbox", name="Password").fill(password)
-            self.page.keyboard.press("Enter")
+            self._answer("Password", password)
         self.box.wait_for()
         return self
+
+    def _answer(self, field: str, text: str) -> None:
+        """Type at a field by its name, whatever has the focus."""
+        box = self.page.get_by_role("textbox", name=field)
+        box.fill(text)
+        box.press("Enter")
 
     @property
     def box(self) -> Locator:

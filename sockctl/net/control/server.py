@@ -23,7 +23,9 @@ from itertools import takewhile
 from sockctl.net.control.form import ASK
 from sockctl.net.control.socket_file import ControlSocket
 from sockctl.net.status import Fields
+from sockctl.os_limits import count_usable_cores
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _CREDENTIALS = struct.Struct("3i")
 """Linux's struct ucred: process, user, group."""
 
@@ -37,8 +39,9 @@ class ControlLimits:
         line_bytes: The longest line of an asker.
         read_s: How long an asker may take to read an answer.
         quiet_s: How long an asker may stay without a question.
-        busy_share: The share of a core's time that answers may take while the process keeps a core busy …
-        idle_share: … and while it does nothing else; between them, the share goes down in a straight line.
+        busy_share: The share of a core's time that answers may take while the process keeps a core busy, or others keep
+            all cores busy …
+        idle_share: … and while nothing else is done; between them, the share goes down in a straight line.
         pause_s: The shortest time between two answers.
         retry_s: How long accepting pauses when the system has no descriptor left.
     """
@@ -48,7 +51,7 @@ class ControlLimits:
     read_s: float = 5.0
     quiet_s: float = 300.0
     busy_share: float = 0.01
-    idle_share: float = 0.1
+    idle_share: float = 0.05
     pause_s: float = 0.02
     retry_s: float = 0.25
 
@@ -98,7 +101,7 @@ class ControlServer:
         self._woken.close()
         self._listener.close()
 
-    def remove_file(self) -> None:
+    def abandon(self) -> None:
         """Remove the socket's file alone: the process is about to end."""
         self._listener.remove()
 
@@ -186,6 +189,8 @@ class ControlServer:
         before, used_before = self._looked
         now, used = self._looked = time.monotonic(), time.process_time()
         busy = min(1.0, max(0.0, (used - used_before - took_s) / max(now - before, 0.001)))
+        if os.getloadavg()[0] > count_usable_cores():  # the process may only seem idle, since it waits for a core
+            busy = 1.0
         share = self._limits.idle_share + (self._limits.busy_share - self._limits.idle_share) * busy
         self._next_at = now + max(self._limits.pause_s, cost_s / share)
 
@@ -274,7 +279,7 @@ class _Asker:
 
 def encode_line(fields: Fields) -> bytes:
     """Return the line of some fields."""
-    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+    return _encode(fields).encode() + b"\n"
 
 
 def _may_ask(sock: socket.socket) -> bool:

@@ -5,7 +5,7 @@ server's roster says whole who is there. It makes a new server's replica whole, 
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sockctl.cluster.entry import Entry
@@ -180,8 +180,11 @@ class Replica:
         if len(parts) != fields["parts"] or [part["part"] for part in parts] != [*range(len(parts))]:
             return False
         del self._parts[one.node]
-        if not self._is_own(one.node):
-            records = [record for part in parts for record in part["members"]]
+        records = [record for part in parts for record in part["members"]]
+        if self._is_own(one.node):
+            for record in records:
+                self._take_own_record(record)
+        else:
             until = min(part["read"] for part in parts)
             self._clear(one.node, but={record["m"] for record in records}, until=until)
             for record in records:
@@ -201,11 +204,22 @@ class Replica:
         if not self.is_here(member.id):
             other = record.member
             member.away, member.ignored, member.quiet = other.away, other.ignored, other.quiet
-        if len(places) == 1:
+        self._move(member, record.rooms, is_own=False)
+
+    def _take_own_record(self, fields: Mapping[str, Any]) -> None:
+        """Let those at this server hear where a member of its own is, too: its posting may have been lost."""
+        record = decode_member(fields)
+        member = self._members.find_id(record.member.id)
+        if member is not None and self.is_here(member.id):
+            self._move(member, record.rooms, is_own=True)
+
+    def _move(self, member: Member, rooms: Sequence[str], *, is_own: bool) -> None:
+        """Let a member be in the rooms that one of its servers names; in no others, if that is the only one."""
+        if len(self._places[member.id]) == 1:
             for name in [*self._entered.get(member.id, ())]:
-                if name not in record.rooms:
-                    self._exit_room(member, name, "left", follows=True)
-        self._enter_rooms(member, record.rooms)
+                if name not in rooms:
+                    self._exit_room(member, name, "left", follows=not is_own)
+        self._enter_rooms(member, rooms, is_own=is_own)
 
     def _clear(self, node: str, *, but: Iterable[str], until: int) -> None:
         """Let members be at a server no more, but those of some ids, and those that came after an entry."""

@@ -76,7 +76,7 @@ def test_rubbish_ends_the_connection_and_nothing_else(path: Path, rubbish: bytes
 
 def test_one_that_reads_nothing_is_put_out_and_keeps_nobody_waiting(path: Path) -> None:
     status = make_status(1_000)
-    with control_server(path, lambda: status, ControlLimits(read_s=1.5)), asker(path) as slow, asker(path) as quick:
+    with control_server(path, lambda: status, ControlLimits(read_s=3.0)), asker(path) as slow, asker(path) as quick:
         slow.sendall(ASK)
         for _ in range(2):
             quick.sendall(ASK)
@@ -120,7 +120,7 @@ def test_all_who_wait_get_the_same_answer_and_it_takes_its_time(path: Path) -> N
         return make_status(accepted=len(calls))
 
     with (
-        control_server(path, read_status, ControlLimits(busy_share=0.1, idle_share=0.1)),
+        control_server(path, read_status, ControlLimits(busy_share=0.02, idle_share=0.02)),
         asker(path) as first,
         asker(path) as second,
         asker(path) as third,
@@ -132,7 +132,7 @@ def test_all_who_wait_get_the_same_answer_and_it_takes_its_time(path: Path) -> N
             sock.sendall(ASK)
         assert [read_answer(sock)[0]["accepted"] for sock in (second, third)] == [3, 3]
     assert len(calls) == 3
-    assert calls[2] - calls[1] >= 0.2, "its share of the time"
+    assert calls[2] - calls[1] >= 1.0, "its share of the time"
 
 
 def test_a_defect_is_told_and_ends_nothing(path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_stopping_server_finishes_no_answer(path: Path) -> None:
 
 def test_the_file_alone_is_removed(path: Path) -> None:
     with control_server(path) as server, asker(path) as sock:
-        server.remove_file()
+        server.abandon()
         assert not path.exists()
         sock.sendall(ASK)
         assert read_answer(sock)[-1]["kind"] == "end"

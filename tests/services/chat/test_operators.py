@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from sockctl.net.inspection import ConnectionLister, describe_all
 from sockctl.services.chat.settings import ChatRules
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import ChatClient, client, served
@@ -95,9 +96,11 @@ def test_an_address_is_banned(tmp_path: Path) -> None:
 
 
 def test_a_muted_member_reads_only(tmp_path: Path) -> None:
-    with operated(tmp_path) as (_, ann, bob):
+    with operated(tmp_path) as (run, ann, bob):
         ann.line("/mute bob 10m")
         bob.until("notice", code="announcement")
+        described = describe_all(ConnectionLister(run.server.inspect).list_all())
+        assert {each["name"]: each["muted"] for each in described} == {"ann": False, "bob": True}
         for line in ("hello", "/me waves", "/msg bob psst", "/topic mine", "/nick bobby"):
             bob.line(line)
             assert "read only" in bob.until("error", code="muted")["text"]

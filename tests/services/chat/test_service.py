@@ -7,12 +7,13 @@ from typing import Any
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.inspection import ConnectionLister, describe_all
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login_reasons import SESSION_ENDED
 from tests.support.accounts import accounts_at
-from tests.support.chat_client import client, lines_of, members, served
+from tests.support.chat_client import chat_of, client, lines_of, members, served
 from tests.support.frames import framed
 from tests.support.running import running, wait_until
 
@@ -51,6 +52,24 @@ def test_the_first_minute_in_frames(tmp_path: Path) -> None:
             assert "more" not in carl.expect("history", text="waves", action=True)
         assert ann.until("joined")["name"] == "carl"
         assert ann.until("left", name="carl", reason="left")["room"] == "#lobby"
+
+
+def test_clients_are_described_for_those_who_watch(tmp_path: Path) -> None:
+    with served(tmp_path) as run, client(run):
+        lister = ConnectionLister(run.server.inspect)
+
+        def look() -> list[tuple[str, str, str, bool]]:
+            return [
+                (each["name"], each["room"], each["wire"], each["muted"]) for each in describe_all(lister.list_all())
+            ]
+
+        wait_until(lambda: look() == [("", "", "frames", False)])
+        with members(run, "ann") as (ann,):
+            wait_until(lambda: look() == [("", "", "frames", False), ("ann", "#lobby", "frames", False)])
+            ann.line("/join #other")
+            wait_until(lambda: look()[1][:2] == ("ann", "#other"))
+        wait_until(lambda: len(look()) == 1)
+        assert chat_of(run).count() == {"members": 0}
 
 
 def test_only_the_last_twenty_are_told_at_joining(tmp_path: Path) -> None:

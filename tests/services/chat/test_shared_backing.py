@@ -3,12 +3,15 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.shared_records import ASK, ROSTER
 from sockctl.services.chat.shared_sequencer import FLUSH_S
+from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client
 from tests.support.list_log import ListLog
 from tests.support.running import TIMEOUT_S, running, wait_until
@@ -198,6 +201,30 @@ def test_a_roster_heals_what_was_lost(servers: Servers) -> None:
         wait_until(lambda: ann.list_rooms("bob") == ["#games"])
 
 
+def test_a_servers_own_members_hear_who_left_though_the_posting_was_lost(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob), client(servers.two) as carl:
+        carl.enter("carl").ready()
+        ann.until("joined", name="carl")
+        bob.until("joined", name="carl")
+        node = servers.nodes[1]
+        node.go_away()
+        bob.line("/leave #lobby")
+        bob.until("left")
+        bob.line("/join #games")
+        bob.until("members", room="#games")
+        node.come_back(refused=True)
+        for each in (ann, carl):
+            assert each.until("left")["name"] == "bob"
+        wait_until(lambda: list_members(carl, "#games") == ["bob"], what="that bob is where it went")
+
+
+def list_members(one: ChatClient, room: str) -> list[str]:
+    """Return who is in a room, as a member is told."""
+    one.line(f"/who {room}")
+    names: list[str] = one.until("members", room=room)["members"]
+    return names
+
+
 def test_a_room_that_was_left_before_the_server_reads_that_it_was_joined_stays_left(servers: Servers) -> None:
     node = servers.nodes[1]
     with ann_and_bob(servers) as (ann, bob):
@@ -209,6 +236,35 @@ def test_a_room_that_was_left_before_the_server_reads_that_it_was_joined_stays_l
         node.go_on()
         say(ann, "hello", bob)
         assert bob.list_rooms("bob") == ann.list_rooms("bob") == ["#lobby"]
+
+
+def test_a_room_that_is_joined_at_one_server_while_it_is_left_at_another_is_joined(tmp_path: Path) -> None:
+    """The other server's posting comes first, puts the member's client here out, and then its own lets it in again."""
+    accounts_at(tmp_path, "ann")
+    with serve_two(accounts=tmp_path) as servers, client(servers.one) as there, client(servers.two) as here:
+        assert servers.log is not None
+        for each in (there, here):
+            each.log_in("ann").ready()
+        servers.nodes[1].hold()
+        there.line("/join #games")
+        there.until("members", room="#games")
+        there.line("/leave #games")
+        wait_until(partial(has_posted, servers.log, "exit", "one"))
+        here.line("/join #games")
+        wait_until(partial(has_posted, servers.log, "enter", "two"))
+        servers.nodes[1].go_on()
+        here.until("left", room="#games")
+        here.until("members", room="#games")
+        for each in (there, here):
+            wait_until(partial(has_rooms, each, "ann", ["#lobby", "#games"]))
+
+
+def has_posted(log: ListLog, kind: str, node: str) -> bool:
+    return log.count(kind, node) > 0
+
+
+def has_rooms(one: ChatClient, name: str, rooms: list[str]) -> bool:
+    return one.list_rooms(name) == rooms
 
 
 def test_who_writes_to_a_member_that_leaves_meanwhile_is_told(servers: Servers, log: ListLog) -> None:

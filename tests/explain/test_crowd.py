@@ -1,0 +1,43 @@
+"""A crowd of clients and its server, in a process of its own."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from sockctl.explain.crowd import Crowd, Serve, limit_clients, serve_by_events, serve_by_threads
+from sockctl.explain.network import Loopback
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+"""A topic has no threads when it starts the server; a test worker has some."""
+
+CLIENTS = 20
+
+
+@pytest.mark.parametrize(("serve", "threads"), [(serve_by_threads, CLIENTS + 1), (serve_by_events, 1)])
+def test_each_client_gets_its_answer(serve: Serve, threads: int, loopback: Loopback) -> None:
+    with Crowd(loopback, serve) as crowd:
+        crowd.grow(CLIENTS)
+        crowd.send_all()
+        assert crowd.receive_all() == CLIENTS
+        usage = crowd.ask()
+        assert usage.threads == threads
+        assert usage.switches > 0
+        assert usage.memory_bytes
+    assert list_states() == [], "the server has ended, and no connection is left"
+
+
+def list_states() -> list[str]:
+    return [line.split()[3] for line in Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]]
+
+
+def test_a_server_that_closes_is_counted_as_one_that_did_not_answer(loopback: Loopback) -> None:
+    with Crowd(loopback, lambda listener: listener.accept()[0].close()) as crowd:
+        crowd.grow(1)
+        assert crowd.receive_all() == 0
+
+
+def test_the_limit_of_descriptors_bounds_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, clients in ((256, 192), (20_000, 500), (10, 1), (resource.RLIM_INFINITY, 500)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert limit_clients(500) == clients
