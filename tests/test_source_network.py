@@ -17,6 +17,7 @@ from sockctl.source_network import find_source_network
         ("fe80::1%eth0", 64, "fe80::1%eth0"),
         ("fe80::2", 64, "fe80::2"),
         ("::1", 64, "::1"),
+        ("uid:1000", 64, "uid:1000"),
     ],
 )
 def test_what_counts_as_one_source(host: str, bits: int, key: str) -> None:

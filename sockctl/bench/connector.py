@@ -35,8 +35,9 @@ class Connector:
         with contextlib.ExitStack() as undo:
             undo.enter_context(sock)
             sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            number = sock.connect_ex(where.address)
+            if where.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number = sock.connect_ex(where.socket_address)
             if number not in {0, errno.EINPROGRESS}:
                 raise OSError(number, os.strerror(number))
             undo.pop_all()

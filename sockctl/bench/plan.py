@@ -42,8 +42,8 @@ class Where:
 
     Attributes:
         name: The server, as the user has named it.
-        family: The address family, AF_INET or AF_INET6.
-        address: The socket address.
+        family: The address family, AF_INET, AF_INET6 or AF_UNIX.
+        address: The socket address; that of a Unix socket is its one part.
         tls: How TLS is spoken; None where it isn't.
     """
 
@@ -51,6 +51,11 @@ class Where:
     family: int
     address: tuple[Any, ...]
     tls: Tls | None = None
+
+    @property
+    def socket_address(self) -> Any:
+        """The address as connect() takes it."""
+        return self.address[0] if len(self.address) == 1 else self.address
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:

@@ -40,14 +40,17 @@ with_bench_options = functools.partial(with_option_group, name="bench", group=Be
 Target = Annotated[
     str,
     typer.Argument(
-        metavar="[SCHEME://]HOST[:PORT]", help="The server.", show_default=False, autocompletion=complete_targets
+        metavar="[SCHEME://]HOST[:PORT]",
+        help="The server; unix:PATH stands for HOST:PORT.",
+        show_default=False,
+        autocompletion=complete_targets,
     ),
 ]
 ChatTarget = Annotated[
     str,
     typer.Argument(
         metavar="[SCHEME://]HOST[:PORT][,HOST:PORT…]",
-        help="The server; or several that are one chat, over which the members are spread.",
+        help="The server, unix:PATH too; or several that are one chat, over which the members are spread.",
         show_default=False,
         autocompletion=complete_targets,
     ),

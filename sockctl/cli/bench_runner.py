@@ -22,7 +22,7 @@ from sockctl.cli.tables import print_text
 from sockctl.client.plaintext_guard import is_in_clear
 from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
-from sockctl.net.address import Endpoint, parse_targets
+from sockctl.net.address import Endpoint, find_unix_address, is_unix, parse_targets
 from sockctl.net.connector import Secure, connect
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import count_usable_cores
@@ -217,12 +217,12 @@ def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None")
         trust = Trust(endpoint, policy, _ignore)
 
         def secure(sock: socket.socket, timeout_s: float) -> Transport:
-            places.append((sock.family, sock.getpeername()))
+            places.append(_find_place(sock, endpoint))
             return trust.secure(sock, timeout_s)
 
     with connect(endpoint, tell=_ignore, timeout_s=wanted.options.timeout, secure=secure) as sock:
         if isinstance(sock, socket.socket):
-            places.append((sock.family, sock.getpeername()))
+            places.append(_find_place(sock, endpoint))
         if wanted.kind is Kind.LOGIN and not wanted.insecure and is_in_clear(sock):
             raise InsecureError(
                 f"The password was not sent: the connection to {endpoint} is not encrypted, and anybody on the way "
@@ -233,6 +233,13 @@ def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None")
     return Where(name=str(endpoint), family=family, address=address, tls=tls)
 
 
+def _find_place(sock: socket.socket, endpoint: Endpoint) -> tuple[int, Any]:
+    """Return the family and the address that a connection has reached."""
+    if is_unix(endpoint.host):
+        return sock.family, (find_unix_address(endpoint.host),)
+    return sock.family, sock.getpeername()
+
+
 def _describe_tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transport) -> Tls | None:
     """Return the TLS of the clients, with the certificate of the trusted connection; None without TLS."""
     if policy is None or not isinstance(sock, TlsTransport):
@@ -241,7 +248,7 @@ def _describe_tls(endpoint: Endpoint, policy: "TlsPolicy | None", sock: Transpor
 
     vouched = policy.ca is not None or policy.system_authorities
     return Tls(
-        server_name=endpoint.host,
+        server_name="localhost" if is_unix(endpoint.host) else endpoint.host,
         fingerprint="" if vouched else compute_fingerprint(sock.get_certificate()),
         ca="" if policy.ca is None else str(policy.ca),
         system_authorities=policy.system_authorities,

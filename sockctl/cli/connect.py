@@ -67,7 +67,8 @@ def connect(
         typer.Argument(
             metavar="[[SCHEME://]HOST[:PORT][,…]]",
             help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS), and "
-            "ws, wss (WebSocket, with a path). Several servers of one chat stand with commas between them.",
+            "ws, wss (WebSocket, with a path). unix:PATH stands for HOST:PORT. Several servers of one chat stand with "
+            "commas between them.",
             show_default=False,
             autocompletion=complete_targets,
         ),
@@ -109,6 +110,8 @@ def connect(
     server has answered a Ping, or --quit-after is over. wss:// trusts what the system's authorities vouch for, where
     the host is a public name. It needs: pip install 'sockctl[web]'.
     """
+    from sockctl.net.address import is_unix
+
     given.refuse_contradictions()
     if given.connecting.check_ports:
         _check_ports(target, ports or [], given)
@@ -132,6 +135,8 @@ def connect(
         vouched=vouched,
         web=web is not None,
     )
+    if any(is_unix(endpoint.host) for endpoint in endpoints):
+        given.refuse_for_unix()
     if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
         raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
     from sockctl.client.runner import run_session
@@ -229,7 +234,7 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
 
     from sockctl.cli.port_check import print_ports
     from sockctl.client.port_check import check_ports, parse_ports
-    from sockctl.net.address import Target
+    from sockctl.net.address import Target, is_unix
 
     wanted = [Target(None, None)] if target is None else _parse_targets(target)
     further = parse_ports(ports)
@@ -238,6 +243,8 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
     family, source = _choose_family(given)
     states = []
     for host, own in numbers:
+        if host is not None and is_unix(host):
+            raise OptionError("-z looks at ports, and a Unix socket has none: connect to it to see whether it is open.")
         if host is None or not own:
             raise InputNeededError("-z needs a host and a port: write sockctl connect -z HOST PORT, or PORT-PORT.")
         states.append(
@@ -253,7 +260,7 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
 
 def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], Target]":
     """Return the servers and the first target, after asking for what is missing."""
-    from sockctl.net.address import Endpoint, parse_host, parse_port, parse_target
+    from sockctl.net.address import Endpoint, is_unix, parse_host, parse_port, parse_target
 
     asks = may_ask(no_input=no_input)
     wanted = [parse_target(None, port)] if target is None else _parse_targets(target, port)
@@ -262,7 +269,7 @@ def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -
     endpoints: list[Endpoint] = []
     for each in wanted:
         host, number = each.host, each.port
-        if asks:
+        if asks and not (host is not None and is_unix(host)):
             host = host or ask("Host", DEFAULT_HOST, parse_host)
             number = number or ask("Port" if len(wanted) == 1 else f"Port of {host}", "9090", parse_port)
         if host is None or number is None:

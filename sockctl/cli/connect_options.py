@@ -280,6 +280,15 @@ class ConnectOptions:
                 if one in given and other in given:
                     raise OptionError(f"{one} and {other} exclude each other: leave one out.")
 
+    def refuse_for_unix(self) -> None:
+        """Refuse options that make no sense for a Unix socket.
+
+        Raises:
+            OptionError: There are such.
+        """
+        if self.connecting.ipv4 or self.connecting.ipv6 or self.connecting.source:
+            raise OptionError("-4, -6 and --source are for IP, and the target is a Unix socket: leave them out.")
+
     def _name_given(self) -> set[str]:
         """Return the options that were given, by the names in `_EXCLUSIVE`."""
         groups = (self.connecting, self.content, self.tls, self.web, self.script, self.login)

@@ -198,10 +198,11 @@ def _tell_server(
     """End a login at its server; return the error if that fails, else None."""
     from sockctl.client.logout import log_out
     from sockctl.client.plaintext_guard import is_in_clear
-    from sockctl.net.address import is_address
+    from sockctl.net.address import is_address, is_unix
     from sockctl.net.connector import connect
 
-    if not kept.login.fingerprint and not is_address(endpoint.host) and "," not in kept.login.address:
+    is_fixed = is_address(endpoint.host) or is_unix(endpoint.host)
+    if not kept.login.fingerprint and not is_fixed and "," not in kept.login.address:
         return NotToldError(
             "An older sockctl kept it without saying at which address: its token is shown nowhere in clear."
         )

@@ -1,7 +1,6 @@
 """Runs a server from its start to its stop: the journal, the port, the addresses for clients, and the signals."""
 
 import contextlib
-import functools
 import os
 import threading
 import time
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
-from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.serve_control import check_control, open_control
 from sockctl.cli.serve_metrics import serve_metrics
+from sockctl.cli.serve_place import find_port, list_unix_events, make_rules, open_place
 from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
@@ -34,10 +33,9 @@ from sockctl.events.server import (
     ServerStarted,
 )
 from sockctl.events.sinks import DescriptorSink, FileSink
-from sockctl.net.access_rules import AccessRules
-from sockctl.net.address import format_address, parse_host, parse_port
+from sockctl.net.address import format_address, parse_host
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
-from sockctl.net.listener import BACKLOG, Listeners, open_listeners
+from sockctl.net.listener import BACKLOG, Listeners
 from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
 from sockctl.net.service import MessageService, Service
@@ -48,22 +46,8 @@ from sockctl.terminal import STDERR, is_terminal, say
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
 
-DEFAULT_PORT = 9090
 FIRST_WORDS_S = 1.0
 """How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
-
-
-def choose_port(given: int | None, *, no_input: bool) -> int:
-    """Return the port to listen on: the given one, the answer from the terminal, or the default.
-
-    Raises:
-        InputNeededError: The terminal's input ended instead of an answer.
-    """
-    if given is not None:
-        return given
-    if may_ask(no_input=no_input):
-        return ask("Port to listen on", str(DEFAULT_PORT), functools.partial(parse_port, any_free=True))
-    return DEFAULT_PORT
 
 
 def serve(
@@ -102,23 +86,25 @@ def serve(
     """
     check_control(options)
     host = parse_host(options.host) if options.host else ""
-    port = choose_port(options.port, no_input=options.no_input)
+    port = find_port(options)
     limits = Limits(
         max_clients=options.max_clients,
         max_clients_per_address=options.max_clients_per_address,
         max_pending=options.max_pending,
         ipv6_prefix=options.ipv6_prefix,
-        rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
+        rules=make_rules(options),
         portion=portion,
         read_bytes=READ_BYTES if options.encrypted else read_size,
         event_threads=options.event_threads or 0,
     )
     terminal = terminal or OperatorTerminal()
-    with StopSignals() as signals, contextlib.closing(_open_journal(service.name, options, terminal)) as journal:
+    with contextlib.ExitStack() as end:
+        signals = end.enter_context(StopSignals())
+        journal = end.enter_context(contextlib.closing(_open_journal(service.name, options, terminal)))
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _load_tls(options, journal, read_size)
+        listeners = end.enter_context(contextlib.closing(open_place(options, port)))
         backlog = BACKLOG if options.backlog is None else options.backlog
-        listeners = open_listeners(host, port, strict_port=options.strict_port, backlog=backlog)
         web = open_web(
             web_options,
             host,
@@ -141,7 +127,7 @@ def serve(
             web.tell_place(journal)
         if tls is not None:
             tls.tell_certificate()
-        name = f"{service.name}-{listeners.port}"
+        name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
         metrics = serve_metrics(options, server, service, journal, name=name)
         server.start()
         control = open_control(options, server, service, journal, name=name)
@@ -241,6 +227,10 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
         journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
         journal.emit(Listening(host=host, port=listeners.port, backlog=listeners.backlog))
+    for event in list_unix_events(listeners, scheme):
+        journal.emit(event)
+    if not listeners.hosts:
+        return
     reach = find_reach(listeners.hosts, listeners.port)
     for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
         for endpoint in endpoints:
@@ -253,7 +243,8 @@ def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
 
 def _describe_place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
     """Return a sentence that says where the server listens, for a terminal that doesn't show the event."""
-    places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
+    unix = [] if listeners.unix is None else [listeners.unix.host]
+    places = " and ".join([*(format_address(host, listeners.port) for host in listeners.hosts), *unix])
     moved = ""
     if listeners.wanted_port not in (0, listeners.port):
         moved = f" (port {listeners.wanted_port} is taken)"
@@ -263,5 +254,5 @@ def _describe_place(listeners: Listeners, log_file: Path | None, certificate: st
 def _encode_place(listeners: Listeners, service: str, web: ServingWeb | None) -> str:
     """Return the events that say where the server listens, for a program that reads standard error."""
     own = (Listening(host=host, port=listeners.port, backlog=listeners.backlog) for host in listeners.hosts)
-    events = [*own, *(() if web is None else web.list_events())]
+    events = [*own, *list_unix_events(listeners), *(() if web is None else web.list_events())]
     return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

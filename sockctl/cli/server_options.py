@@ -19,6 +19,32 @@ class LogFormat(enum.StrEnum):
     JSON = "json"
 
 
+def parse_unix_place(value: str) -> str:
+    """Return the Unix socket to listen on that a value of ``--unix`` names, as the place of a host.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    from sockctl.net.address import UNIX, parse_unix
+
+    try:
+        return parse_unix(value.removeprefix(UNIX))
+    except AddressError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def parse_mode(value: str | int) -> int:
+    """Return the mode of a file that a value of ``--unix-mode`` names in octal digits.
+
+    Raises:
+        typer.BadParameter: It names none.
+    """
+    text = str(value)
+    if not text.isascii() or not text.isdigit() or set(text) & set("89") or int(text, 8) > 0o777:  # noqa: PLR2004
+        raise typer.BadParameter(f"{text!r} is no mode: write octal digits, such as 0600, or 0660 for a group.")
+    return int(text, 8)
+
+
 def parse_listening_port(value: str | int) -> int:
     """Return the port to listen on that a value of ``--port`` names.
 
@@ -63,6 +89,26 @@ class ServerOptions:
             rich_help_panel="Listening",
         ),
     ] = False
+    unix: Annotated[
+        str | None,
+        typer.Option(
+            help="Listen on this Unix socket, or on @NAME (Linux); with --port, there as well.",
+            parser=parse_unix_place,
+            metavar="PATH",
+            show_default=False,
+            rich_help_panel="Listening",
+        ),
+    ] = None
+    unix_mode: Annotated[
+        int | None,
+        typer.Option(
+            help="Which users may connect: the mode of --unix's file. [default: 0600, its owner alone]",
+            parser=parse_mode,
+            metavar="MODE",
+            show_default=False,
+            rich_help_panel="Listening",
+        ),
+    ] = None
     backlog: Annotated[
         int | None,
         typer.Option(
@@ -111,15 +157,18 @@ class ServerOptions:
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            help="Let in this address or network (CIDR); repeatable. Wins over --deny; alone, it denies everyone else.",
-            metavar="CIDR",
+            help="Let in this address, network (CIDR) or user (uid:1000); repeatable. Wins over --deny; alone, it "
+            "denies everyone else.",
+            metavar="RULE",
             rich_help_panel="Who may connect",
         ),
     ] = None
     deny: Annotated[
         list[str] | None,
         typer.Option(
-            help="Refuse this address or network (CIDR); repeatable.", metavar="CIDR", rich_help_panel="Who may connect"
+            help="Refuse this address, network (CIDR) or user (uid:1000); repeatable.",
+            metavar="RULE",
+            rich_help_panel="Who may connect",
         ),
     ] = None
     tls: Annotated[

@@ -52,12 +52,14 @@ class ClientConnection:
         returning: Whether the connection replaces a lost one. Then the client refuses lines that come before the server
             has asked or welcomed: the user meant them for the lost connection.
         goes_on: Whether the client tries another server if this one doesn't let it in.
+        local: Whether it is a connection over a Unix socket.
 
     Attributes:
         protocol: The messages; None once the wire is raw.
         meter: The traffic.
         started: When it began.
         ending: Why it ended; None while it stands.
+        local: True for a Unix socket, else None, as events have it.
         wants_input: Whether the input is to be read.
         wake_at: When `settle` is due at the latest; None for never.
     """
@@ -74,6 +76,7 @@ class ClientConnection:
         encrypted: bool = False,
         returning: bool = False,
         goes_on: bool = False,
+        local: bool = False,
     ) -> None:
         self.protocol = protocol
         emits_each = settings.read_bytes is not None
@@ -89,6 +92,7 @@ class ClientConnection:
         self._encrypted = encrypted
         self._returning = returning
         self._tries_next = goes_on
+        self.local = True if local else None
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
         self._web = self._open_web(now) if settings.web else None
@@ -381,7 +385,7 @@ class ClientConnection:
 
     def _half_close(self, now: float) -> None:
         self._sender.half_closed = True
-        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded())]
+        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(local=self.local))]
         wait_s = self._wait_for_end_s
         self._quit_at = None if wait_s is None else now + wait_s
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sockctl.errors import AddressError, UnknownHostError
-from sockctl.net.address import format_address, parse_target
+from sockctl.net.address import format_address, is_unix, parse_target
 from sockctl.net.fingerprints import parse_fingerprint
 from sockctl.stores.json_store import JsonStore
 from sockctl.stores.schema import mapping, parsed, record, text, timestamp, unless
@@ -42,6 +42,8 @@ class KnownHost:
 
 def make_host_key(host: str, port: int) -> str:
     """Return the one form of host and port: lower case, an IP address as it is usually written, IPv6 in brackets."""
+    if is_unix(host):
+        return host
     address, percent, zone = host.partition("%")
     try:
         usual = str(ipaddress.ip_address(address))

@@ -19,10 +19,10 @@ def is_in_clear(sock: Transport) -> bool:
     if isinstance(sock, TlsTransport):
         return False
     try:
-        address = str(getattr(sock, "getpeername")()[0])  # noqa: B009  what isn't TLS is a socket
+        address = getattr(sock, "getpeername")()  # noqa: B009  what isn't TLS is a socket
     except OSError:
         return True  # the connection is gone already, perhaps one to another machine
-    return not is_loopback(address)
+    return isinstance(address, tuple) and not is_loopback(address[0])  # that of a Unix socket is its path
 
 
 def make_never_asked_error(timeout_s: float, *, in_turns: bool = True) -> ConnectTimeoutError:

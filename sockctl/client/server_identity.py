@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockctl.client.plaintext_guard import is_in_clear
-from sockctl.net.address import Endpoint, extract_host, is_address
+from sockctl.net.address import Endpoint, extract_host, is_address, is_unix
 from sockctl.net.transport import TlsTransport, Transport
 
 
@@ -32,7 +32,7 @@ class ServerIdentity:
     @property
     def is_lasting(self) -> bool:
         """Whether the same names lead to the same servers the next time: without TLS, names show nothing."""
-        return bool(self.fingerprint) or all(is_address(one.host) or one.host == "localhost" for one in self.chat)
+        return bool(self.fingerprint) or all(map(_is_fixed, self.chat))
 
     def shares_tokens(self, other: "ServerIdentity") -> bool:
         """Return whether a token of the other server counts here, too.
@@ -44,6 +44,11 @@ class ServerIdentity:
         if not self.chat:
             return self.fingerprint == other.fingerprint
         return bool(self.fingerprint) == bool(other.fingerprint)
+
+
+def _is_fixed(endpoint: Endpoint) -> bool:
+    """Return whether a host leads to the same machine each time."""
+    return is_address(endpoint.host) or is_unix(endpoint.host) or endpoint.host == "localhost"
 
 
 def identify(sock: Transport, endpoint: Endpoint, named: Sequence[Endpoint] = ()) -> ServerIdentity:
@@ -68,4 +73,6 @@ def identify(sock: Transport, endpoint: Endpoint, named: Sequence[Endpoint] = ()
         address = getattr(sock, "getpeername")()  # noqa: B009  a socket without TLS has it
     except OSError:  # the connection is gone: no token can be shown on it
         return ServerIdentity(endpoint, in_clear=in_clear, chat=chat)
+    if not isinstance(address, tuple):
+        return ServerIdentity(endpoint, in_clear=in_clear, chat=chat)  # at a Unix socket
     return ServerIdentity(Endpoint(extract_host(address), address[1]), in_clear=in_clear, chat=chat)

@@ -33,6 +33,7 @@ from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
 from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.client import Disconnected
+from sockctl.net.address import is_unix
 
 if TYPE_CHECKING:
     from sockctl.client.absence import Absence
@@ -147,6 +148,7 @@ class ClientSession:
             encrypted=self._encrypted,
             returning=self._absence is not None and self.settings.terminal,
             goes_on=goes_on,
+            local=is_unix(self.targets.current.host),
         )
         if self._absence is not None:
             self._connection.hold(self._absence.lines)
@@ -194,7 +196,9 @@ class ClientSession:
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
             seconds = round(now - connection.started, 3)
-            self._events.append(EventToEmit(Disconnected(reason=reason, **moved, seconds=seconds)))
+            self._events.append(
+                EventToEmit(Disconnected(reason=reason, **moved, seconds=seconds, local=connection.local))
+            )
         return self.advance(now)
 
     # From the user and the clock.

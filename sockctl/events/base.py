@@ -81,11 +81,17 @@ class ConnectionEvent(Event):
 
     Attributes:
         connection: The connection's number, counted from 1 since the server's start.
-        peer: The client's address and port, as ``127.0.0.1:50000`` or ``[::1]:50000``.
+        peer: The client's address and port, as ``127.0.0.1:50000`` or ``[::1]:50000``; at a Unix socket its user and
+            process, as ``uid 1000 (ann), pid 42``.
     """
 
     connection: int
     peer: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client came to a Unix socket, which knows no TCP."""
+        return self.peer.startswith("uid ")
 
 
 class Record(NamedTuple):

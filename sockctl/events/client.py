@@ -41,6 +41,8 @@ class Connecting(Event):
 
     @property
     def explanation(self) -> str:
+        if self.peer.startswith("unix:"):
+            return "socket() made a Unix socket, and connect() asks the kernel to join it with the server's."
         return "socket() made a socket, and connect() asks the other side for a connection (SYN)."
 
 
@@ -86,6 +88,10 @@ class Connected(Event):
 
     @property
     def explanation(self) -> str:
+        if self.peer.startswith("unix:"):
+            return (
+                f"The kernel has joined both sockets, without a network. It tells the server who this is: {self.local}."
+            )
         return f"The three-way handshake is done, and the system gave this side the address {self.local}."
 
 
@@ -166,7 +172,9 @@ class DataReceived(_DataMoved):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputEnded(Event):
-    """The client sends no more; it still receives."""
+    """The client sends no more; it still receives. `local` is true at a Unix socket."""
+
+    local: bool | None = None
 
     @property
     def happened(self) -> str:
@@ -174,25 +182,29 @@ class InputEnded(Event):
 
     @property
     def explanation(self) -> str:
-        return "shutdown(SHUT_WR) told the server (FIN) that nothing more comes. The client still reads its answers."
+        by = "" if self.local else " (FIN)"
+        return f"shutdown(SHUT_WR) told the server{by} that nothing more comes. The client still reads its answers."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
-    """The connection ended."""
+    """The connection ended. `local` is true at a Unix socket."""
 
     reason: str
     bytes_in: int
     bytes_out: int
     seconds: float
+    local: bool | None = None
 
     @property
     def happened(self) -> str:
+        ended = ENDED[self.reason].removesuffix(" (RST)") if self.local else ENDED[self.reason]
         return (
-            f"{ENDED[self.reason]} after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
+            f"{ended} after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
         )
 
     @property
     def explanation(self) -> str:
-        return _WHAT_ENDED_IT.get(self.reason, "")
+        text = _WHAT_ENDED_IT.get(self.reason, "")
+        return text.replace("the FIN of the server came", "the server ended its side") if self.local else text

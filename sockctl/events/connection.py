@@ -88,6 +88,8 @@ class DataSent(_DataMoved):
     @property
     def explanation(self) -> str:
         encrypted = "TLS encrypted them, " if self.encrypted else ""
+        if self.is_local:
+            return f"{encrypted}send() copied them into the receive buffer of the client's socket."
         return f"{encrypted}send() copied them into the kernel's send buffer, and TCP carries them from there."
 
 
@@ -103,7 +105,8 @@ class InputEnded(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return "Its FIN came. The client still gets what is on the way to it."
+        how = "shutdown() shut its sending side" if self.is_local else "Its FIN came"
+        return f"{how}. The client still gets what is on the way to it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,8 @@ class ReadingPaused(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return "The server reads nothing from it until they are gone, so TCP slows it down (flow control)."
+        slower = "the kernel" if self.is_local else "TCP"
+        return f"The server reads nothing from it until they are gone, so {slower} slows it down (flow control)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +201,11 @@ class InputThrottled(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return f"The server reads nothing from it for {self.seconds:g} s, so TCP slows it down. Others notice nothing."
+        slower = "the kernel" if self.is_local else "TCP"
+        return (
+            f"The server reads nothing from it for {self.seconds:g} s, so {slower} slows it down. Others notice "
+            f"nothing."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,4 +256,5 @@ class ClientDisconnected(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return self.reason.explanation
+        text = self.reason.explanation
+        return text.replace("its FIN came, and ", "").replace("its RST came. ", "") if self.is_local else text

@@ -6,6 +6,13 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_count, format_seconds
 
+_SCOPES = {
+    "machine": "this machine",
+    "unix": "this machine, by the Unix socket",
+    "network": "other machines, virtual ones included",
+}
+"""From where an address can be reached."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStarted(Event):
@@ -62,6 +69,33 @@ class Listening(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnixListening(Event):
+    """The server takes connections at a Unix socket from now on.
+
+    `mode` is that of its file in octal digits; an abstract name has none.
+    """
+
+    place: str
+    backlog: int
+    mode: str | None = None
+
+    @property
+    def happened(self) -> str:
+        return f"Listening on {self.place}."
+
+    @property
+    def explanation(self) -> str:
+        if self.mode is None:
+            made = "bind() gave it this name, which no file has: it is gone with the server"
+        else:
+            made = f"bind() made its file, whose mode {self.mode} says which users may connect"
+        return (
+            f"socket() made a Unix socket, {made}. listen() lets processes of this machine connect. Up to "
+            f"{self.backlog:,} may wait until accept() takes them."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BacklogCut(Event):
     """The kernel lets fewer connections wait than ``--backlog`` asks for."""
 
@@ -93,7 +127,7 @@ class Reachable(Event):
 
     @property
     def happened(self) -> str:
-        where = "this machine" if self.scope == "machine" else "other machines, virtual ones included"
+        where = _SCOPES[self.scope]
         return f"From {where}: {self.command}"
 
     @property

@@ -83,7 +83,7 @@ class EventSums:
             if not isinstance(event, ConnectionEvent):
                 kept.append(record)
                 continue
-            key = event.name, find_source_network(event.peer.rpartition(":")[0].strip("[]"))
+            key = event.name, _find_source(event.peer)
             count = self._counts[key] = self._counts.get(key, 0) + 1
             if count <= self._per_second:
                 kept.append(record)
@@ -113,3 +113,10 @@ class EventSums:
             amount = getattr(event, name, None)
             if amount is not None:
                 totals[name] += amount
+
+
+def _find_source(peer: str) -> str:
+    """Return the source of ``127.0.0.1:50000`` or ``[::1]:50000``; that of ``uid 1000 (ann), pid 42`` is the user."""
+    if peer.startswith("uid "):
+        return peer.partition(",")[0]
+    return find_source_network(peer.rpartition(":")[0].strip("[]"))

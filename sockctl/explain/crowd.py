@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from sockctl.explain.network import TIMEOUT_S, Network, find_port, listen, receive_exactly
 
@@ -69,9 +68,7 @@ class Crowd:
     def __enter__(self) -> "Crowd":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the server's process, then the connections, of which none stays in TIME_WAIT."""
         with contextlib.suppress(ProcessLookupError, ChildProcessError):  # it ended by itself
             os.kill(self._server, signal.SIGKILL)

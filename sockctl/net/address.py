@@ -1,10 +1,16 @@
-"""Hosts, ports and targets, in the forms of users and of sockets."""
+"""Hosts, ports, Unix sockets and targets, in the forms of users and of sockets.
+
+A Unix socket stands in the place of a host, as ``unix:/path`` or ``unix:@name``, with port 0.
+"""
 
 import ipaddress
+import os
 import socket
+import sys
 from dataclasses import dataclass
 
 from sockctl.errors import AddressError
+from sockctl.local_user import describe_user, parse_user_host
 
 SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
@@ -15,6 +21,10 @@ MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
 MAX_HOST_NAME = 253
 """Characters in a host name, RFC 1035 section 2.3.4 less the length octets."""
+UNIX = "unix:"
+"""In front of the path of a Unix socket."""
+MAX_UNIX_BYTES = 107 if sys.platform == "linux" else 103
+"""Bytes of a path in a Unix socket's address: sun_path less its end (unix(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +53,64 @@ class Target:
 
 
 def format_address(host: str, port: int) -> str:
-    """Return ``HOST:PORT``, an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    """Return ``HOST:PORT``, an IPv6 address in brackets (RFC 3986, section 3.2.2).
+
+    A Unix socket is its place alone, and a client that came to one is ``uid 1000 (ann), pid 42``.
+    """
+    if ":" not in host:
+        return f"{host}:{port}"
+    if host.startswith(UNIX):
+        return host
+    if (uid := parse_user_host(host)) is not None:
+        return f"{describe_user(uid)}, pid {port}"
+    return f"[{host}]:{port}"
+
+
+def is_unix(host: str) -> bool:
+    """Return whether a host is the place of a Unix socket."""
+    return host.startswith(UNIX)
+
+
+def is_abstract(host: str) -> bool:
+    """Return whether a host is the abstract name of a Unix socket, which no file has."""
+    return host.startswith(f"{UNIX}@")
+
+
+def find_unix_address(host: str) -> str:
+    """Return the address of a Unix socket, as the system takes it: its path, or a zero byte and its abstract name."""
+    place = host.removeprefix(UNIX)
+    return f"\0{place[1:]}" if place.startswith("@") else place
+
+
+def format_unix(address: str | bytes) -> str:
+    """Return the host of a Unix socket that has this address, as getsockname() returns it."""
+    place = address if isinstance(address, str) else f"@{os.fsdecode(address[1:])}"
+    return f"{UNIX}{place}"
+
+
+def parse_unix(place: str) -> str:
+    """Return the host of a Unix socket whose path, or ``@`` and abstract name, a user has given.
+
+    The path becomes an absolute one, so that it means one socket from any folder.
+
+    Raises:
+        AddressError: It is empty or too long, or this system has no abstract names.
+    """
+    if place in {"", "@"}:
+        raise AddressError("The path of the Unix socket is empty: write unix:/path/to/socket, or unix:@name.")
+    if place.startswith("@"):
+        if sys.platform != "linux":
+            raise AddressError(f"{place!r} is an abstract name, which Linux alone has: give a path.")
+        path, kind = place, "abstract name"
+    else:
+        path, kind = os.path.abspath(os.path.expanduser(place)), "path"  # noqa: PTH100, PTH111  no start loads pathlib
+    size = len(os.fsencode(path))
+    if size > MAX_UNIX_BYTES:
+        raise AddressError(
+            f"The {kind} is too long: {path!r} has {size} bytes, and the address of a Unix socket has room for "
+            f"{MAX_UNIX_BYTES} (sun_path). Choose a shorter one, such as one in /tmp or $XDG_RUNTIME_DIR."
+        )
+    return f"{UNIX}{path}"
 
 
 def extract_host(address: tuple[str, int] | tuple[str, int, int, int]) -> str:
@@ -136,6 +202,8 @@ def parse_host(text: str) -> str:
 def parse_target(target: str | None, port: str | None = None) -> Target:
     """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
 
+    ``unix:PATH`` and ``unix:@NAME`` stand in the place of ``HOST:PORT``.
+
     An IPv6 address stands in brackets if ``:PORT`` follows it.
 
     Raises:
@@ -153,6 +221,10 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     elif scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise AddressError(f"{target!r} begins with an unknown scheme: sockctl knows {known}.")
+    if (place := _find_unix_place(rest)) is not None:
+        if port is not None:
+            raise AddressError(f"{target!r} is a Unix socket, which has no port: leave {port!r} out.")
+        return Target(parse_unix(place), 0, scheme or None)
     host, own_port = split_port(rest.removesuffix("/") if scheme else rest)
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
@@ -200,6 +272,12 @@ def parse_source(text: str) -> Endpoint:
     if not is_address(address.partition("%")[0]):
         raise AddressError(f"{text!r} is not an own address: give an IP address of this machine, such as 127.0.0.1.")
     return Endpoint(address, 0 if port is None else parse_port(port, any_free=True))
+
+
+def _find_unix_place(text: str) -> str | None:
+    """Return what stands behind ``unix:``; None for a host, which may be called unix and have a port."""
+    place = text.removeprefix(UNIX)
+    return None if place == text or place.isdigit() else place
 
 
 def split_port(text: str) -> tuple[str, str | None]:

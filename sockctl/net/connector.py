@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import os
 import socket
 import threading
 import time
@@ -13,10 +14,12 @@ from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, SockctlError, SourceError, UnreachableError
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
-from sockctl.net.address import Endpoint, format_address
+from sockctl.local_user import UID
+from sockctl.net.address import Endpoint, find_unix_address, format_address, is_unix
 from sockctl.net.transport import Transport
+from sockctl.net.unix_connection import SHORT, connect_unix
 
-_SHORT = {
+SHORT_OF_IP = {
     errno.ECONNREFUSED: "connection refused, nothing listens on that port",
     errno.ENETUNREACH: "network unreachable",
     errno.EHOSTUNREACH: "host unreachable",
@@ -116,6 +119,8 @@ def find_addresses(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
     Raises:
         UnreachableError: The name is unknown.
     """
+    if is_unix(endpoint.host):
+        return [endpoint]
     found = look_up_addresses(endpoint, socket.AF_UNSPEC, timeout_s)
     return [Endpoint(address[0], endpoint.port) for _, address in found]
 
@@ -127,6 +132,8 @@ def look_up_addresses(endpoint: Endpoint, family: socket.AddressFamily, timeout_
         UnreachableError: The name is unknown.
         ConnectTimeoutError: The name service did not answer in time.
     """
+    if is_unix(endpoint.host):
+        return [(socket.AF_UNIX, find_unix_address(endpoint.host))]
     if endpoint.host.lower() == "localhost":
         # Loopback, whatever the name service says of it (RFC 6761, section 6.3): some systems name one address only.
         both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
@@ -155,7 +162,7 @@ def _connect_once(
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
-        peer = format_address(address[0], address[1])
+        peer = str(endpoint) if own_family == socket.AF_UNIX else format_address(address[0], address[1])
         share_s = deadline.left_s / (len(addresses) - number)
         tell(Connecting(peer=peer))
         try:
@@ -163,19 +170,32 @@ def _connect_once(
         except OSError as error:
             slow = isinstance(error, TimeoutError)
             timed_out = timed_out or slow
-            why = f"no answer in {share_s:.1f} s" if slow else _SHORT.get(error.errno or 0, str(error.strerror))
+            why = f"no answer in {share_s:.1f} s" if slow else _explain(own_family, error)
             failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
             tell(AddressFailed(peer=peer, error=why))
             continue
-        local = format_address(*sock.getsockname()[:2])
-        tell(Connected(peer=peer, local=local))
+        tell(Connected(peer=peer, local=_describe_own_end(sock)))
         return sock if secure is None else secure(sock, max(0.001, deadline.left_s))
     reasons = "; ".join(failures)
     if timed_out:
-        raise ConnectTimeoutError(
-            f"{endpoint} did not answer: {reasons}. Is the address right, does a firewall drop it?"
-        )
-    raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the port right?")
+        unix = is_unix(endpoint.host)
+        why = "Its backlog is full." if unix else "Is the address right, does a firewall drop it?"
+        raise ConnectTimeoutError(f"{endpoint} did not answer: {reasons}. {why}")
+    place = "path" if is_unix(endpoint.host) else "port"
+    raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the {place} right?")
+
+
+def _explain(family: socket.AddressFamily, error: OSError) -> str:
+    if family == socket.AF_UNIX:
+        return SHORT.get(error.errno or 0, str(error.strerror))
+    return SHORT_OF_IP.get(error.errno or 0, str(error.strerror))
+
+
+def _describe_own_end(sock: socket.socket) -> str:
+    """Return the address that the system gave this side; at a Unix socket, this user and process."""
+    if sock.family == socket.AF_UNIX:
+        return format_address(f"{UID}{os.geteuid()}", os.getpid())
+    return format_address(*sock.getsockname()[:2])
 
 
 def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> list[tuple[Any, ...]]:
@@ -212,6 +232,10 @@ def _open(family: socket.AddressFamily, address: Any, timeout_s: float, source: 
         sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
         if source is not None:
             _bind(sock, source)
+        if family == socket.AF_UNIX:
+            connect_unix(sock, address, timeout_s)
+            undo.pop_all()
+            return sock
         sock.settimeout(max(timeout_s, 0.001))
         sock.connect(address)
         sock.settimeout(None)

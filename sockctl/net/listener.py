@@ -5,15 +5,17 @@ to either one: another user of this machine could listen on a free one, and rece
 """
 
 import contextlib
+import dataclasses
 import errno
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.address import MAX_PORT, format_address
 from sockctl.net.port_owner import find_owner
+from sockctl.net.unix_socket import MODE, UnixListener, open_unix_listener
 from sockctl.os_limits import limit_backlog
 
 _Address = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -63,29 +65,38 @@ class SocketOptions:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Listening sockets that share one port.
+    """Listening sockets that share one port, and perhaps a Unix socket.
 
     Attributes:
         sockets: At least one, non-blocking.
-        port: The port that they listen on.
+        port: The port that they listen on; 0 where there is a Unix socket alone.
         wanted_port: The port that the user wanted; it differs from `port` if another program has it.
         backlog: How many connections may wait to be accepted: as many as were wanted, if the kernel allows that.
+        unix: The Unix socket, which is one of `sockets`; None for none.
     """
 
     sockets: tuple[socket.socket, ...]
     port: int
     wanted_port: int
     backlog: int
+    unix: UnixListener | None = None
 
     @property
     def hosts(self) -> list[str]:
-        """The address of each socket."""
-        return [listener.getsockname()[0] for listener in self.sockets]
+        """The address of each socket of TCP."""
+        unix = None if self.unix is None else self.unix.sock
+        return [listener.getsockname()[0] for listener in self.sockets if listener is not unix]
 
     def close(self) -> None:
-        """Close all of them; the kernel turns away the clients in the backlog."""
+        """Close all of them; the kernel turns away the clients in the backlog. A second call does nothing."""
+        if self.unix is not None:
+            self.unix.close()
         for listener in self.sockets:
             listener.close()
+
+    def join(self, unix: UnixListener) -> Self:
+        """Return these listeners with a Unix socket beside them."""
+        return dataclasses.replace(self, sockets=(*self.sockets, unix.sock), unix=unix)
 
 
 def open_listeners(
@@ -124,6 +135,28 @@ def open_listeners(
         taken_port: int = sockets[0].getsockname()[1]
         return Listeners(sockets, taken_port, port, limit_backlog(backlog))
     raise PortTakenError(f"No port from {port} to {highest_port} is free. Choose a lower --port, or --port 0 for any.")
+
+
+def open_unix(
+    host: str, *, mode: int | None = None, backlog: int = BACKLOG, beside: Listeners | None = None
+) -> Listeners:
+    """Listen on a Unix socket.
+
+    Args:
+        host: Its place, as `sockctl.net.address.parse_unix` returns it.
+        mode: The mode of its file; None for `MODE`.
+        backlog: How many connections may wait to be accepted.
+        beside: Listeners that the socket joins, and that are closed if it fails; None for the Unix socket alone.
+
+    Raises:
+        ListenError: The server can't listen there.
+    """
+    others = beside or Listeners((), 0, 0, limit_backlog(backlog))
+    try:
+        return others.join(open_unix_listener(host, mode=MODE if mode is None else mode, backlog=backlog))
+    except ListenError:
+        others.close()
+        raise
 
 
 def list_addresses(host: str) -> list[str]:

@@ -33,6 +33,7 @@ from sockctl.net.listener import Listeners
 from sockctl.net.service import Service
 from sockctl.net.tls_server import shake_hands
 from sockctl.net.transport import TlsTransport
+from sockctl.net.unix_connection import read_peer
 from sockctl.os_limits import count_usable_cores
 from sockctl.source_network import find_source_network
 
@@ -195,10 +196,15 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept one connection from the listening socket that is ready.
 
+        The address of a client at a Unix socket is its user, with the process id in the place of the port.
+
         Raises:
             OSError: No client waits, or the system has no descriptor or memory left.
         """
-        return self.socket.accept()
+        sock, address = self.socket.accept()
+        if isinstance(address, tuple):
+            return sock, address
+        return sock, read_peer(sock)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether the client may connect; if so, count it."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sockctl.events.journal import Journal
+from sockctl.net.address import format_unix
 from sockctl.net.connection import Connection
 from sockctl.net.inspection import ConnectionLister, describe_all
 from sockctl.net.server import Server
@@ -77,9 +78,10 @@ class Status:
 def _describe_listener(listener: socket.socket) -> Fields | None:
     """Return where a socket listens and how many connections wait there; None where it is closed."""
     try:
-        host, port = listener.getsockname()[:2]
+        address = listener.getsockname()
     except OSError:
         return None
+    host, port = address[:2] if isinstance(address, tuple) else (format_unix(address), 0)
     backlog = read_backlog(listener)
     return {
         "host": host,

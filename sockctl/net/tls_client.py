@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sockctl.deadline import Deadline
 from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, UntrustedError
-from sockctl.net.address import Endpoint
+from sockctl.net.address import Endpoint, is_unix
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import CertificateRefusedError, TransportError
 
@@ -76,7 +76,8 @@ def shake_hands(
         TlsError: The handshake failed.
         ConnectTimeoutError: The server did not finish the handshake in time.
     """
-    tls = TlsSocket(sock, context, server_side=False, server_hostname=endpoint.host.partition("%")[0])
+    name = "localhost" if is_unix(endpoint.host) else endpoint.host.partition("%")[0]
+    tls = TlsSocket(sock, context, server_side=False, server_hostname=name)
     try:
         _shake_hands(tls, endpoint, timeout_s, " or ".join(f"{scheme}://{endpoint}" for scheme in plain_schemes))
     except BaseException:

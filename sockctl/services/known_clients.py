@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sockctl.errors import NameTakenError, UnknownClientError
+from sockctl.local_user import UID, parse_user_host
 from sockctl.net.address import extract_host
 from sockctl.protocol.names import check_name, make_name_key
 from sockctl.services.client_looks import find_look_alike, save_look
@@ -55,7 +56,7 @@ class KnownClient:
     """One client.
 
     Attributes:
-        address: Its IP address.
+        address: Its IP address, or its user, as ``uid:1000``.
         name: The name that it gave.
         first_seen: When it gave the name.
         last_seen: When it was here last.
@@ -80,9 +81,13 @@ class KnownClient:
 def parse_client_address(text: str) -> str:
     """Return the one form of an IP address: without a zone, and as IPv4 where it is IPv4-mapped IPv6.
 
+    A user at a Unix socket has an address like ``uid:1000``.
+
     Raises:
-        ValueError: The text is no IP address.
+        ValueError: The text is neither.
     """
+    if (uid := parse_user_host(text)) is not None:
+        return f"{UID}{uid}"
     address = ipaddress.ip_address(text.partition("%")[0])
     return extract_host((str(getattr(address, "ipv4_mapped", None) or address), 0))
 

@@ -22,6 +22,7 @@ from sockctl.events.connection import (
 from sockctl.events.reasons import DisconnectReason
 from tests.support.event_words import Reading, check_complete, read
 
+LOCAL = "uid 1000 (ann), pid 42"
 READINGS = [
     Reading(
         ClientConnected(connection=3, peer="[::1]:50000", clients=1_000, max_clients=2_000),
@@ -83,6 +84,27 @@ READINGS = [
         Level.INFO,
         "Sent 1 byte in one write: 1 portion.",
         "TLS encrypted them, send() copied them into the kernel's send buffer, and TCP carries them from there.",
+    ),
+    Reading(
+        DataSent(connection=3, peer=LOCAL, bytes=1, portions=1, portion_bytes=1024, sends=1),
+        "data_sent",
+        Level.INFO,
+        "Sent 1 byte in one send(): 1 portion.",
+        "send() copied them into the receive buffer of the client's socket.",
+    ),
+    Reading(
+        InputEnded(connection=3, peer=LOCAL),
+        "input_ended",
+        Level.DETAIL,
+        "The client sends no more.",
+        "shutdown() shut its sending side. The client still gets what is on the way to it.",
+    ),
+    Reading(
+        ReadingPaused(connection=3, peer=LOCAL, queued_bytes=65_536),
+        "reading_paused",
+        Level.DETAIL,
+        "The client doesn't read: 64.0 KiB wait in its outbox.",
+        "The server reads nothing from it until they are gone, so the kernel slows it down (flow control).",
     ),
     Reading(
         InputEnded(connection=3, peer="[::1]:50000"),

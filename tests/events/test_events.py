@@ -47,6 +47,7 @@ SAMPLES: dict[str, object] = {
     "code": "busy",
     "by": "token",
     "did": "An operator put somebody out.",
+    "scope": "unix",
     "seconds": 1.5,
     "host": "::1",
     "peer": "[::1]:50000",

@@ -16,6 +16,7 @@ from sockctl.events.server import (
     ServerStopping,
     TlsCertificate,
     TlsCertificateRefused,
+    UnixListening,
 )
 from tests.support.event_words import Reading, check_complete, read
 
@@ -48,6 +49,28 @@ READINGS = [
         "Listening on [::1]:9090.",
         "socket() made the server's socket, bind() gave it this address, and listen() lets clients "
         "connect. Up to 128 may wait until accept() takes them.",
+    ),
+    Reading(
+        UnixListening(place="unix:/run/s", mode="0600", backlog=4_096),
+        "unix_listening",
+        Level.INFO,
+        "Listening on unix:/run/s.",
+        "socket() made a Unix socket, bind() made its file, whose mode 0600 says which users may connect. listen() "
+        "lets processes of this machine connect. Up to 4,096 may wait until accept() takes them.",
+    ),
+    Reading(
+        UnixListening(place="unix:@s", backlog=1),
+        "unix_listening",
+        Level.INFO,
+        "Listening on unix:@s.",
+        "socket() made a Unix socket, bind() gave it this name, which no file has: it is gone with the server. "
+        "listen() lets processes of this machine connect. Up to 1 may wait until accept() takes them.",
+    ),
+    Reading(
+        Reachable(scope="unix", host="unix:/run/s", port=0, command="sockctl connect unix:/run/s"),
+        "reachable",
+        Level.INFO,
+        "From this machine, by the Unix socket: sockctl connect unix:/run/s",
     ),
     Reading(
         BacklogCut(wanted_backlog=10_000, backlog=4_096),

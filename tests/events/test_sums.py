@@ -40,6 +40,17 @@ def test_each_address_has_its_own() -> None:
     assert sums.compute_wait_s(11.0) is None
 
 
+def test_a_user_at_a_unix_socket_is_one_source() -> None:
+    sums = EventSums("test", per_second=1)
+    records = [
+        Record(10.0, "test", Knocked(connection=1, peer=f"uid {uid} (x), pid {pid}"))
+        for uid in (1, 2)
+        for pid in (7, 8)
+    ]
+    assert len(sums.reduce(records, 10.2)) == 2
+    assert summed(list(sums.close())) == [("uid 1 (x)", 1), ("uid 2 (x)", 1)]
+
+
 def test_a_new_second_begins_anew_and_its_sum_stands_before_it() -> None:
     sums = EventSums("test", per_second=1)
     told = sums.reduce([knock(10.0), knock(10.5), knock(11.0), knock(10.9), knock(11.5)], 11.6)

@@ -1,3 +1,6 @@
+import pwd
+from pathlib import Path
+
 import pytest
 
 from sockctl.errors import AddressError
@@ -5,7 +8,9 @@ from sockctl.net.address import (
     Endpoint,
     Target,
     extract_host,
+    find_unix_address,
     format_address,
+    is_abstract,
     is_loopback,
     parse_host,
     parse_port,
@@ -31,6 +36,15 @@ TARGETS = {
     ("tcp://localhost", "80"): Target("localhost", 80, "tcp"),
     ("sockctl://[::1]:80/", None): Target("::1", 80, "sockctl"),
     ("sockctl://localhost", "80"): Target("localhost", 80, "sockctl"),
+    ("unix:/run/s", None): Target("unix:/run/s", 0),
+    ("unix:/run/../s", None): Target("unix:/s", 0),
+    ("unix:s", None): Target(f"unix:{Path.cwd()}/s", 0),
+    ("unix:./9090", None): Target(f"unix:{Path.cwd()}/9090", 0),
+    ("unix:~/s", None): Target(f"unix:{Path.home()}/s", 0),
+    ("unix:9090", None): Target("unix", 9090),
+    ("unix", "9090"): Target("unix", 9090),
+    ("sockctl://unix:/run/s", None): Target("unix:/run/s", 0, "sockctl"),
+    ("tls://unix:@s", None): Target("unix:@s", 0, "tls"),
     ("bücher.example:1", None): Target("bücher.example", 1),
 }
 
@@ -57,6 +71,12 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
         ("x" * 254, "9090", "not a host"),
         ("localhost:nine", None, "'nine' is not a port"),
         ("tcp://localhost:80/path", None, "not a port"),
+        ("unix:", None, "path of the Unix socket is empty"),
+        ("unix:@", None, "path of the Unix socket is empty"),
+        ("unix:/s", "9090", "has no port: leave '9090' out"),
+        (f"unix:/{'x' * 107}", None, "has 108 bytes, and the address of a Unix socket has room for 107"),
+        (f"unix:/{'ß' * 54}", None, "has 109 bytes"),
+        (f"unix:@{'x' * 107}", None, "abstract name is too long"),
     ],
 )
 def test_nonsense_is_explained(target: str, port: str | None, says: str) -> None:
@@ -134,6 +154,19 @@ def test_hosts() -> None:
 def test_shown() -> None:
     assert str(Endpoint("::1", 80)) == "[::1]:80"
     assert format_address("localhost", 80) == "localhost:80"
+
+
+def test_the_longest_path_of_a_unix_socket() -> None:
+    path = f"/{'x' * 106}"
+    assert parse_target(f"unix:{path}") == Target(f"unix:{path}", 0)
+
+
+def test_unix_sockets_and_their_clients_are_shown() -> None:
+    root = pwd.getpwuid(0).pw_name
+    assert format_address("unix:/run/s", 0) == str(Endpoint("unix:/run/s", 0)) == "unix:/run/s"
+    assert format_address("uid:0", 42) == f"uid 0 ({root}), pid 42"
+    assert (find_unix_address("unix:/run/s"), find_unix_address("unix:@s")) == ("/run/s", "\0s")
+    assert (is_abstract("unix:/@s"), is_abstract("unix:@s")) == (False, True)
 
 
 def test_ipv4_mapped_address_is_the_ipv4_one() -> None:

@@ -36,6 +36,8 @@ def clients(tmp_path: Path, clock: Clock) -> Iterator[KnownClients]:
         ("::FFFF:c000:207", "192.0.2.7"),
         ("2001:DB8:0::1", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
+        ("uid:1000", "uid:1000"),
+        ("uid:01000", "uid:1000"),
     ],
 )
 def test_one_form_of_an_address(text: str, address: str) -> None:

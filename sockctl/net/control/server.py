@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from sockctl.net.control.form import ASK
-from sockctl.net.control.socket_file import ControlSocket
+from sockctl.net.socket_file import SocketFile
 from sockctl.net.status import Fields
 from sockctl.os_limits import count_usable_cores
 
@@ -70,7 +70,7 @@ class ControlServer:
 
     def __init__(
         self,
-        listener: ControlSocket,
+        listener: SocketFile,
         read_status: Callable[[], Iterable[Fields]],
         *,
         limits: ControlLimits = USUAL_LIMITS,

@@ -5,14 +5,17 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
+from sockctl.local_user import UID, parse_user_host
 from sockctl.protocol.names import make_name_key
-from sockctl.source_network import IPV6_PREFIX
+from sockctl.source_network import IPV6_BITS, IPV6_PREFIX
 from sockctl.stores.timestamps import format_timestamp
 
 _ZONE = re.compile(r"%[^/]*")
 _MAPPED_BITS = 96
 """The bits in front of the IPv4 address in an IPv4-mapped one, RFC 4291 section 2.5.5.2."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_USERS = ipaddress.IPv6Network("100::/96")
+"""Users at a Unix socket as networks: in the discard-only prefix (RFC 6666), where no client's address is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,10 @@ def parse_network(text: str) -> Network | None:
     """Return the network, or the single address, that a text names in any usual form; None if it names none.
 
     IPv4-mapped IPv6 is IPv4; a zone (``%eth0``) is left out, and so are the bits behind the prefix. A text that could
-    also be a name, such as ``192.0.2.7``, is an address.
+    also be a name, such as ``192.0.2.7``, is an address. ``uid:1000`` is a user at a Unix socket.
     """
+    if (uid := parse_user_host(text.strip())) is not None and uid < _USERS.num_addresses:
+        return ipaddress.IPv6Network((int(_USERS.network_address) + uid, IPV6_BITS))
     try:
         network = ipaddress.ip_network(_ZONE.sub("", text.strip()), strict=False)
     except ValueError:
@@ -127,11 +132,15 @@ def parse_banned_network(text: str) -> Network | None:
     network = parse_network(text)
     if not isinstance(network, ipaddress.IPv6Network) or "/" in text or network.is_loopback or network.is_link_local:
         return network
+    if network.subnet_of(_USERS):
+        return network
     return network.supernet(new_prefix=IPV6_PREFIX)
 
 
 def format_network(network: Network) -> str:
-    """Return the usual form of a network; that of a single address is the address."""
+    """Return the usual form of a network; that of a single address is the address, that of a user ``uid:1000``."""
+    if isinstance(network, ipaddress.IPv6Network) and network.num_addresses == 1 and network.subnet_of(_USERS):
+        return f"{UID}{int(network.network_address) - int(_USERS.network_address)}"
     return str(network if network.num_addresses > 1 else network.network_address)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import ControlError
-from sockctl.net.control.socket_file import ControlSocket, ensure_folder, open_at, open_in_folder
+from sockctl.net.control.socket_file import ensure_folder, open_at, open_in_folder
+from sockctl.net.socket_file import SocketFile
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_another_server_of_that_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "open_one", [lambda folder: open_in_folder(folder, "a"), lambda folder: open_at(folder / "a.sock")]
 )
-def test_what_a_killed_server_left_is_replaced(tmp_path: Path, open_one: Callable[[Path], ControlSocket]) -> None:
+def test_what_a_killed_server_left_is_replaced(tmp_path: Path, open_one: Callable[[Path], SocketFile]) -> None:
     tmp_path.chmod(0o700)
     leave_behind(tmp_path / "a.sock")
     with contextlib.closing(open_one(tmp_path)) as one:
@@ -106,9 +107,7 @@ def test_what_is_no_socket_is_never_removed(tmp_path: Path, kind: str) -> None:
             path.symlink_to(tmp_path / "target")
         case "pipe":
             os.mkfifo(path)
-    with pytest.raises(
-        ControlError, match=r"what stands there is no socket\. Move it away, or choose another --control"
-    ):
+    with pytest.raises(ControlError, match=r"what stands there is no socket\. Move it away, or choose another path"):
         open_at(path)
     assert path.lstat()
     assert kind != "link" or (tmp_path / "target").is_socket()
@@ -163,7 +162,7 @@ def test_a_folder_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_only_its_own_file_is_removed(tmp_path: Path) -> None:
-    one: ControlSocket = open_at(tmp_path / "a")
+    one: SocketFile = open_at(tmp_path / "a")
     one.path.unlink()
     with contextlib.closing(open_at(tmp_path / "a")) as other:
         one.close()

@@ -25,5 +25,12 @@ def test_asking_takes_no_longer_with_many_bans() -> None:
     assert seconds(many) < 50 * seconds(few), "not 2,000 times that"
 
 
+def test_a_user_at_a_unix_socket_is_found() -> None:
+    table = BanTable()
+    add_ban(table, at("uid:1000"), by="ann")
+    found = [table.find(address=address) is not None for address in ("uid:1000", "uid:1001", "100::3e8:1", "10.0.0.1")]
+    assert found == [True, False, False, False]
+
+
 def test_no_networks() -> None:
     assert [parse_network(text) for text in ("", "ann", "1", "192.0.2", "192.0.2.0/33", "::1::")] == [None] * 6

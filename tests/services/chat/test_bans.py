@@ -48,6 +48,19 @@ def test_the_usual_form_of_a_network() -> None:
     assert [format_network(one) for one in (HOME, OFFICE)] == ["192.0.2.7", "198.51.100.0/24"]
 
 
+def test_a_user_at_a_unix_socket_is_a_network_of_its_own() -> None:
+    ann, bob = parse_banned_network("uid:1000"), parse_banned_network(" uid:1001 ")
+    assert ann is not None
+    assert bob is not None
+    assert ann == parse_network("uid:1000")
+    assert not ann.overlaps(bob)
+    assert [format_network(one) for one in (ann, bob)] == ["uid:1000", "uid:1001"]
+    assert parse_network("uid:ann") is None
+    assert parse_network(f"uid:{2**32}") is None
+    assert Target(name="zoe", networks=(ann,)).describe() == "zoe (address uid:1000)"
+    assert Target(name="zoe", networks=(ann,)).is_named("uid:1000")
+
+
 def test_addresses_are_shown_to_operators_only() -> None:
     zoe = Target(name="zoe", account="bert", networks=(HOME, OFFICE))
     assert zoe.describe() == "zoe (account bert, address 192.0.2.7 and 198.51.100.0/24)"
