@@ -12,7 +12,7 @@ from sockctl.wrapping import measure_width, wrap_lines
 
 _GAP = "  "
 _LONGEST_BAR = 24
-_WIDEST_LANE = 60
+_NARROWEST_LANE, _WIDEST_LANE = 16, 60
 _TIME_COLUMNS = 10
 """Columns in front of a ladder: the time, and its gap."""
 _LEAST_SHAFT, _ENDS = 4, 4
@@ -75,7 +75,8 @@ def find_style(word: str) -> str:
 
 def _format_ladder(ladder: Ladder, look: Look) -> Iterator[str]:
     yield look.fold(ladder.caption)
-    lane = _WIDEST_LANE if look.width is None else min(_WIDEST_LANE, look.width - _TIME_COLUMNS)
+    room = _WIDEST_LANE if look.width is None else look.width - _TIME_COLUMNS
+    lane = max(_NARROWEST_LANE, min(room, _WIDEST_LANE))
     steps = list(list_steps(ladder))
     yield f"{'ms':>{_TIME_COLUMNS - len(_GAP)}}{_GAP}client{'server':>{lane - len('client')}}"
     for step in steps:

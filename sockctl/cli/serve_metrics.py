@@ -44,7 +44,7 @@ def serve_metrics(
     from sockctl import __version__
     from sockctl.net.status import Status
 
-    listeners = open_listeners(HOST, options.metrics, strict_port=True)
+    listeners = open_listeners(HOST, options.metrics, strict_port=True, option="--metrics")
     metrics = MetricsServer(listeners, Status(server, service, journal, {"name": name, "version": __version__}))
     metrics.start()
     journal.emit(MetricsServed(url=f"http://{HOST}:{listeners.port}{PATH}"))

@@ -67,7 +67,7 @@ class ServingWeb:
         self._scheme = "https" if encrypted else "http"
         self._opens_browser = options.opens_browser
         is_strict = strict_port or advertised is not None
-        self.listeners: Listeners = open_listeners(host, port, strict_port=is_strict, backlog=backlog)
+        self.listeners: Listeners = open_listeners(host, port, strict_port=is_strict, backlog=backlog, option="--web")
 
     def make_door(self, service: Service, journal: Journal, timeouts: Timeouts) -> "WebDoor":
         """Return the door.

@@ -170,7 +170,9 @@ def make_figures(picture: Picture, width: int) -> "list[Text]":
 
 def find_empty(rows: Sequence[Fields]) -> set[int]:
     """Return the columns of text in which no row has any."""
-    return {at for at, column in enumerate(COLUMNS) if not (column.is_number or any(row[column.field] for row in rows))}
+    return {
+        at for at, column in enumerate(COLUMNS) if not (column.is_number or any(row.get(column.field) for row in rows))
+    }
 
 
 def make_table(

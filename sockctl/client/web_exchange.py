@@ -33,14 +33,12 @@ from sockctl.errors import (
 )
 from sockctl.events.client_web import CloseReceived, CloseSent, PingReceived, PingSent, PongReceived
 from sockctl.protocol.web_decoder import WebDecoder
-from sockctl.protocol.web_frames import BINARY, CLOSE, NO_CODE, PING, PONG, TEXT
+from sockctl.protocol.web_frames import BINARY, CLOSE, MESSAGE_BYTES, NO_CODE, PING, PONG, TEXT
 from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MESSAGE_BYTES = 16_777_216
-"""Bytes of a message at most, in either direction: as of `serve echo`."""
 NORMAL, GOING_AWAY = 1000, 1001
 _MESSAGES = frozenset({TEXT, BINARY})
 _LAST_PING = b"end"

@@ -107,6 +107,7 @@ def open_listeners(
     highest_port: int = MAX_PORT,
     backlog: int = BACKLOG,
     options: SocketOptions | None = None,
+    option: str = "--port",
 ) -> Listeners:
     """Listen on every address of `host`; on both loopback addresses if it is one of them.
 
@@ -117,6 +118,7 @@ def open_listeners(
         highest_port: The last port to try.
         backlog: How many connections may wait to be accepted.
         options: The options of connections.
+        option: The option by which the user chooses the port, for advice.
 
     Raises:
         PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
@@ -128,13 +130,15 @@ def open_listeners(
             sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
         except _TakenError as error:
             if strict_port:
-                raise PortTakenError(_explain_taken(error, alone=len(addresses) == 1)) from error
+                raise PortTakenError(_explain_taken(error, option, alone=len(addresses) == 1)) from error
             continue
         except OSError as error:
-            raise ListenError(_explain(host, candidate, error)) from error
+            raise ListenError(_explain(host, candidate, option, error)) from error
         taken_port: int = sockets[0].getsockname()[1]
         return Listeners(sockets, taken_port, port, limit_backlog(backlog))
-    raise PortTakenError(f"No port from {port} to {highest_port} is free. Choose a lower --port, or --port 0 for any.")
+    raise PortTakenError(
+        f"No port from {port} to {highest_port} is free. Choose a lower {option}, or {option} 0 for any."
+    )
 
 
 def open_unix(
@@ -240,18 +244,18 @@ class _TakenError(Exception):
         self.port = port
 
 
-def _explain_taken(taken: _TakenError, *, alone: bool) -> str:
+def _explain_taken(taken: _TakenError, option: str, *, alone: bool) -> str:
     both = "" if alone else " The server needs all addresses of its host, since clients may take any of them."
     return (
         f"Port {taken.port} is taken on {taken.host} by {find_owner(taken.host, taken.port)}.{both} Stop that one, or "
-        f"choose another --port (0 takes any free one)."
+        f"choose another {option} (0 takes any free one)."
     )
 
 
-def _explain(host: str, port: int, error: OSError) -> str:
+def _explain(host: str, port: int, option: str, error: OSError) -> str:
     where = format_address(host, port)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"Listening on {where} is not permitted: ports below 1024 need more rights. Choose a higher --port."
+        return f"Listening on {where} is not permitted: ports below 1024 need more rights. Choose a higher {option}."
     if error.errno == errno.EINVAL and host.lower().startswith("fe80:") and "%" not in host:
         return f"Listening on {where} failed: a link-local address needs its interface, as in {host}%eth0."
     if error.errno in _ABSENT:

@@ -25,7 +25,7 @@ from sockctl.protocol.http_rules import accepts_host, parse_host_header
 PATH = "/metrics"
 KEPT_S = 1.0
 REQUEST_S = 2.0
-"""How long a request may take from one of its pieces to the next."""
+"""How long a request may take, with its answer."""
 _PREFIX = "sockctl"
 
 _GAUGES = {
@@ -79,11 +79,9 @@ class MetricsServer:
             selector.register(self._woken, selectors.EVENT_READ)
             for listener in self._listeners.sockets:
                 selector.register(listener, selectors.EVENT_READ, _HttpServer(listener, self._answer))
-            while True:
-                for key, _ in selector.select():
-                    if key.data is None:
-                        return
-                    key.data.answer_one()
+            while all(ready := [key.data for key, _ in selector.select()]):
+                for one in ready:
+                    one.answer_one()
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, as WSGI has it (PEP 3333)."""
@@ -111,19 +109,20 @@ class _HttpServer(WSGIServer):
 
     def answer_one(self) -> None:
         """Answer the client that waits, if there is still one."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, RuntimeError):  # it has gone, or the system has no thread left
             request, address = self.get_request()
             request.setblocking(True)
+            late = threading.Timer(REQUEST_S, _cut, (request,))
             try:
+                late.start()
                 self.finish_request(request, address)
             finally:
+                late.cancel()
                 self.shutdown_request(request)
 
 
 class _Handler(WSGIRequestHandler):
     """Reads a request, and logs none."""
-
-    timeout = REQUEST_S
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -173,6 +172,12 @@ def _make_metrics(server: Fields) -> Iterator[Metric]:
     yield GaugeMetricFamily(f"{_PREFIX}_event_loop_lag_seconds", lag, value=server["lag_ms"] / 1000)
     for name, count in server["counts"].items():
         yield GaugeMetricFamily(f"{_PREFIX}_{name}", "A count of the service's own.", value=count)
+
+
+def _cut(request: socket.socket) -> None:
+    """End a connection that another thread reads."""
+    with contextlib.suppress(OSError):  # it has ended
+        request.shutdown(socket.SHUT_RDWR)
 
 
 def _refuse(start_response: Any, status: str, text: str) -> list[bytes]:

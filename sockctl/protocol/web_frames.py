@@ -13,6 +13,8 @@ CONTROL = 0x8
 FIN = 0x80
 SHORT_BYTES, LONG_BYTES = 125, 65_535
 """The longest payloads whose length takes 1 byte, and 3 bytes."""
+MESSAGE_BYTES = 16_777_216
+"""Bytes of a message at most where a message is no JSON object: of `serve echo`, and of the client."""
 MAX_REASON_BYTES = SHORT_BYTES - 2
 """A control frame has a short payload, and a Close frame's begins with its code."""
 NO_CODE = 1005

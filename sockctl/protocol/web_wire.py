@@ -1,8 +1,8 @@
 """The server's side of a WebSocket connection: a message of the wire is a text message with the same JSON object.
 
-A `ping` of the server travels as a Ping frame, which a browser answers even while the page's script sleeps, and as a
-message, since a script can't see that frame, and must know that the server still lives. A Close
-frame of the client is its `bye`. Each other frame that completes no message counts as a `pong`, which no service hears.
+A `ping` of the server travels twice. A browser answers its Ping frame even while the page's script sleeps. The script
+can't see that frame, so the `ping` message tells it that the server still lives. A Close frame of the client is its
+`bye`. Each other frame that completes no message counts as a `pong`, which no service hears.
 """
 
 from collections.abc import Callable

@@ -99,3 +99,9 @@ def test_golden_blocks(columns: int, *, colour: bool) -> None:
     look = Look(columns, colour)
     lines = [line for block in (LADDER, TABLE, TEXT) for line in (*format_block(block, look), "")]
     check_screen("-".join(["explain", str(columns), *(["colour"] if colour else [])]), "\n".join(lines))
+
+
+@pytest.mark.parametrize("width", [1, 12, 20])
+def test_a_terminal_too_narrow_for_a_ladder_cuts_it(width: int) -> None:
+    lines = list(format_block(LADDER, Look(width=width)))
+    assert any(line.endswith("client    server") for line in lines)

@@ -31,7 +31,9 @@ def test_a_port_that_is_taken() -> None:
         port = other.getsockname()[1]
         run = sockctl("serve", "echo", "--port", "0", "--metrics", str(port))
     assert run.returncode == 1
-    assert f"{port}" in run.stderr.decode().splitlines()[-1]
+    said = run.stderr.decode().splitlines()[-1]
+    assert f"Port {port} is taken" in said
+    assert "choose another --metrics " in said
 
 
 def test_without_the_library(tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def test_a_taken_port_moves_or_fails() -> None:
         port = str(taken.getsockname()[1])
         ended = sockctl("serve", "echo", "--port", "0", "--web", port, "--strict-port", "--no-input")
         assert ended.returncode == 1
-        assert f"Port {port} is taken" in ended.stderr.decode()
+        said = ended.stderr.decode()
+        assert f"Port {port} is taken" in said
+        assert "choose another --web " in said
 
 
 def test_without_the_libraries_an_error_names_the_extra(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -102,3 +103,22 @@ def test_rubbish_and_silence_keep_others_waiting_for_a_moment(
         assert fetch(port)[0] == 200
         assert time.monotonic() - began < TIMEOUT_S
     assert capfd.readouterr() == ("", ""), "no trace"
+
+
+def test_one_that_asks_byte_by_byte_keeps_no_server_from_its_stop() -> None:
+    with running(Echo()) as run, contextlib.ExitStack() as undo:
+        port = undo.enter_context(metrics_of(run))
+        dripping = undo.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S))
+        dripping.sendall(b"GET /metrics")
+        ended = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError):
+                while not ended.wait(0.1):
+                    dripping.sendall(b"x")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        undo.callback(thread.join)
+        undo.callback(ended.set)
+        assert fetch(port)[0] == 200, "its time is up"

@@ -11,7 +11,7 @@ from typing import Any
 
 from sockctl.deadline import Deadline
 from sockctl.errors import ControlError, ServerGoneError
-from sockctl.net.control.form import ASK, SUFFIX
+from sockctl.net.control.form import ASK, CONNECTION, SERVER, SUFFIX, Form, has_form
 from sockctl.text import make_visible
 
 MAX_BYTES = 256 << 20
@@ -125,10 +125,10 @@ class ControlClient:
         """Note the fields of a line; return the snapshot that it completes, if any."""
         match fields.pop("kind", None):
             case "server":
-                self._server, self._connections = fields, []
-                self._name = str(fields.get("name"))
+                self._server, self._connections = self._check(fields, SERVER), []
+                self._name = fields["name"]
             case "connection":
-                self._connections.append(fields)
+                self._connections.append(self._check(fields, CONNECTION))
             case "end" if self._server is not None:
                 return Snapshot(self._server, self._connections)
             case "stopped":
@@ -137,10 +137,18 @@ class ControlClient:
                 raise ControlError(f"The server refuses: {make_visible(str(fields.get('text')))}")
         return None
 
+    def _check(self, fields: dict[str, Any], form: Form) -> dict[str, Any]:
+        if not has_form(fields, form):
+            raise ControlError(
+                f"The server at {_show(self.path)} doesn't tell what this version of sockctl shows: it is of another "
+                "version, or no server of sockctl's. Start it again, or watch it with its own version."
+            )
+        return fields
+
     def _parse(self, line: bytes) -> dict[str, Any]:
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._make_foreign_error() from error
         if not isinstance(fields, dict):
             raise self._make_foreign_error()

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sockctl.net.control.form import ASK
 from sockctl.net.socket_file import SocketFile
@@ -169,9 +170,11 @@ class ControlServer:
             return
         began = time.thread_time()
         try:
-            answer = b"".join(map(encode_line, self._read_status()))
+            answer = b"".join(map(encode_line, takewhile(lambda _: not self._stopping, self._read_status())))
         except Exception as error:  # noqa: BLE001  a defect here must not end the thread
             answer = encode_line({"kind": "error", "text": f"The server failed to answer: {type(error).__name__}."})
+        if self._stopping:
+            return  # an answer that was cut off is none: they get a goodbye
         until = time.monotonic() + self._limits.read_s
         for asker in waiting:
             asker.answer(answer, until)

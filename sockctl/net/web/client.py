@@ -168,7 +168,7 @@ class _Opening:
 
     def _receive_head(self) -> bytes:
         head = bytearray()
-        while not head.endswith((b"\r\n\r\n", b"\n\n")):
+        while not head.endswith((b"\n\r\n", b"\n\n")):  # as h11: a line may end in a line feed alone
             byte = self._receive(1, self._deadline)
             if byte is None:
                 raise ConnectTimeoutError(

@@ -29,7 +29,6 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.events.web import RequestAnswered, RequestRefused, WebSocketOpened
 from sockctl.net.connection import Connection
 from sockctl.net.input_budget import InputBudget
-from sockctl.net.transport import TlsTransport
 from sockctl.net.web.addresses import Addresses
 from sockctl.net.web.request_headers import RequestHeaders
 from sockctl.net.web.site import BARE_POLICY, SAFE_HEADERS, File, Headers, Site, make_page_headers
@@ -89,7 +88,7 @@ class HttpConversation:
         self._budget = budget
         self._addresses = addresses
         self._head_s = head_s
-        self._encrypted = isinstance(connection.sock, TlsTransport)
+        self._encrypted = connection.is_encrypted
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
         self._is_head = False
         self._received = 0
@@ -116,6 +115,7 @@ class HttpConversation:
 
     def _receive_request(self) -> h11.Request | None:
         """Wait for the head of a request; return None when the client has ended its side, or asks for nothing more."""
+        self._is_head = False  # until the method is known
         before = self._received - len(self._http.trailing_data[0])
         until = Deadline.after(self._head_s)
         while True:

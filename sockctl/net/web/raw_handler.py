@@ -1,4 +1,4 @@
-"""A WebSocket client of a service of bytes: a message is a piece of bytes, and each answer is a message of its kind."""
+"""A WebSocket client of a service of bytes. The service gets each message, and answers with one of the same kind."""
 
 import math
 from collections.abc import Callable
@@ -16,10 +16,17 @@ from sockctl.net.service import RawService
 from sockctl.net.web.http_conversation import HttpConversation
 from sockctl.net.web.large_messages import SMALL_BYTES, LargeMessages
 from sockctl.protocol.web_decoder import WebDecoder, parse_close
-from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, TEXT, encode_close, encode_web_frame
+from sockctl.protocol.web_frames import (
+    BINARY,
+    CLOSE,
+    MESSAGE_BYTES,
+    PING,
+    PONG,
+    TEXT,
+    encode_close,
+    encode_web_frame,
+)
 
-MESSAGE_BYTES = 16_777_216
-"""Bytes of a message at most. As over bytes, the server reads no further message before the answer is taken."""
 SLICE = 128
 """Frames of a connection that one round decodes, before other connections have their turn."""
 _MESSAGES = frozenset({TEXT, BINARY})
@@ -27,6 +34,8 @@ _MESSAGES = frozenset({TEXT, BINARY})
 
 class WebRawHandler(Handler):
     """Calls the service with each message that comes on the connection.
+
+    As over bytes, the server reads no further message before the answer is taken.
 
     Args:
         connection: The client's connection.

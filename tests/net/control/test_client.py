@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,16 @@ def test_unknown_kinds_and_fields_are_passed_over(path: Path) -> None:
 @pytest.mark.parametrize("rubbish", [b"220 mail.example ready\r\n", b"[1]\n", b"\xff\n"])
 def test_what_is_no_server_of_ours(path: Path, rubbish: bytes) -> None:
     with playing(path, rubbish) as client, pytest.raises(ControlError, match="is no server of sockctl's"):
+        client.fetch(TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[{"kind": "server", "name": "old"}], [*make_status(0, uptime_s="long")], [{**make_status(1)[1], "peer": 7}]],
+)
+def test_a_server_of_another_version_is_told_of(path: Path, lines: list[dict[str, Any]]) -> None:
+    told = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    with playing(path, told) as client, pytest.raises(ControlError, match="of another version"):
         client.fetch(TIMEOUT_S)
 
 

@@ -164,6 +164,22 @@ def test_a_stopping_server_says_goodbye_to_all(path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_stopping_server_finishes_no_answer(path: Path) -> None:
+    begun = threading.Event()
+
+    def read_status() -> Iterator[dict[str, Any]]:
+        begun.set()
+        while True:
+            time.sleep(0.001)
+            yield {"kind": "connection"}
+
+    with control_server(path, read_status) as server, asker(path) as sock:
+        sock.sendall(ASK)
+        assert begun.wait(TIMEOUT_S)
+        server.stop()
+        assert receive_all(sock) == b'{"kind":"stopped"}\n'
+
+
 def test_the_file_alone_is_removed(path: Path) -> None:
     with control_server(path) as server, asker(path) as sock:
         server.abandon()

@@ -172,6 +172,7 @@ def test_subprotocols() -> None:
         (b"", NotWebSocketError, "ended the connection instead of opening a WebSocket"),
         (b"HTTP/1.1 101 ", NotWebSocketError, "ended the connection instead of opening a WebSocket"),
         (b"HTTP/1.1 xyz\r\n\r\n", NotWebSocketError, "answers in wrong HTTP"),
+        (b"HTTP/1.1 404 No\nContent-Length: 0\n\r\n", NotWebSocketError, "answers 404 No"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * HEAD_BYTES, NotWebSocketError, "a head of more than 16,384 bytes"),
         (
             b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",

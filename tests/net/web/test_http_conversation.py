@@ -78,6 +78,17 @@ def test_a_connection_serves_several_requests() -> None:
     assert not run.run.service.peers  # type: ignore[attr-defined]  # the service knows of no such client
 
 
+def test_rubbish_behind_a_head_request_is_refused_with_a_text() -> None:
+    with web_running(Parrot()) as run, run.client() as sock:
+        sock.sendall(make_request(method="HEAD"))
+        assert receive_answer(sock, has_body=False).status == 200
+        sock.sendall(b"rubbish\r\n\r\n")
+        refusal = receive_answer(sock)
+        assert (refusal.status, refusal.body[:22]) == (400, b"That is no HTTP reques")
+        assert receive_all(sock) == b""
+        assert not run.sink.named("service_failed")
+
+
 def test_the_client_may_half_close_behind_its_request() -> None:
     with web_running(Echo()) as run, run.client() as sock:
         sock.sendall(make_request())

@@ -8,8 +8,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.web.large_messages import LARGE_MESSAGES, SMALL_BYTES
-from sockctl.net.web.raw_handler import MESSAGE_BYTES
-from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, MESSAGE_BYTES, PING, PONG, TEXT
 from sockctl.services.echo import Case, CaseEcho, Echo
 from tests.support.raw_services import reason_of
 from tests.support.running import receive_all
