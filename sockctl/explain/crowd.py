@@ -1,6 +1,6 @@
 """A crowd of clients and a server in a process of its own, whose threads, memory and switches can be told apart.
 
-The server is a fork, which ends with this process: it reads the end of a connection whose other end is here.
+The server is a fork, which ends with this process: the system kills it, or it reads the end of its control connection.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sockctl.explain.forks import die_with_parent
 from sockctl.explain.network import TIMEOUT_S, Network, find_port, listen, receive_exactly
 
 Serve = Callable[[socket.socket], None]
@@ -58,12 +59,14 @@ class Crowd:
         with listen(network, backlog=1024) as listener:
             self._address = (network.target, find_port(listener))
             self._control, control = socket.socketpair()
+            parent = os.getpid()
             self._server = os.fork()
             if not self._server:
                 self._control.close()
-                _run_server(serve, listener, control)
+                _run_server(serve, listener, control, parent)
             control.close()
         self._control.settimeout(TIMEOUT_S)
+        self.ask()  # from here on the system ends it with this process, also where it stands still
 
     def __enter__(self) -> "Crowd":
         return self
@@ -118,9 +121,12 @@ def limit_clients(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - _SPARE_DESCRIPTORS))
 
 
-def _run_server(serve: Serve, listener: socket.socket, control: socket.socket) -> None:
+def _run_server(serve: Serve, listener: socket.socket, control: socket.socket, parent: int) -> None:
     """Serve in a thread, and answer what the control connection asks; then end this process."""
     try:
+        die_with_parent()
+        if os.getppid() != parent:
+            return  # it ended before this process could ask to end with it
         listener.setblocking(True)
         others = threading.active_count()
         threading.Thread(target=serve, args=(listener,), daemon=True).start()

@@ -4,8 +4,6 @@ The child ends with its parent, also where that one is killed (prctl(2), PR_SET_
 own alarm.
 """
 
-import contextlib
-import ctypes
 import os
 import pickle
 import signal
@@ -16,6 +14,7 @@ from typing import Any
 
 from sockctl.errors import PacketLabError, TopicError
 from sockctl.explain.catalogue import load_topic
+from sockctl.explain.forks import die_with_parent
 from sockctl.explain.lab import PacketLab, enter_namespaces
 from sockctl.explain.network import Loopback
 from sockctl.explain.topic import Run, Topic
@@ -23,7 +22,6 @@ from sockctl.terminal import write_all
 
 LIMIT_S = 10.0
 """How long a run takes at most."""
-_SET_PDEATHSIG = 1  # linux/prctl.h
 _CHUNK_BYTES = 65_536
 
 
@@ -52,7 +50,7 @@ def run_topic(name: str, *, enter: Callable[[], None] = enter_namespaces, limit_
 
 def _measure_packets(topic: Topic[Any], enter: Callable[[], None]) -> Any:
     enter()
-    _die_with_parent()  # the system forgets the wish where a process enters a user namespace
+    die_with_parent()  # the system forgets the wish where a process enters a user namespace
     with PacketLab() as lab:
         return topic.measure(lab)
 
@@ -104,7 +102,7 @@ def _be_child(parent: int, reading: int, writing: int, call: Callable[[], Any], 
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         signal.setitimer(signal.ITIMER_REAL, limit_s)
-        _die_with_parent()
+        die_with_parent()
         if os.getppid() != parent:
             return  # it was killed before this process could ask to end with it
         answer: tuple[Any, str, str]
@@ -117,12 +115,6 @@ def _be_child(parent: int, reading: int, writing: int, call: Callable[[], Any], 
         write_all(writing, pickle.dumps(answer))
     finally:
         os._exit(0)  # without the parent's buffers and exit functions
-
-
-def _die_with_parent() -> None:
-    """Let the system kill this process when its parent ends. Beyond Linux, the alarm alone ends it."""
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _read_all(descriptor: int) -> bytes:

@@ -1,12 +1,16 @@
 """A crowd of clients and its server, in a process of its own."""
 
+import os
 import resource
+import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from sockctl.explain.crowd import Crowd, Serve, limit_clients, serve_by_events, serve_by_threads
 from sockctl.explain.network import Loopback
+from tests.support.running import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 """A topic has no threads when it starts the server; a test worker has some."""
@@ -29,6 +33,21 @@ def test_each_client_gets_its_answer(serve: Serve, threads: int, loopback: Loopb
 
 def list_states() -> list[str]:
     return [line.split()[3] for line in Path("/proc/thread-self/net/tcp").read_text().splitlines()[1:]]
+
+
+def test_a_server_that_stands_still_ends_with_its_parent(loopback: Loopback) -> None:
+    parent = os.fork()
+    if not parent:
+        try:
+            crowd = Crowd(loopback, serve_by_events)
+            crowd.grow(1)
+            socket.socket.send = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,method-assign]
+            crowd.send_all()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(parent, 0)
+    assert os.WIFSIGNALED(status)
+    wait_until(lambda: "LISTEN" not in list_states(), what="the end of the server")
 
 
 def test_a_server_that_closes_is_counted_as_one_that_did_not_answer(loopback: Loopback) -> None:
