@@ -3,6 +3,7 @@
 A command's modules are loaded only for that command: else a start, and a help, would take a third longer.
 """
 
+import contextlib
 import errno
 import gc
 import io
@@ -86,8 +87,9 @@ app = typer.Typer(
 
 def _open_config() -> Any:
     """Return the user's configuration file; None if there is none, without importing its reader."""
-    if not find_config_file().exists():
-        return None
+    with contextlib.suppress(OSError):  # `open_config` says what is wrong
+        if not find_config_file().exists():
+            return None
     from sockctl.cli.config_file import open_config
 
     return open_config()

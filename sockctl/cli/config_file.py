@@ -118,9 +118,15 @@ def open_config() -> ConfigFile | None:
         ConfigError: It can't be used.
     """
     path = find_config_file()
-    if path.parent.is_file():
+    try:
+        is_there, is_misplaced = path.exists(), path.parent.is_file()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can't be looked for: {error.strerror}. Set HOME to a folder of your own, or SOCKCTL_CONFIG."
+        ) from error
+    if is_misplaced:
         raise ConfigError(f"{path.parent} is a file: SOCKCTL_CONFIG names the folder in which {path.name} is.")
-    return ConfigFile(path) if path.exists() else None
+    return ConfigFile(path) if is_there else None
 
 
 def _format_option(key: str) -> str:

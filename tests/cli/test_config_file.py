@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.cli.config_file import open_config
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.config import write_config
+from tests.support.other_user import as_other_user, needs_root
 from tests.support.running import sockctl
 
 
@@ -18,9 +20,9 @@ from tests.support.running import sockctl
         ("[nonsense]\n", 1, "[nonsense] is no command. 'sockctl --help' lists the commands."),
         ("[serve.nonsense]\n", 1, "[serve.nonsense] is no command. 'sockctl serve --help' lists what there is."),
         (
-            "[serve.echo]\nx = 1\n",
+            "[serve.echo]\nzzz = 1\n",
             2,
-            "x is no option of 'sockctl serve echo'. 'sockctl serve echo --help' lists the options.",
+            "zzz is no option of 'sockctl serve echo'. 'sockctl serve echo --help' lists the options.",
         ),
         ("\n[serve.eco]\nport = 1\n", 2, "[serve.eco] is no command. Did you mean echo?"),
         ("[serve.echo]\n\nprt = 1\n", 3, "prt is no option of 'sockctl serve echo'. Did you mean --port"),
@@ -61,3 +63,11 @@ def test_a_file_in_place_of_the_folder(folder: Path, monkeypatch: pytest.MonkeyP
     assert run.returncode == ExitCode.USAGE
     said = f"sockctl: {file} is a file: SOCKCTL_CONFIG names the folder in which config.toml is.\n"
     assert run.stderr.decode().endswith(said)
+
+
+@needs_root
+def test_a_folder_that_the_user_may_not_enter(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    said = as_other_user(lambda: str(open_config()))
+    assert said.startswith("ConfigError: ")
+    assert "can't be looked for: Permission denied. Set HOME to a folder of your own, or SOCKCTL_CONFIG." in said
