@@ -1,7 +1,5 @@
-"""The states in which the kernel keeps connections: ``/proc/net/tcp`` of Linux (proc_net_tcp.rst), and TCP_INFO."""
+"""The states in which the kernel keeps connections: ``/proc/net/tcp`` of Linux (proc_net_tcp.rst)."""
 
-import socket
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,13 +87,3 @@ def find_states(rows: list[Row] | None, port: int) -> tuple[str, str]:
     client = next((row.state for row in rows if row.peer_port == port), GONE)
     server = next((row.state for row in rows if row.local_port == port and row.peer_port), GONE)
     return client, server
-
-
-def count_retransmissions(sock: socket.socket) -> int | None:
-    """Return how many segments the kernel has sent again on a connection (TCP_INFO); None where it doesn't tell."""
-    option = getattr(socket, "TCP_INFO", None)
-    if option is None or not _TABLE.exists():
-        return None
-    at, size = 100, 104  # tcpi_total_retrans of struct tcp_info (linux/tcp.h)
-    info = sock.getsockopt(socket.IPPROTO_TCP, option, size)
-    return int(struct.unpack_from("=I", info, at)[0]) if len(info) >= size else None

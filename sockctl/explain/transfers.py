@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sockctl.explain.network import TIMEOUT_S, Link, Network, connect_pair, find_port
 from sockctl.explain.packets import Fate
-from sockctl.explain.tcp_states import count_retransmissions
+from sockctl.net.tcp_info import read_tcp_info
 
 COUNT, PIECE_BYTES = 100, 400
 _PIECES = [number.to_bytes(2).ljust(PIECE_BYTES, b".") for number in range(COUNT)]
@@ -89,8 +89,8 @@ def send_stream(network: Network, link: Link) -> Transfer:
                 ended = network.now_s()
         network.set_link(Link())
         sending.join()
-        again = count_retransmissions(client)
-        return _note(network, bytes(received), ended - began, again)
+        info = read_tcp_info(client)
+        return _note(network, bytes(received), ended - began, None if info is None else info.retransmits)
 
 
 def _note(network: Network, data: bytes, seconds: float, sent_again: int | None) -> Transfer:

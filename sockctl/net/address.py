@@ -84,8 +84,7 @@ def find_unix_address(host: str) -> str:
 
 def format_unix(address: str | bytes) -> str:
     """Return the host of a Unix socket that has this address, as getsockname() returns it."""
-    place = address if isinstance(address, str) else f"@{os.fsdecode(address[1:])}"
-    return f"{UNIX}{place}"
+    return UNIX + (address if isinstance(address, str) else f"@{os.fsdecode(address[1:])}")
 
 
 def parse_unix(place: str) -> str:

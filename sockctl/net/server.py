@@ -2,7 +2,7 @@
 
 This is a `socketserver` server with its own accept loop (`sockctl.net.acceptor`). The hooks divide the work as the
 library does: `get_request` accepts, `verify_request` lets in or refuses, `process_request` gives the connection to an
-event loop, or to a handler thread for a conversation.
+event loop, or to a handler thread for a conversation. The module is longer than others, since one class has all hooks.
 """
 
 import contextlib

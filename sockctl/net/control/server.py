@@ -84,12 +84,20 @@ class ControlServer:
         self._took_s = 0.0  # processor time for the last answer
         self._accepts_at = 0.0  # when accepting goes on after a pause
         self._stopping = False
-        self._waker, self._woken = socket.socketpair()
+        try:
+            self._waker, self._woken = socket.socketpair()
+        except OSError:
+            listener.close()
+            raise
         self._thread = threading.Thread(target=self._run, name="sockctl-control", daemon=True)
 
     def start(self) -> None:
-        """Start to answer."""
-        self._thread.start()
+        """Start to answer. If the system has no thread left, the socket is closed, too."""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._close()
+            raise
 
     def stop(self) -> None:
         """Remove the socket, say goodbye to all askers, and end the thread."""
@@ -97,6 +105,9 @@ class ControlServer:
         self._stopping = True
         self._waker.send(b"\0")
         self._thread.join()
+        self._close()
+
+    def _close(self) -> None:
         self._waker.close()
         self._woken.close()
         self._listener.close()
@@ -115,7 +126,7 @@ class ControlServer:
                 self._work(selector)
             for asker in self._askers.values():
                 asker.answer(encode_line({"kind": "stopped"}), 0.0)
-                asker.close()
+                asker.sock.close()
 
     def _work(self, selector: selectors.BaseSelector) -> None:
         """Wait until something is to be done, and do it."""
@@ -158,7 +169,7 @@ class ControlServer:
         elif len(self._askers) >= self._limits.askers:
             asker.refuse(f"{self._limits.askers} others ask this server already: close one of them.")
         if asker.is_over:
-            asker.close()
+            asker.sock.close()
             return
         self._askers[sock.fileno()] = asker
         selector.register(sock, selectors.EVENT_READ)
@@ -199,7 +210,7 @@ class ControlServer:
         if asker.is_over or now >= asker.until:
             del self._askers[asker.sock.fileno()]
             selector.unregister(asker.sock)
-            asker.close()
+            asker.sock.close()
             return
         selector.modify(asker.sock, selectors.EVENT_WRITE if asker.is_reading else selectors.EVENT_READ)
 
@@ -260,10 +271,6 @@ class _Asker:
         """Send an error, as far as the kernel takes it, and have the connection closed."""
         self.answer(encode_line({"kind": "error", "text": text}), 0.0)
         self.is_over = True
-
-    def close(self) -> None:
-        """Close the connection."""
-        self.sock.close()
 
     def _send(self) -> None:
         try:

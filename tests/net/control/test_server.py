@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sockctl.net.control.server import ControlLimits
+from sockctl.net.control.server import ControlLimits, ControlServer
+from sockctl.net.control.socket_file import open_at
 from tests.support.control import asker, control_server, make_status
 from tests.support.other_user import as_other_user, needs_root
 from tests.support.running import TIMEOUT_S, receive_all, wait_until
@@ -178,6 +179,23 @@ def test_a_stopping_server_finishes_no_answer(path: Path) -> None:
         assert begun.wait(TIMEOUT_S)
         server.stop()
         assert receive_all(sock) == b'{"kind":"stopped"}\n'
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "error"),
+    [(threading.Thread, "start", RuntimeError("no thread is left")), (socket, "socketpair", OSError("no descriptor"))],
+)
+def test_a_server_that_cant_start_leaves_no_socket(
+    path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    listener = open_at(path)
+    monkeypatch.setattr(place, name, fail)
+    with pytest.raises(type(error)):
+        ControlServer(listener, make_status).start()
+    assert not path.exists()
 
 
 def test_the_file_alone_is_removed(path: Path) -> None:
