@@ -45,8 +45,8 @@ def measure(network: Network) -> Blocking:
     """Make each call in three ways, then wait for several sockets at once."""
     operations = [
         try_call("accept()", "a client", network, prepare_accept),
-        try_call("recv()", "bytes", network, prepare_recv),
-        try_call("send()", "room", network, prepare_send),
+        try_call("recv()", "bytes or the end", network, prepare_recv),
+        try_call("send()", "room in the buffer", network, prepare_send),
     ]
     with ExitStack() as undo:
         pairs = [connect_pair(network) for _ in range(WATCHED)]
@@ -76,10 +76,9 @@ def draw(measured: Blocking) -> Iterator[Block]:
         titles=("call", "waits for", "blocking", f"timeout {format_duration(LIMIT_S)}", "non-blocking"),
         rows=tuple(rows),
     )
-    ready = " ".join(str(place + 1) for place in measured.select_ready)
-    yield Text(
-        lines=(f"select() of {WATCHED} sockets returned after {format_duration(measured.select_s)}: ready is {ready}.",)
-    )
+    ready = " and ".join(f"socket {place + 1}" for place in measured.select_ready) or "none"
+    took = format_duration(measured.select_s)
+    yield Text(lines=(f"select() of {WATCHED} sockets returned after {took}, as ready: {ready}.",))
 
 
 def conclude(measured: Blocking) -> Iterator[str]:
@@ -97,9 +96,11 @@ def conclude(measured: Blocking) -> Iterator[str]:
     longest = max(one.free.seconds for one in measured.operations)
     waited = [one.call for one in measured.operations if one.free.error != "BlockingIOError"]
     if not waited and longest < LIMIT_S:
+        connects = any(one.call == "connect()" for one in measured.operations)
+        later = "; connect() goes on in the kernel, and its socket is ready once that is done" if connects else ""
         yield (
-            f"On a non-blocking socket each raised BlockingIOError within {format_duration(longest)}: one thread can "
-            f"go on, and ask the kernel which of its many sockets are ready (select, epoll)."
+            f"After setblocking(False) each raised BlockingIOError within {format_duration(longest)}{later}: one "
+            f"thread can go on, and ask the kernel which of its many sockets are ready (select, epoll)."
         )
     else:
         names = ", ".join(waited) or "none"

@@ -108,7 +108,8 @@ def conclude(measured: Calls) -> Iterator[str]:
     alone = _join([name for name in server if name not in client])
     other = _join([name for name in client if name not in server])
     both = _join([name for name in server if name in client])
-    yield f"Only the server called {alone}, only the client {other}; both called {both}."
+    may = "; a client may bind(), too, but mostly connect() chooses its port" if "bind()" in alone else ""
+    yield f"Only the server called {alone}, only the client {other}; both called {both}{may}."
     waits = measured.list_waits()
     if waits:
         told = " and ".join(f"{call.name}() for {format_duration(call.took_s)}" for call in waits)

@@ -100,7 +100,9 @@ def conclude(measured: Handshake) -> Iterator[str]:
     if shake == ["SYN", "SYN+ACK", "ACK"]:
         early = connect.ended_s < connect.packets[2].at_s + measured.delay_s
         ack = "; that ACK was still under way when connect() returned" if early else ""
-        trip = format_duration(connect.packets[2].at_s - connect.packets[0].at_s)
+        trip_s = connect.packets[2].at_s - connect.packets[0].at_s
+        link = format_duration(2 * measured.delay_s)
+        trip = format_duration(trip_s) + (f" ({link} of them for the link)" if trip_s > 2.4 * measured.delay_s else "")
         yield (
             f"connect() took {took}, one round trip: {trip} lay between the SYN and the ACK by which the client's "
             f"kernel answers SYN+ACK{ack}."
@@ -115,7 +117,7 @@ def conclude(measured: Handshake) -> Iterator[str]:
         queue = "" if connect.waiting is None else f", {connect.waiting} in the queue"
         yield (
             f"accept() {sent}took {called}, since the connection was there already (ESTAB{queue}): the kernels shake "
-            f"hands (TCP, layer 4), and a program only asks for the result."
+            f"hands. A socket is the border: above it the program, below it TCP (layer 4) and IP (layer 3)."
         )
     else:
         yield (

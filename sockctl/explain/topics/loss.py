@@ -64,7 +64,8 @@ def conclude(measured: Loss) -> Iterator[str]:
     if not udp.missing:
         yield "UDP lost nothing in this run, though nothing would have brought a lost piece back."
     else:
-        yield f"UDP lost {lost}, {_explain_loss(measured)}, and told nobody; what came was there at once."
+        late = f" ({udp.out_of_order} of it late)" if udp.out_of_order else ""
+        yield f"UDP lost {lost}, {_explain_loss(measured)}, and told nobody; what came was there at once{late}."
     if tcp.arrived == tuple(range(COUNT)):
         again = "" if not tcp.sent_again else f": {format_count(tcp.sent_again, 'segment')} went out again"
         times = f"{format_duration(tcp.seconds)}, UDP {format_duration(udp.seconds)}"

@@ -133,7 +133,7 @@ def conclude(measured: Sockets) -> Iterator[str]:
         chosen = " and ".join(str(sock.local_port) for sock in measured.clients)
         yield (
             f"All the server's sockets have port {listening.local_port}: the kernel tells the connections apart by "
-            f"the clients' ports, {chosen}."
+            f"the clients' ports, {chosen}, which connect() got from it."
         )
     else:
         yield "The connections had other ports than the listening socket, which TCP does not do."

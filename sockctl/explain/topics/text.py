@@ -94,7 +94,7 @@ def draw(measured: Text) -> Iterator[Block]:
     """Yield the portions."""
     yield Table(
         caption=(
-            f"'{measured.text}' is {measured.characters} characters and {measured.sent_bytes} bytes. "
+            f"'{measured.text}' is {measured.characters} characters and, in UTF-8, {measured.sent_bytes} bytes. "
             f"Received by recv({PORTION_BYTES}):"
         ),
         titles=("bytes", "each alone", "one decoder for all"),
@@ -108,7 +108,7 @@ def draw(measured: Text) -> Iterator[Block]:
 def conclude(measured: Text) -> Iterator[str]:
     """Yield the two sentences."""
     refused = f"send() refused the text itself ({measured.refusal})" if measured.refusal else "send() took the text"
-    yield f"{refused}: a socket carries bytes, so one side encodes, and the other one decodes."
+    yield f"{refused}: a socket carries bytes, so one side encodes, and the other one decodes the same way."
     portions = format_count(len(measured.portions), "portion")
     if measured.cut and measured.joined == measured.text:
         yield (
