@@ -145,7 +145,8 @@ class HttpConversation:
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 raise _make_head_error() from error
-            raise HttpError(error.error_status_hint, f"That is no HTTP request: {error}.") from error
+            what = str(error).partition(":")[0]  # behind it stand the client's bytes
+            raise HttpError(error.error_status_hint, f"That is no HTTP request: {what}.") from error
 
     def _charge(self, work_s: float) -> None:
         """Charge the client's budget, and wait while it is beyond that."""
