@@ -100,7 +100,7 @@ class ServingWeb:
     def list_events(self) -> Iterator[Event]:
         """Yield the events that say where the page is."""
         for host in self.listeners.hosts:
-            yield Listening(host=host, port=self.listeners.port, backlog=self.listeners.backlog)
+            yield Listening(host=host, port=self.listeners.port, backlog=self.listeners.backlog, for_browsers=True)
         for url in self._list_urls():
             yield PageServed(url=url)
 

@@ -105,8 +105,8 @@ class Picture:
         """Yield how full the fullest backlog is."""
         known = [each for each in self.server["listening"] if each["waiting"] is not None]
         if known:
-            waiting, size = max((each["waiting"], each["backlog"]) for each in known)
-            yield Figure("backlog", f"{waiting:,} of {size:,}", waiting * 2 > size)
+            waiting, most = max((each["waiting"], each["max_waiting"]) for each in known)
+            yield Figure("backlog", f"{waiting:,} of {most:,}", waiting * 2 > most)
 
     def _describe_counts(self) -> Iterator[Figure]:
         counts: dict[str, Any] = self.server["counts"]
@@ -133,7 +133,7 @@ def select_rows(rows: list[Fields], *, column: Column, reverse: bool, peer: str)
 def describe_places(server: Fields) -> str:
     """Return where a server listens, with a mark at the addresses for browsers."""
     return ", ".join(
-        format_address(each["host"], each["port"]) + (" (for browsers)" if each.get("for_browsers") else "")
+        format_address(each["host"], each["port"]) + (" (for browsers)" if each["for_browsers"] else "")
         for each in server["listening"]
     )
 

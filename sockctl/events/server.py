@@ -47,24 +47,28 @@ class PortTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(Event):
-    """The server takes connections from now on. `host` and `port` are those of its socket."""
+    """The server takes connections from now on. `host` and `port` are those of its socket.
+
+    `for_browsers` says whether the clients there are browsers.
+    """
 
     explained: ClassVar[int] = 1
 
     host: str
     port: int
     backlog: int
+    for_browsers: bool = False
 
     @property
     def happened(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"Listening on {host}:{self.port}."
+        return f"Listening {'for browsers ' if self.for_browsers else ''}on {host}:{self.port}."
 
     @property
     def explanation(self) -> str:
         return (
             f"socket() made the server's socket, bind() gave it this address, and listen() lets clients connect. Up to "
-            f"{self.backlog:,} may wait until accept() takes them."
+            f"{self.backlog:,} may wait until accept() takes them; Linux lets one more wait."
         )
 
 
@@ -91,7 +95,7 @@ class UnixListening(Event):
             made = f"bind() made its file, whose mode {self.mode} says which users may connect"
         return (
             f"socket() made a Unix socket, {made}. listen() lets processes of this machine connect. Up to "
-            f"{self.backlog:,} may wait until accept() takes them."
+            f"{self.backlog:,} may wait until accept() takes them; Linux lets one more wait."
         )
 
 

@@ -24,11 +24,13 @@ class Door(ABC):
     Attributes:
         listeners: The listening sockets.
         converses: Whether each connection begins with a conversation, in a handler thread of its own.
+        for_browsers: Whether it is for browsers, not for the clients of the service's own wire.
         excuse: The bytes for a client that is refused for want of a place; not sent where connections are encrypted.
     """
 
     listeners: Listeners
     converses: bool
+    for_browsers: bool = False
     excuse: bytes
 
     @abstractmethod

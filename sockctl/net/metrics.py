@@ -165,7 +165,7 @@ def _make_metrics(server: Fields) -> Iterator[Metric]:
         if place["waiting"] is not None:
             address = [f"{place['host']}:{place['port']}"]
             waiting.add_metric(address, place["waiting"])
-            size.add_metric(address, place["backlog"])
+            size.add_metric(address, place["max_waiting"])
     yield waiting
     yield size
     lag = "Seconds that the slowest event thread took to answer."

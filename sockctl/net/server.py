@@ -183,9 +183,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         )
 
     @property
-    def listening_sockets(self) -> list[socket.socket]:
-        """The listening sockets of all doors; closed ones once the server stops."""
-        return list(self._doors)
+    def listening_sockets(self) -> list[tuple[socket.socket, Door]]:
+        """The listening sockets, each with its door; closed ones once the server stops."""
+        return list(self._doors.items())
 
     # Accepting: the acceptor's thread.
 

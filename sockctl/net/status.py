@@ -11,6 +11,7 @@ from typing import Any
 from sockctl.events.journal import Journal
 from sockctl.net.address import format_unix
 from sockctl.net.connection import Connection
+from sockctl.net.door import Door
 from sockctl.net.inspection import ConnectionLister, describe_all
 from sockctl.net.server import Server
 from sockctl.net.service import Service
@@ -59,7 +60,7 @@ class Status:
             **self._facts,
             "at": round(time.time(), 3),
             "uptime_s": counts.uptime_s,
-            "listening": [found for one in self._server.listening_sockets if (found := _describe_listener(one))],
+            "listening": [found for one in self._server.listening_sockets if (found := _describe_listener(*one))],
             "accepted": counts.accepted,
             "refused": counts.refused,
             "clients": counts.clients,
@@ -75,7 +76,7 @@ class Status:
         }
 
 
-def _describe_listener(listener: socket.socket) -> Fields | None:
+def _describe_listener(listener: socket.socket, door: Door) -> Fields | None:
     """Return where a socket listens and how many connections wait there; None where it is closed."""
     try:
         address = listener.getsockname()
@@ -88,4 +89,6 @@ def _describe_listener(listener: socket.socket) -> Fields | None:
         "port": port,
         "waiting": None if backlog is None else backlog.waiting,
         "backlog": None if backlog is None else backlog.size,
+        "max_waiting": None if backlog is None else backlog.max_waiting,
+        "for_browsers": door.for_browsers,
     }

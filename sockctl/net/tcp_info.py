@@ -44,10 +44,15 @@ class TcpInfo(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """The connections that wait at a listening socket for accept(), and how many may."""
+    """The connections that wait at a listening socket for accept(), and the size that listen() gave its backlog."""
 
     waiting: int
     size: int
+
+    @property
+    def max_waiting(self) -> int:
+        """How many may wait: Linux, which alone tells them, refuses once more wait than the size (listen(2))."""
+        return self.size + 1
 
 
 def read_tcp_info(sock: Any) -> TcpInfo | None:

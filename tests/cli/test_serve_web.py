@@ -63,6 +63,18 @@ def test_a_quiet_server_still_tells_programs_the_address() -> None:
         assert run.events.count("listening") >= 2
 
 
+def test_what_is_for_browsers_is_told_and_watched() -> None:
+    with process(*WEB_ECHO, "--log-format", "json") as run:
+        run.event("page_served")
+        places = [event for event in map(json.loads, run.lines) if event["event"] == "listening"]
+        assert [place["for_browsers"] for place in places] == [False, False, True, True]
+        watched = sockctl("watch", str(places[2]["port"]), "--once", "--interval", "0.1")
+    first = watched.stdout.decode().split("\n")[0]
+    assert first.startswith("server\techo-")
+    assert f"127.0.0.1:{places[0]['port']}, " in first
+    assert first.endswith(f"[::1]:{places[3]['port']} (for browsers)")
+
+
 def test_a_name_is_shown_and_answered() -> None:
     with process(*WEB_ECHO, "--web-name", "Chat.example", "--log-format", "json") as run:
         url = run.event("page_served")["url"]

@@ -24,7 +24,7 @@ def test_one_look_has_no_rates() -> None:
     assert picture.rows[0]["in_per_s"] is None
     figures = figures_of(picture)
     assert figures[""] == "echo-9090 at 127.0.0.1:9090"
-    assert (figures["accepted"], figures["in"], figures["backlog"]) == ("10", "-", "3 of 4,096")
+    assert (figures["accepted"], figures["in"], figures["backlog"]) == ("10", "-", "3 of 4,097")
 
 
 def test_rates_are_those_between_two_looks() -> None:
@@ -56,7 +56,7 @@ def test_what_deserves_a_look() -> None:
         "lag_ms": 1_000.0,
         "stuck": True,
         "refused": {"too_many_clients": 2},
-        "listening": [{"host": "::1", "port": 9090, "waiting": 3_000, "backlog": 4_096}],
+        "listening": [{**SERVER["listening"][0], "waiting": 3_000}],
         "counts": {"members": 3, "hashes_waiting": 9, "hashes_running": 2, "hash_slots": 2},
         "uptime_s": 101.0,
     }
@@ -66,7 +66,7 @@ def test_what_deserves_a_look() -> None:
         "clients": "512 of 512",
         "not logged in": "128 of 128",
         "refused": "2 (2.0/s): too_many_clients 2",
-        "backlog": "3,000 of 4,096",
+        "backlog": "3,000 of 4,097",
         "hashes": "2 of 2 run, 9 wait",
         "events lost": "5",
         "lag": "1,000.0 ms and more: an event thread is stuck",
@@ -74,8 +74,15 @@ def test_what_deserves_a_look() -> None:
     assert figures_of(picture)["members"] == "3"
 
 
+def test_an_address_for_browsers_is_marked() -> None:
+    (usual,) = SERVER["listening"]
+    listening = [usual, {**usual, "port": 9098, "for_browsers": True}]
+    figures = figures_of(Picture(snapshot(listening=listening), None))
+    assert figures[""] == "echo-9090 at 127.0.0.1:9090, 127.0.0.1:9098 (for browsers)"
+
+
 def test_a_system_that_tells_no_backlog() -> None:
-    listening = [{"host": "::1", "port": 9090, "waiting": None, "backlog": None}]
+    listening = [{**SERVER["listening"][0], "waiting": None, "max_waiting": None, "backlog": None}]
     assert "backlog" not in figures_of(Picture(snapshot(listening=listening), None))
 
 

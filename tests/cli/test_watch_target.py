@@ -9,7 +9,7 @@ import pytest
 
 from sockctl.cli.watch_target import find_control
 from sockctl.errors import NoServerError, OptionError
-from tests.support.control import control_server, make_status
+from tests.support.control import SERVER, control_server, make_status
 
 PLACES: dict[str, list[tuple[str, int]]] = {
     "echo-9090": [("127.0.0.1", 9090), ("::1", 9090), ("127.0.0.1", 42179)],
@@ -21,7 +21,8 @@ PLACES: dict[str, list[tuple[str, int]]] = {
 
 @contextlib.contextmanager
 def serving(folder: Path, name: str) -> Iterator[None]:
-    listening = [{"host": host, "port": port, "waiting": 0, "backlog": 1} for host, port in PLACES[name]]
+    (usual,) = SERVER["listening"]
+    listening = [{**usual, "host": host, "port": port} for host, port in PLACES[name]]
 
     def read_status() -> list[dict[str, Any]]:
         return make_status(0, name=name, listening=listening)

@@ -40,7 +40,7 @@ READINGS = [
         Level.INFO,
         "Listening on 127.0.0.1:9090.",
         "socket() made the server's socket, bind() gave it this address, and listen() lets clients "
-        "connect. Up to 4,096 may wait until accept() takes them.",
+        "connect. Up to 4,096 may wait until accept() takes them; Linux lets one more wait.",
     ),
     Reading(
         Listening(host="::1", port=9090, backlog=128),
@@ -48,7 +48,15 @@ READINGS = [
         Level.INFO,
         "Listening on [::1]:9090.",
         "socket() made the server's socket, bind() gave it this address, and listen() lets clients "
-        "connect. Up to 128 may wait until accept() takes them.",
+        "connect. Up to 128 may wait until accept() takes them; Linux lets one more wait.",
+    ),
+    Reading(
+        Listening(host="::1", port=9098, backlog=0, for_browsers=True),
+        "listening",
+        Level.INFO,
+        "Listening for browsers on [::1]:9098.",
+        "socket() made the server's socket, bind() gave it this address, and listen() lets clients "
+        "connect. Up to 0 may wait until accept() takes them; Linux lets one more wait.",
     ),
     Reading(
         UnixListening(place="unix:/run/s", mode="0600", backlog=4_096),
@@ -56,7 +64,8 @@ READINGS = [
         Level.INFO,
         "Listening on unix:/run/s.",
         "socket() made a Unix socket, bind() made its file, whose mode 0600 says which users may connect. listen() "
-        "lets processes of this machine connect. Up to 4,096 may wait until accept() takes them.",
+        "lets processes of this machine connect. Up to 4,096 may wait until accept() takes them; Linux lets one more "
+        "wait.",
     ),
     Reading(
         UnixListening(place="unix:@s", backlog=1),
@@ -64,7 +73,8 @@ READINGS = [
         Level.INFO,
         "Listening on unix:@s.",
         "socket() made a Unix socket, bind() gave it this name, which no file has: it is gone with the server. "
-        "listen() lets processes of this machine connect. Up to 1 may wait until accept() takes them.",
+        "listen() lets processes of this machine connect. Up to 1 may wait until accept() takes them; Linux lets one "
+        "more wait.",
     ),
     Reading(
         Reachable(scope="unix", host="unix:/run/s", port=0, command="sockctl connect unix:/run/s"),

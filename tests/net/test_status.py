@@ -28,6 +28,8 @@ def test_a_server_with_a_client() -> None:
     if sys.platform == "linux":
         assert place["waiting"] == 0
         assert place["backlog"] > 100
+        assert place["max_waiting"] == place["backlog"] + 1
+    assert not place["for_browsers"]
     assert (connection["kind"], connection["number"]) == ("connection", 1)
     assert end == {"kind": "end", "connections": 1}
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from sockctl.net.tcp_info import read_backlog, read_tcp_info
-from tests.support.running import wait_until
+from tests.support.running import TIMEOUT_S, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's TCP_INFO")
 
@@ -22,6 +22,15 @@ def test_a_connection() -> None:
             wait_until(lambda: read_tcp_info(near) == info._replace(state="CLOSE_WAIT"))
             wait_until(lambda: (read_tcp_info(far) or info).state == "FIN_WAIT2")
         assert read_tcp_info(near) is None, "it is closed"
+
+
+def test_a_backlog_of_zero_lets_one_wait() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        with socket.create_connection(listener.getsockname(), TIMEOUT_S):
+            wait_until(lambda: read_backlog(listener) == (1, 0))
+        backlog = read_backlog(listener)
+    assert backlog is not None
+    assert backlog.max_waiting == 1
 
 
 def test_what_waits_in_a_backlog() -> None:

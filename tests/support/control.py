@@ -18,7 +18,9 @@ SERVER: dict[str, Any] = {
     "version": "0.1.0",
     "at": 1_795_000_000.0,
     "uptime_s": 100.0,
-    "listening": [{"host": "127.0.0.1", "port": 9090, "waiting": 3, "backlog": 4096}],
+    "listening": [
+        {"host": "127.0.0.1", "port": 9090, "waiting": 3, "max_waiting": 4097, "backlog": 4096, "for_browsers": False}
+    ],
     "accepted": 10,
     "refused": {},
     "clients": 1,

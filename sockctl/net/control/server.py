@@ -9,7 +9,6 @@ user and root may ask.
 """
 
 import contextlib
-import json
 import os
 import selectors
 import socket
@@ -20,12 +19,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 
-from sockctl.net.control.form import ASK
+from sockctl.deadline import Deadline
+from sockctl.net.control.asker import Asker, encode_line
 from sockctl.net.socket_file import SocketFile
 from sockctl.net.status import Fields
 from sockctl.os_limits import count_usable_cores
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _CREDENTIALS = struct.Struct("3i")
 """Linux's struct ucred: process, user, group."""
 
@@ -44,6 +43,7 @@ class ControlLimits:
         idle_share: … and while nothing else is done; between them, the share goes down in a straight line.
         pause_s: The shortest time between two answers.
         retry_s: How long accepting pauses when the system has no descriptor left.
+        goodbye_s: How long a stopping server waits for all askers that are in the middle of an answer.
     """
 
     askers: int = 8
@@ -54,6 +54,7 @@ class ControlLimits:
     idle_share: float = 0.05
     pause_s: float = 0.02
     retry_s: float = 0.25
+    goodbye_s: float = 0.2
 
 
 USUAL_LIMITS = ControlLimits()
@@ -78,7 +79,7 @@ class ControlServer:
         self._listener = listener
         self._read_status = read_status
         self._limits = limits
-        self._askers: dict[int, _Asker] = {}
+        self._askers: dict[int, Asker] = {}
         self._next_at = 0.0  # when the next answer may begin
         self._looked = time.monotonic(), time.process_time()  # at the last answer
         self._took_s = 0.0  # processor time for the last answer
@@ -124,8 +125,9 @@ class ControlServer:
             selector.register(self._listener.sock, selectors.EVENT_READ)
             while not self._stopping:
                 self._work(selector)
+            deadline = Deadline.after(self._limits.goodbye_s)
             for asker in self._askers.values():
-                asker.answer(encode_line({"kind": "stopped"}), 0.0)
+                asker.say_goodbye(deadline)
                 asker.sock.close()
 
     def _work(self, selector: selectors.BaseSelector) -> None:
@@ -163,7 +165,7 @@ class ControlServer:
             selector.unregister(self._listener.sock)
             return
         sock.setblocking(False)
-        asker = _Asker(sock, self._limits)
+        asker = Asker(sock, line_bytes=self._limits.line_bytes, quiet_s=self._limits.quiet_s)
         if not _may_ask(sock):
             asker.refuse("Only the user whose server it is may ask it, and root.")
         elif len(self._askers) >= self._limits.askers:
@@ -205,7 +207,7 @@ class ControlServer:
         share = self._limits.idle_share + (self._limits.busy_share - self._limits.idle_share) * busy
         self._next_at = now + max(self._limits.pause_s, cost_s / share)
 
-    def _look_after(self, asker: "_Asker", selector: selectors.BaseSelector, now: float) -> None:
+    def _look_after(self, asker: Asker, selector: selectors.BaseSelector, now: float) -> None:
         """Wait for what an asker is to do next, or close it."""
         if asker.is_over or now >= asker.until:
             del self._askers[asker.sock.fileno()]
@@ -213,80 +215,6 @@ class ControlServer:
             asker.sock.close()
             return
         selector.modify(asker.sock, selectors.EVENT_WRITE if asker.is_reading else selectors.EVENT_READ)
-
-
-class _Asker:
-    """One who asks. Only the control server's thread uses it.
-
-    Attributes:
-        sock: The connection.
-        asks: Whether a question waits for its answer.
-        until: When the thread closes the connection, unless something happens before, on the monotonic clock.
-        is_over: Whether the connection is to be closed.
-    """
-
-    def __init__(self, sock: socket.socket, limits: ControlLimits) -> None:
-        self.sock = sock
-        self.asks = False
-        self.is_over = False
-        self._limits = limits
-        self._said = b""
-        self._answer = memoryview(b"")
-        self.until = time.monotonic() + limits.quiet_s
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether a part of an answer waits to be read."""
-        return bool(self._answer)
-
-    def go_on(self) -> None:
-        """Send the rest of an answer, or read a question."""
-        if self._answer:
-            self._send()
-            return
-        try:
-            data = self.sock.recv(self._limits.line_bytes)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.is_over = True
-            return
-        self._said += data
-        if self._said.endswith(b"\n") and set(self._said.splitlines(keepends=True)) == {ASK}:
-            self._said, self.asks = b"", True  # several questions get one answer
-        elif b"\n" in self._said or len(self._said) >= self._limits.line_bytes:
-            self.refuse(f"A question is the line {ASK.decode().strip()!r}.")
-
-    def answer(self, answer: bytes, until: float) -> None:
-        """Send an answer, which the asker must have read at a time on the monotonic clock."""
-        if self._answer:
-            return  # in the middle of an answer, nothing else can be said
-        self.asks = False
-        self._answer, self.until = memoryview(answer), until
-        self._send()
-
-    def refuse(self, text: str) -> None:
-        """Send an error, as far as the kernel takes it, and have the connection closed."""
-        self.answer(encode_line({"kind": "error", "text": text}), 0.0)
-        self.is_over = True
-
-    def _send(self) -> None:
-        try:
-            self._answer = self._answer[self.sock.send(self._answer) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self.is_over = True
-            return
-        if not self._answer:
-            self.until = time.monotonic() + self._limits.quiet_s
-
-
-def encode_line(fields: Fields) -> bytes:
-    """Return the line of some fields."""
-    return _encode(fields).encode() + b"\n"
 
 
 def _may_ask(sock: socket.socket) -> bool:

@@ -30,6 +30,7 @@ class WebDoor(Door):
     """
 
     converses = True
+    for_browsers = True
     excuse = (
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 10\r\n"
         b"Content-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(FULL), FULL)

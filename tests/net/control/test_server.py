@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,32 @@ def test_a_stopping_server_finishes_no_answer(path: Path) -> None:
         assert begun.wait(TIMEOUT_S)
         server.stop()
         assert receive_all(sock) == b'{"kind":"stopped"}\n'
+
+
+def test_a_stopping_server_says_goodbye_in_the_middle_of_an_answer(path: Path) -> None:
+    status = make_status(5_000)
+    with (
+        control_server(path, lambda: status, ControlLimits(goodbye_s=TIMEOUT_S)) as server,
+        asker(path) as sock,
+        ThreadPoolExecutor(1) as others,
+    ):
+        sock.sendall(ASK)
+        begin = sock.recv(1)
+        stopping = others.submit(server.stop)
+        wait_until(lambda: not path.exists())
+        lines = (begin + receive_all(sock)).splitlines()
+        stopping.result()
+    assert json.loads(lines[-1]) == {"kind": "stopped"}
+    assert [json.loads(line) for line in lines[:-1]] == status[: len(lines) - 1]
+
+
+def test_a_stopping_server_waits_for_none_that_reads_nothing(path: Path) -> None:
+    status = make_status(5_000)
+    with control_server(path, lambda: status, ControlLimits(goodbye_s=0.01)) as server, asker(path) as sock:
+        sock.sendall(ASK)
+        assert sock.recv(1)
+        server.stop()
+        assert b"stopped" not in receive_all(sock)
 
 
 @pytest.mark.parametrize(
