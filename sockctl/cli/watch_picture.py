@@ -112,6 +112,8 @@ class Picture:
         counts: dict[str, Any] = self.server["counts"]
         if "members" in counts:
             yield Figure("members", f"{counts['members']:,}")
+        if away_s := counts.get("engine_away_s"):
+            yield Figure("engine away", format_time(away_s), is_bad=True)
         if "hash_slots" in counts:
             running, slots, waiting = (counts[name] for name in ("hashes_running", "hash_slots", "hashes_waiting"))
             yield Figure("hashes", f"{running} of {slots} run, {waiting:,} wait", waiting > slots)

@@ -74,6 +74,13 @@ def test_what_deserves_a_look() -> None:
     assert figures_of(picture)["members"] == "3"
 
 
+def test_an_engine_that_is_away() -> None:
+    away = Picture(snapshot(counts={"members": 3, "engine_away_s": 6}), None)
+    assert [figure.text for figure in away.list_figures() if figure.is_bad] == ["6s"]
+    assert figures_of(away)["engine away"] == "6s"
+    assert "engine away" not in figures_of(Picture(snapshot(counts={"members": 3, "engine_away_s": 0}), None))
+
+
 def test_an_address_for_browsers_is_marked() -> None:
     (usual,) = SERVER["listening"]
     listening = [usual, {**usual, "port": 9098, "for_browsers": True}]

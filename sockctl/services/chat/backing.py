@@ -43,6 +43,9 @@ class Backing(Protocol):
     def tick(self, now: float) -> None:
         """Do what is due at `now`, on the monotonic clock; never blocks."""
 
+    def count(self) -> dict[str, int]:
+        """Return counts for the operator who watches the chat; any thread may call it."""
+
     def close(self) -> None:
         """Save all that waits, and stop; blocks."""
 
@@ -82,6 +85,10 @@ class LocalBacking:
 
     def tick(self, now: float) -> None:
         """Nothing is due."""
+
+    def count(self) -> dict[str, int]:
+        """Return no counts."""
+        return {}
 
     def close(self) -> None:
         """Save all that waits for the disk."""

@@ -251,9 +251,9 @@ class Chat(MessageService, Conversation[Peer]):
                 )
 
     def count(self) -> dict[str, int]:
-        """Return how many members there are, and the counts of the login."""
+        """Return how many members there are, and the counts of the login and of what the chat stands on."""
         logins = {} if self._login is None else self._login.authenticator.count_hashes()
-        return {"members": len(self.members.list_all()), **logins}
+        return {"members": len(self.members.list_all()), **logins, **self._backing.count()}
 
     def describe_client(self, peer: Peer) -> ClientDescription:
         """Return the member's name, the room in which it speaks here, and whether it is muted."""

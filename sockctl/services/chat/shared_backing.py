@@ -1,6 +1,7 @@
 """What a chat on several servers stands on: a log that all servers read, see `sockctl.cluster.node`.
 
 A server posts what its members do. Each server carries it out as it comes back, in the order of the log.
+The module is longer than others, since all that the log tells the chat comes together here.
 """
 
 import contextlib
@@ -170,6 +171,11 @@ class SharedBacking:
             self._post_roster()
         for member_id in [*self._unclaimed][:_CLAIMS]:
             self._claim_again(self._unclaimed.pop(member_id))
+
+    def count(self) -> dict[str, int]:
+        """Return for how many seconds the engine has been away, rounded up; 0 while it is there."""
+        away_at = self._away_at
+        return {"engine_away_s": 0 if away_at is None else int(time.monotonic() - away_at) + 1}
 
     def close(self) -> None:
         """Post what waits, and leave; blocks."""

@@ -160,6 +160,8 @@ def test_what_was_not_said_is_told_exactly(servers: Servers) -> None:
         node.most_waiting = 3
         node.go_away()
         assert bob.until("notice", code="engine_away")
+        assert servers.two.service.count()["engine_away_s"] > 0
+        assert servers.one.service.count()["engine_away_s"] == 0
         for number in range(5):
             bob.send(kind="line", text=f"{number}", n=number)
         assert [bob.until("error", code="not_said")["n"] for _ in range(2)] == [3, 4]
@@ -176,6 +178,7 @@ def test_what_was_not_said_is_told_exactly(servers: Servers) -> None:
         node.come_back(refused=True)
         assert [bob.until("error", code="not_said")["n"] for _ in range(3)] == [0, 1, 2]
         bob.until("notice", code="engine_back")
+        assert servers.two.service.count()["engine_away_s"] == 0
         say(bob, "at last", ann)
         ann.nothing_but()
 
