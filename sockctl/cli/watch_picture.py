@@ -74,8 +74,10 @@ class Picture:
     def list_figures(self) -> Iterator[Figure]:
         """Yield the figures above the table."""
         server = self.server
-        places = describe_places(server) or "no place any more"
-        yield Figure("", f"{make_visible(str(server['name']))} at {places}")
+        own, for_browsers = (_list_places(server, for_browsers=each) for each in (False, True))
+        yield Figure("", f"{make_visible(str(server['name']))} at {', '.join(own) or 'no place any more'}")
+        if for_browsers:
+            yield Figure("for browsers", ", ".join(for_browsers))
         yield Figure("process", str(server["pid"]))
         yield Figure("up", format_time(server["uptime_s"]))
         clients, most = server["clients"], server["max_clients"]
@@ -134,10 +136,13 @@ def select_rows(rows: list[Fields], *, column: Column, reverse: bool, peer: str)
 
 def describe_places(server: Fields) -> str:
     """Return where a server listens, with a mark at the addresses for browsers."""
-    return ", ".join(
-        format_address(each["host"], each["port"]) + (" (for browsers)" if each["for_browsers"] else "")
-        for each in server["listening"]
-    )
+    marked = [f"{place} (for browsers)" for place in _list_places(server, for_browsers=True)]
+    return ", ".join([*_list_places(server, for_browsers=False), *marked])
+
+
+def _list_places(server: Fields, *, for_browsers: bool) -> list[str]:
+    places = [each for each in server["listening"] if each["for_browsers"] == for_browsers]
+    return [format_address(each["host"], each["port"]) for each in places]
 
 
 def _sum_refused(server: Fields) -> Fields:

@@ -159,7 +159,8 @@ def _describe_silence(seconds: int) -> str:
 
 
 def make_figures(picture: Picture, width: int) -> "list[Text]":
-    """Return the figures above a table, in lines that break between figures."""
+    """Return the figures above a table, in lines that break between figures; one that is wider breaks at words."""
+    from rich.console import Console
     from rich.text import Text
 
     lines = [Text()]
@@ -173,7 +174,8 @@ def make_figures(picture: Picture, width: int) -> "list[Text]":
         elif lines[-1]:
             lines[-1].append(" " * GAP)
         lines[-1].append(text)
-    return lines
+    console = Console(width=width)
+    return [part for line in lines for part in line.wrap(console, width)]
 
 
 def find_empty(rows: Sequence[Fields]) -> set[int]:

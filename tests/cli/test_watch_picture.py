@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sockctl.cli.watch_columns import find_column
-from sockctl.cli.watch_picture import Picture, select_rows
+from sockctl.cli.watch_picture import Picture, describe_places, select_rows
 from sockctl.net.control.client import Snapshot
 from tests.support.control import CONNECTION, SERVER
 
@@ -84,8 +84,10 @@ def test_an_engine_that_is_away() -> None:
 def test_an_address_for_browsers_is_marked() -> None:
     (usual,) = SERVER["listening"]
     listening = [usual, {**usual, "port": 9098, "for_browsers": True}]
-    figures = figures_of(Picture(snapshot(listening=listening), None))
-    assert figures[""] == "echo-9090 at 127.0.0.1:9090, 127.0.0.1:9098 (for browsers)"
+    picture = Picture(snapshot(listening=listening), None)
+    assert figures_of(picture)[""] == "echo-9090 at 127.0.0.1:9090"
+    assert figures_of(picture)["for browsers"] == "127.0.0.1:9098"
+    assert describe_places(picture.server) == "127.0.0.1:9090, 127.0.0.1:9098 (for browsers)"
 
 
 def test_a_system_that_tells_no_backlog() -> None:

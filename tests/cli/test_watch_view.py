@@ -119,9 +119,13 @@ def test_the_cursor_passes_over_columns_that_are_left_out() -> None:
 @pytest.mark.parametrize(("width", "height"), [(40, 24), (40, 12), (30, 10), (80, 24)])
 @pytest.mark.parametrize("count", [0, 100])
 def test_how_to_quit_is_always_shown(width: int, height: int, count: int) -> None:
-    lines = screen_of(view_of(count), width, height)
-    assert len(lines) <= height
-    assert any(line.startswith("q quit") for line in lines)
+    view = view_of(count)
+    assert view.picture is not None
+    for refused in ({}, {f"reason_{number}": 1_000 for number in range(8)}):
+        view.picture.server["refused"] = refused
+        lines = screen_of(view, width, height)
+        assert len(lines) <= height
+        assert any(line.startswith("q quit") for line in lines)
 
 
 def test_the_column_of_the_cursor_is_always_shown() -> None:
