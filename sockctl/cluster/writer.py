@@ -130,6 +130,10 @@ class Writer:
         if not self._generation and self._outbox.length:
             self.due.set()
 
+    def has_sent(self, member: str) -> bool:
+        """Return whether something of a member with a tag was sent to the engine, and has no answer."""
+        return any(one.member == member and one.tag is not None for one in [*self._in_flight])
+
     @property
     def reply_fileno(self) -> int:
         """The descriptor on which replies arrive; -1 while another thread waits for one, or there is no connection."""

@@ -43,6 +43,9 @@ class Backing(Protocol):
     def tick(self, now: float) -> None:
         """Do what is due at `now`, on the monotonic clock; never blocks."""
 
+    def prepare_stop(self) -> None:
+        """Refuse what can't be said; the clients are still there. Never blocks."""
+
     def close(self) -> None:
         """Save all that waits, and stop; blocks."""
 
@@ -82,6 +85,9 @@ class LocalBacking:
 
     def tick(self, now: float) -> None:
         """Nothing is due."""
+
+    def prepare_stop(self) -> None:
+        """Nothing to refuse: all is said at once."""
 
     def close(self) -> None:
         """Save all that waits for the disk."""

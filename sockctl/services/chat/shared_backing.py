@@ -1,6 +1,7 @@
 """What a chat on several servers stands on: a log that all servers read, see `sockctl.cluster.node`.
 
 A server posts what its members do. Each server carries it out as it comes back, in the order of the log.
+The module is long as all that the chat asks of its servers' log, and all that the log tells, comes together here.
 """
 
 import contextlib
@@ -170,6 +171,10 @@ class SharedBacking:
             self._post_roster()
         for member_id in [*self._unclaimed][:_CLAIMS]:
             self._claim_again(self._unclaimed.pop(member_id))
+
+    def prepare_stop(self) -> None:
+        """Tell the clients what isn't said because the engine is away."""
+        self._sequencer.prepare_stop(self._members.list_all_clients())
 
     def close(self) -> None:
         """Post what waits, and leave; blocks."""
