@@ -85,7 +85,7 @@ def _explain_loss(measured: Loss) -> str:
 
 TOPIC = Topic(
     question="What do TCP and UDP make of packets that get lost?",
-    guess=f"Of {COUNT} pieces over a link that drops {LINK.drop:.0%}, how many arrive by UDP, and how many by TCP?",
+    guess=f"Of {COUNT} pieces over a link that drops {LINK.drop:.0%}, how many arrive by UDP and by TCP (two numbers)?",
     measure=measure,
     draw=draw,
     conclude=conclude,
