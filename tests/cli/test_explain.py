@@ -63,6 +63,10 @@ def test_a_module_is_short_and_its_topic_has_all_parts(name: str) -> None:
     assert not topic.attempt.endswith(".")
 
 
+def test_a_topic_is_found_whatever_its_case() -> None:
+    assert explain_as_json("TEXT")["topic"] == "text"
+
+
 def test_a_pipe_gets_plain_text_and_loads_no_rich() -> None:
     script = (
         "import sys; sys.argv = ['sockctl', 'explain', 'text']\n"
