@@ -50,7 +50,7 @@ class ServerGoneError(ControlError):
 
 
 class NoServerError(SockctlError):
-    """There is no running server that can be watched, or more than one is meant."""
+    """There is no running server that can be watched."""
 
 
 class LogFileError(SockctlError):
@@ -475,7 +475,7 @@ class ExpectationError(SockctlError):
 
 
 class OptionError(SockctlError):
-    """Options contradict each other."""
+    """Options contradict each other, or the arguments leave open what is meant."""
 
 
 class ConfigError(SockctlError):

@@ -12,7 +12,7 @@ from sockctl.cli import options
 from sockctl.cli.commands import declare_command
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import Seconds, declare_time
-from sockctl.errors import NoServerError, ServerGoneError
+from sockctl.errors import OptionError, ServerGoneError
 from sockctl.terminal import STDIN, STDOUT, is_terminal, measure_columns, say, wants_colour
 from sockctl.text import format_count
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 ANSWER_S = 30.0
 """How long a server may take to answer: one that is busy and has very many connections takes its time."""
-LISTED_S = 3.0
-"""The same, for a list of all servers."""
 _EPILOG = """Examples:
   sockctl watch
   sockctl watch 9090 --sort in/s
@@ -48,16 +46,14 @@ def watch(
         str | None,
         typer.Argument(
             metavar="[TARGET]",
-            help="The server's port, its service, its name (chat-9090), or the path of its --control socket.",
+            help="The server's port, address, service or name (chat-9090), or the path of its --control socket.",
             show_default=False,
             autocompletion=complete_target,
         ),
     ] = None,
     *,
     once: Annotated[bool, typer.Option("--once", help="Show one look, and end.", show_default=False)] = False,
-    list_only: Annotated[
-        bool, typer.Option("--list", help="List the servers that run, even if it is one.", show_default=False)
-    ] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="List the servers that run.", show_default=False)] = False,
     json: options.Json = False,
     interval: Annotated[float, declare_time("Look so often.", at_least=0.1)] = Seconds(1),
     sort: Annotated[
@@ -69,20 +65,22 @@ def watch(
 ) -> None:
     """Watch a running server: its connections, queues and refusals.
 
-    Without a target, it shows the server that runs; where several run, it lists them. On a terminal, the picture
-    changes until you press q: the arrow keys move, s sorts by a column, e explains it, / filters by peer. In a pipe it
-    prints one look. Rates are those since the look before. 'sockctl help watch' explains the figures and the JSON.
+    Without a target, it shows the server that runs; where several run, give one. On a terminal, the picture changes
+    until you press q: the arrow keys move, s sorts by a column, e explains it, / filters by peer. In a pipe it prints
+    one look. Rates are those since the look before. 'sockctl help watch' explains the figures and the JSON.
     """
+    from sockctl.cli.watch_target import find_control
     from sockctl.net.control.client import ControlClient
     from sockctl.paths import find_runtime_dir
 
     view_by = _parse_sort(sort)
     folder = find_runtime_dir()
-    path = None if list_only and target is None else _find_path(target, folder)
-    if path is None or list_only:
+    if list_only:
+        if target is not None:
+            raise OptionError("--list lists all servers: leave the target out.")
         _print_servers(folder, json=json)
         return
-    with contextlib.closing(ControlClient(path)) as client:
+    with contextlib.closing(ControlClient(find_control(target, folder))) as client:
         if json:
             _print_json(client, interval, peer=peer, by=view_by, once=once)
         elif once or not is_terminal(STDOUT) or not is_terminal(STDIN):
@@ -106,53 +104,25 @@ def _parse_sort(text: str) -> "tuple[Column, bool]":
     return column, text.startswith("-")
 
 
-def _find_path(target: str | None, folder: Path) -> Path | None:
-    """Return the control socket of the server that is meant; None to list them.
-
-    Raises:
-        NoServerError: There is none, or the target may mean several.
-    """
-    from sockctl.net.control.client import list_live
-
-    if target is not None and "/" in target:
-        return Path(target)
-    live = list_live(folder)
-    if target is None:
-        return live[0] if len(live) == 1 else None
-    meant = [path for path in live if _is_meant(path.stem, target)]
-    if not meant:
-        running = ", ".join(path.stem for path in live)
-        hint = f"These run: {running}." if running else "None runs here as this user."
-        raise NoServerError(f"No server {target!r} can be watched. {hint}")
-    if len(meant) > 1:
-        names = ", ".join(path.stem for path in meant)
-        raise NoServerError(f"Several servers are meant by {target!r}: give one of {names}.")
-    return meant[0]
-
-
-def _is_meant(name: str, target: str) -> bool:
-    return name == target or target in name.split("-")[:2]
-
-
 def _print_servers(folder: Path, *, json: bool) -> None:
     from sockctl.cli.tables import print_list
     from sockctl.cli.watch_columns import format_time
-    from sockctl.net.address import format_address
+    from sockctl.cli.watch_picture import describe_places
+    from sockctl.cli.watch_target import LISTED_S, NONE
     from sockctl.net.control.client import fetch_all
 
     servers = [snapshot.server for _, snapshot in fetch_all(folder, LISTED_S)]
     rows = [
         (
             str(server["name"]),
-            ", ".join(format_address(each["host"], each["port"]) for each in server["listening"]),
+            describe_places(server),
             f"{server['clients']:,}",
             format_time(server["uptime_s"]),
             str(server["pid"]),
         )
         for server in servers
     ]
-    empty = "No server runs here as this user that can be watched: 'sockctl serve echo' starts one."
-    print_list(servers, ("SERVER", "LISTENS AT", "CLIENTS", "UP", "PROCESS"), rows, empty=empty, json=json)
+    print_list(servers, ("SERVER", "LISTENS AT", "CLIENTS", "UP", "PROCESS"), rows, empty=NONE, json=json)
 
 
 def _fetch_two(client: "ControlClient", interval_s: float) -> "tuple[Snapshot, Snapshot]":

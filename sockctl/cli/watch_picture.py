@@ -74,8 +74,8 @@ class Picture:
     def list_figures(self) -> Iterator[Figure]:
         """Yield the figures above the table."""
         server = self.server
-        places = ", ".join(format_address(each["host"], each["port"]) for each in server["listening"])
-        yield Figure("", f"{make_visible(str(server['name']))} at {places or 'no place any more'}")
+        places = describe_places(server) or "no place any more"
+        yield Figure("", f"{make_visible(str(server['name']))} at {places}")
         yield Figure("process", str(server["pid"]))
         yield Figure("up", format_time(server["uptime_s"]))
         clients, most = server["clients"], server["max_clients"]
@@ -128,6 +128,14 @@ def select_rows(rows: list[Fields], *, column: Column, reverse: bool, peer: str)
     """
     chosen = [row for row in rows if peer in row["peer"]] if peer else rows
     return sorted(chosen, key=column.make_key, reverse=reverse)
+
+
+def describe_places(server: Fields) -> str:
+    """Return where a server listens, with a mark at the addresses for browsers."""
+    return ", ".join(
+        format_address(each["host"], each["port"]) + (" (for browsers)" if each.get("for_browsers") else "")
+        for each in server["listening"]
+    )
 
 
 def _sum_refused(server: Fields) -> Fields:

@@ -26,9 +26,10 @@ LEAST_PEER = 21
 """Columns of an IPv4 address with its port; in a narrow terminal, a longer peer is cut."""
 MAX_FILTER = 64
 _COLUMN_STEPS = {"left": -1, "right": 1, "home": -len(COLUMNS), "end": len(COLUMNS)}
+"""By how many of the shown columns a key moves the cursor."""
 _ROW_STEPS = {"up": -1, "down": 1}
 _EXPLAIN, _QUIT = frozenset("e?"), frozenset({"q", "c-d"})
-KEYS = "←→ column   s sort   ↑↓ rows   / filter by peer   e explain the column   q quit"
+KEYS = "q quit   ←→ column   s sort   ↑↓ rows   / filter by peer   e explain the column"
 
 
 class View:
@@ -66,7 +67,7 @@ class View:
             self._type(key)
             return
         if key in _COLUMN_STEPS:
-            self._cursor = max(0, min(self._cursor + _COLUMN_STEPS[key], len(COLUMNS) - 1))
+            self._move(_COLUMN_STEPS[key])
         elif key in _ROW_STEPS:
             self._top += _ROW_STEPS[key]
         elif key in {"pageup", "pagedown"}:
@@ -81,6 +82,12 @@ class View:
             self._peer, self._explains = "", False
         elif key in _QUIT:
             self.is_over = True
+
+    def _move(self, steps: int) -> None:
+        """Move the cursor among the columns that aren't left out."""
+        empty = set() if self.picture is None else find_empty(self._select())
+        shown = [at for at in range(len(COLUMNS)) if at not in empty or at == self._cursor]
+        self._cursor = shown[max(0, min(shown.index(self._cursor) + steps, len(shown) - 1))]
 
     def _type(self, key: str) -> None:
         """Edit the filter."""
@@ -112,8 +119,9 @@ class View:
                 Text("Asking the server…"), *([Text(_describe_silence(self.silent_s))] if self.silent_s else [])
             )
         rows = self._select()
-        above = make_figures(self.picture, width)
-        self._page = max(1, height - len(above) - len(self._make_footer(width, len(rows))) - 1)
+        room = height - len(self._make_footer(width, len(rows))) - 1
+        above = make_figures(self.picture, width)[: max(1, room - 1)]
+        self._page = max(1, room - len(above))
         self._top = max(0, min(self._top, len(rows) - self._page))
         below = self._make_footer(width, len(rows))  # again, for the rows that are really shown
         shown = rows[self._top : self._top + self._page]

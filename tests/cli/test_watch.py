@@ -74,21 +74,35 @@ def test_members_of_a_chat(tmp_path: Path) -> None:
         wait_until(is_shown)
 
 
+JSON_ONCE = ("--once", "--json", *QUICK)
+
+
+def test_no_server() -> None:
+    for arguments in ((), JSON_ONCE):
+        run = sockctl("watch", *arguments)
+        assert (run.returncode, run.stdout) == (ExitCode.UNREACHABLE, b"")
+        assert b"No server runs here as this user that can be watched: 'sockctl serve echo' starts one." in run.stderr
+    nobody = sockctl("watch", "--list")
+    assert (nobody.returncode, nobody.stdout) == (0, b"SERVER\tLISTENS AT\tCLIENTS\tUP\tPROCESS\n")
+    assert json.loads(sockctl("watch", "--list", "--json").stdout) == []
+
+
 def test_several_servers() -> None:
-    nobody = sockctl("watch")
-    assert nobody.returncode == 0
-    assert nobody.stdout == b"SERVER\tLISTENS AT\tCLIENTS\tUP\tPROCESS\n"
-    assert b"No server runs here as this user that can be watched" in nobody.stderr
     with echo_process() as (_, port), echo_process() as (run, other):
         names = sorted([f"echo-{port}", f"echo-{other}"])
-        listed = sockctl("watch").stdout.decode().splitlines()
+        for arguments, several in (
+            ((), "Several servers run"),
+            (JSON_ONCE, "Several servers run"),
+            (("echo",), "'echo' means several servers"),
+        ):
+            both = sockctl("watch", *arguments)
+            assert (both.returncode, both.stdout) == (ExitCode.USAGE, b"")
+            assert both.stderr.decode() == (
+                f"sockctl: {several}: {', '.join(names)}. Give one of them, as in 'sockctl watch {names[0]}'.\n"
+            )
+        listed = sockctl("watch", "--list").stdout.decode().splitlines()
         assert [line.split("\t")[0] for line in listed] == ["SERVER", *names]
-        assert [one["name"] for one in json.loads(sockctl("watch", "--json").stdout)] == names
-        both = sockctl("watch", "echo")
-        assert both.returncode == ExitCode.UNREACHABLE
-        assert both.stderr.decode() == (
-            f"sockctl: Several servers are meant by 'echo': give one of {', '.join(names)}.\n"
-        )
+        assert [one["name"] for one in json.loads(sockctl("watch", "--list", "--json").stdout)] == names
         run.end()
         (one,) = json.loads(sockctl("watch", "--list", "--json").stdout)
         assert one["name"] == f"echo-{port}"
@@ -113,6 +127,7 @@ def test_wrong_use() -> None:
     for arguments, words in (
         (("--sort", "size"), "There is no column 'size': choose one of #, peer, name"),
         (("--interval", "0.01"), "is not in the range"),
+        (("--list", "echo"), "--list lists all servers: leave the target out."),
     ):
         run = sockctl("watch", *arguments)
         assert run.returncode == ExitCode.USAGE
@@ -120,6 +135,9 @@ def test_wrong_use() -> None:
     run = sockctl("watch", "./nothing")
     assert run.returncode == ExitCode.UNREACHABLE
     assert b"There is no control socket nothing." in run.stderr
+    run = sockctl("watch", "/etc/passwd")
+    assert run.returncode == ExitCode.UNREACHABLE
+    assert b"/etc/passwd is no control socket, since it is no socket" in run.stderr
 
 
 @pytest.fixture
@@ -141,7 +159,7 @@ def test_a_live_picture(screen: Tmux) -> None:
             screen.expect("rows 1-1 of 1", f"peers with '{sock.getsockname()[1]}' (Esc shows all)")
             screen.press("Escape")
             screen.expect("rows 1-2 of 2")
-        screen.press(*["Right"] * 6, "e", "s")
+        screen.press(*["Right"] * 4, "e", "s")
         screen.expect("AGE: How long ago accept() gave", "by AGE ↓")
         screen.resize(80, 24)
         rows = screen.expect("AGE: How long ago accept() gave", mine)

@@ -87,14 +87,45 @@ def test_wide_enough_for_all_columns() -> None:
 def test_columns_without_text_are_left_out() -> None:
     titles = next(line for line in screen_of(view_of(3)) if line.split()[:1] == ["#"])
     assert not {"NAME", "ROOM", "TLS", "STATE"} & set(titles.split())
-    view = view_of(3)
-    press(view, "right", "right")
-    assert "NAME" in "\n".join(screen_of(view)), "the cursor is there"
+    assert "ROOM" in "\n".join(screen_of(view_of(3, "room"))), "the cursor is there"
     assert find_empty([]) == {at for at, column in enumerate(COLUMNS) if not column.is_number}
 
 
-def test_the_column_of_the_cursor_is_always_shown() -> None:
+def test_the_cursor_passes_over_columns_that_are_left_out() -> None:
+    def find_column_of(view: View) -> str:
+        press(view, "e")
+        text = "\n".join(screen_of(view, 500))
+        press(view, "e")
+        return next(column.title for column in COLUMNS if column.meaning in text)
+
     view = view_of(3)
+    seen = []
+    for _ in COLUMNS:
+        seen.append(find_column_of(view))
+        press(view, "right")
+    assert list(dict.fromkeys(seen)) == [
+        column.title for column in COLUMNS if column.title not in {"NAME", "ROOM", "TLS", "STATE"}
+    ]
+    assert find_column_of(view) == "RETR", "the last one"
+    view = view_of(3, "room")
+    press(view, "left")
+    assert find_column_of(view) == "PEER"
+    press(view, "home", "left", "right", "right")
+    assert find_column_of(view) == "WIRE"
+    press(view, "/", "x", "c-m", "left", "right")
+    assert find_column_of(view) == "AGE", "no row is left, nor any text"
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 24), (40, 12), (30, 10), (80, 24)])
+@pytest.mark.parametrize("count", [0, 100])
+def test_how_to_quit_is_always_shown(width: int, height: int, count: int) -> None:
+    lines = screen_of(view_of(count), width, height)
+    assert len(lines) <= height
+    assert any(line.startswith("q quit") for line in lines)
+
+
+def test_the_column_of_the_cursor_is_always_shown() -> None:
+    view = view_of(3, name="somebody", room="lobby", tls="TLSv1.3", paused=True)
     for column in COLUMNS[1:]:
         press(view, "right", "e")
         text = "\n".join(screen_of(view, 80))
@@ -108,7 +139,7 @@ def test_the_column_of_the_cursor_is_always_shown() -> None:
 def test_sorting_and_turning_round() -> None:
     view = view_of(5)
     assert numbers_on(screen_of(view)) == [1, 2, 3, 4, 5]
-    press(view, *["right"] * 8, "s")
+    press(view, *["right"] * 6, "s")
     assert numbers_on(screen_of(view)) == [5, 4, 3, 2, 1]
     assert "by IN/S ↓" in "\n".join(screen_of(view))
     press(view, "s")

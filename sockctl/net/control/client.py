@@ -4,6 +4,7 @@ import contextlib
 import json
 import select
 import socket
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,12 +187,23 @@ def fetch_all(folder: Path, timeout_s: float) -> Iterator[tuple[Path, Snapshot]]
 def _explain(path: Path, error: OSError) -> str:
     shown = _show(path)
     if isinstance(error, FileNotFoundError):
-        return f"There is no control socket {shown}. 'sockctl watch' without a target lists the servers that run."
+        return f"There is no control socket {shown}. 'sockctl watch --list' lists the servers that run."
+    if _is_something_else(path):
+        return (
+            f"{shown} is no control socket, since it is no socket: 'sockctl watch --list' lists the servers that run."
+        )
     if isinstance(error, ConnectionRefusedError):
         return f"No server listens at {shown} any more: its process was killed."
     if isinstance(error, PermissionError):
         return f"The server at {shown} is another user's: ask as that user, or as root."
     return f"The control socket {shown} can't be used: {error.strerror or error}."
+
+
+def _is_something_else(path: Path) -> bool:
+    try:
+        return not stat.S_ISSOCK(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _show(path: Path) -> str:

@@ -119,6 +119,12 @@ def test_where_nobody_listens(path: Path) -> None:
         ControlClient(path / ("x" * 200))
 
 
+@pytest.mark.parametrize("place", ["/etc/passwd", "/etc"])
+def test_what_is_no_socket(place: str) -> None:
+    with pytest.raises(ControlError, match=f"{place} is no control socket, since it is no socket"):
+        ControlClient(Path(place))
+
+
 def test_the_servers_of_a_folder(path: Path) -> None:
     assert list_files(path.parent / "missing") == []
     (path.parent / "notes.txt").write_text("")
