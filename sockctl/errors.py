@@ -242,7 +242,7 @@ class BadTextError(ProtocolError):
 
 
 class BadMessageError(ProtocolError):
-    """A frame holds no JSON object, or one that is no message."""
+    """A message holds no JSON object, or one that lacks what a message needs."""
 
     code = "bad_message"
     close_code = 1007

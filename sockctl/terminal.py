@@ -80,13 +80,19 @@ def open_missing_streams() -> None:
 
 def read_line() -> str | None:
     """Wait for a line from the terminal and return it without its end; None at the end of the input (Ctrl-D)."""
+    line = read_typed()
+    return line.rstrip("\r\n") if line else None
+
+
+def read_typed() -> str:
+    """Wait for a line from the terminal and return it with its end; Ctrl-D gives what stands before it, without one."""
     line = b""
     while not line.endswith(b"\n"):
         piece = os.read(STDIN, LINE_BYTES)
         if not piece:
             break
         line += piece
-    return line.decode(errors="replace").rstrip("\r\n") if line else None
+    return line.decode(errors="replace")
 
 
 def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:

@@ -280,12 +280,9 @@ def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -
 
 
 def _parse_targets(text: str, port: str | None = None) -> "list[Target]":
-    """Return the targets that a text names, or the one WebSocket.
-
-    Raises:
-        AddressError: It names none.
-    """
-    from sockctl.net.address import is_web_address, parse_targets
+    """Return the targets that a text names, or the one WebSocket; raise an AddressError where it names none."""
+    from sockctl.net.address import parse_targets
+    from sockctl.net.schemes import is_web_address
 
     if not is_web_address(text):
         return parse_targets(text, port)

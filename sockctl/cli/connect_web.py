@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sockctl.cli.connect_options import WebSocketOptions
 from sockctl.errors import LibraryMissingError, OptionError
-from sockctl.net.address import WEB_PORTS, Endpoint, Target
+from sockctl.net.address import Endpoint, Target
+from sockctl.net.schemes import WEB_PORTS
 from sockctl.text import make_visible
 
 if TYPE_CHECKING:

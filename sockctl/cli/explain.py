@@ -79,6 +79,7 @@ def _choose(topic: str | None) -> "Iterable[str]":
 
     if topic is None:
         return NAMES
+    topic = topic.lower()
     if topic not in NAMES:
         hint = suggest(topic, list(NAMES), otherwise="'sockctl explain' lists the topics.")
         raise typer.BadParameter(f"There is no topic '{topic}'.{hint}")

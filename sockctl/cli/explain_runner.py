@@ -8,13 +8,14 @@ from typing import Any
 
 from sockctl.cli.explain_output import format_block
 from sockctl.cli.look import Look
+from sockctl.cli.prompts import close_line
 from sockctl.cli.tables import print_json, print_list, print_text
 from sockctl.errors import InputNeededError
 from sockctl.explain.catalogue import NAMES, load_topic
 from sockctl.explain.run import run_topic
 from sockctl.explain.topic import Run, Topic
 from sockctl.palette import Style
-from sockctl.terminal import STDERR, STDIN, is_terminal, read_line, say
+from sockctl.terminal import STDERR, STDIN, is_terminal, read_typed, say
 from sockctl.text import make_visible
 
 _ERASE = "\x1b[A\x1b[K"
@@ -58,26 +59,54 @@ def show_topics(names: Iterable[str], wanted: Wanted, *, as_list: bool) -> None:
     if (wanted.guess or wanted.slow) and not is_terminal(STDIN):
         raise InputNeededError("--guess and --slow ask at a terminal, and standard input is none.")
     fields = []
-    for number, name in enumerate(names):
-        if wanted.json:
-            topic = load_topic(name)
-            expected = _ask(topic) if wanted.guess else None
-            fields.append(run_topic(name).make_fields(expected))
-        else:
-            _show(name, wanted, Look.of_output(), first=number == 0)
+    pauses = _Pauses(wanted=wanted.slow)
+    with close_line():
+        for number, name in enumerate(names):
+            if wanted.json:
+                topic = load_topic(name)
+                expected = _ask(topic) if wanted.guess else None
+                fields.append(run_topic(name).make_fields(expected))
+            else:
+                _show(name, Look.of_output(), pauses, guess=wanted.guess, first=number == 0)
     if wanted.json:
         print_json(fields if as_list else fields[0])
 
 
-def _show(name: str, wanted: Wanted, look: Look, *, first: bool) -> None:
+class _Pauses:
+    """The pauses between the lines, until Ctrl-D.
+
+    Args:
+        wanted: Whether the user wants pauses.
+    """
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._wanted = wanted
+
+    def announce(self) -> None:
+        """Say how to go on, if there are pauses."""
+        if self._wanted:
+            say("Enter shows the next line, each time; Ctrl-D shows all that is left.")
+
+    def wait(self) -> None:
+        """Wait for Enter, if there are pauses."""
+        if not self._wanted:
+            return
+        typed = read_typed()
+        self._wanted = typed.endswith("\n")
+        if not self._wanted:  # Ctrl-D: no line of the screen has ended, so nothing is erased
+            say("", end="\n" if typed else "")
+        elif os.environ.get("TERM") != "dumb" and is_terminal(STDERR):
+            say(_ERASE, end="")
+
+
+def _show(name: str, look: Look, pauses: _Pauses, *, guess: bool, first: bool) -> None:
     topic = load_topic(name)
     _print(([] if first else [""]) + [look.paint(look.fold(f"{name}: {topic.question}"), Style.NORMAL), ""])
-    expected = _ask(topic) if wanted.guess else None
-    if wanted.slow:
-        say("Enter shows the next line, each time.")
+    expected = _ask(topic) if guess else None
+    pauses.announce()
     for piece in _list_pieces(run_topic(name), look, expected):
-        if wanted.slow and piece:
-            _wait_for_enter()
+        if piece:
+            pauses.wait()
         _print([piece])
 
 
@@ -89,22 +118,20 @@ def _list_pieces(run: Run, look: Look, expected: str | None) -> Iterator[str]:
         yield from format_block(block, look)
         yield ""
     if expected is not None:
-        yield look.fold(f"You expected: {make_visible(expected)}")
+        yield look.fold(f"Your guess: {make_visible(expected)}")
     for sentence in run.topic.conclude(run.measured):
         yield look.fold(sentence)
     yield "\n" + look.fold(f"Try it: {run.topic.attempt}")
 
 
-def _ask(topic: Topic[Any]) -> str:
+def _ask(topic: Topic[Any]) -> str | None:
+    """Return the user's guess; None for none."""
     say(topic.guess)
     say("Your guess: ", end="")
-    return (read_line() or "").strip()
-
-
-def _wait_for_enter() -> None:
-    read_line()
-    if os.environ.get("TERM") != "dumb" and is_terminal(STDERR):
-        say(_ERASE, end="")
+    typed = read_typed()
+    if not typed.endswith("\n"):  # Ctrl-D, which ends no line on the screen
+        say("")
+    return typed.strip() or None
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -16,6 +16,9 @@ MAX_TERM = 26
 MIN_TEXT = 30
 """The least columns for a sentence beside its option; in fewer, it stands below the option."""
 
+_TWO_BRACKETS = re.compile(r"(\[default: [^\[\]]*)\]\s+\[(?=[^\[\]]*\]$)")
+"""What divides a default that the sentence words itself from Typer's range of values."""
+
 
 def format_help(command: Any, ctx: Any, paragraphs: Iterable[str], *, width: int) -> str:
     """Return the help of a command; a line is longer than `width` only if a word is.
@@ -52,7 +55,8 @@ def list_parameters(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     for parameter in command.get_params(ctx):
         if record := parameter.get_help_record(ctx):
             usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
-            groups.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(record)
+            row = (record[0], _TWO_BRACKETS.sub(r"\1; ", record[1]))
+            groups.setdefault(getattr(parameter, "rich_help_panel", None) or usual, []).append(row)
     return groups
 
 

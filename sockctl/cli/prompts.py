@@ -71,7 +71,8 @@ def ask_target() -> "Target":
 
 
 def _parse_answer(answer: str) -> "Target":
-    from sockctl.net.address import Target, is_web_address, parse_port, parse_target
+    from sockctl.net.address import Target, parse_port, parse_target
+    from sockctl.net.schemes import is_web_address
 
     if answer.isascii() and answer.isdigit():
         return Target(DEFAULT_HOST, parse_port(answer))

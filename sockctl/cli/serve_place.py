@@ -45,6 +45,21 @@ def find_port(options: ServerOptions) -> int | None:
     return choose_port(options.port, no_input=options.no_input)
 
 
+def check_ports(port: int | None, *, web: int | None, metrics: int | None) -> None:
+    """Check that each door of a server has a port of its own; 0 is any free one.
+
+    Raises:
+        OptionError: Two of them have the same.
+    """
+    options: dict[int, str] = {}
+    for option, given in (("--port", port), ("--web", web), ("--metrics", metrics)):
+        if not given:
+            continue
+        if given in options:
+            raise OptionError(f"{options[given]} and {option} are the same port, {given}: give each its own.")
+        options[given] = option
+
+
 def open_place(options: ServerOptions, port: int | None) -> Listeners:
     """Listen where the options want it.
 

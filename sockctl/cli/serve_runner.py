@@ -13,7 +13,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.serve_control import check_control, open_control
 from sockctl.cli.serve_metrics import serve_metrics
-from sockctl.cli.serve_place import find_port, list_unix_events, make_rules, open_place
+from sockctl.cli.serve_place import check_ports, find_port, list_unix_events, make_rules, open_place
 from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
@@ -87,6 +87,7 @@ def serve(
     check_control(options)
     host = parse_host(options.host) if options.host else ""
     port = find_port(options)
+    check_ports(port, web=None if web_options is None else web_options.web, metrics=options.metrics)
     limits = Limits(
         max_clients=options.max_clients,
         max_clients_per_address=options.max_clients_per_address,

@@ -49,11 +49,12 @@ def _write_engine_user() -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _list_live_topics(question: int) -> str:
-    """Return the topics that answer one of the lab's questions live."""
-    from sockctl.explain.catalogue import find_topics, load_topic
+def _list_live_topics(question: int | None = None) -> str:
+    """Return the topics that answer one of the lab's questions live; without a question all topics."""
+    from sockctl.explain.catalogue import NAMES, find_topics, load_topic
 
-    return _list({f"sockctl explain {name}": load_topic(name).question for name in find_topics(question)})
+    names = NAMES if question is None else find_topics(question)
+    return _list({f"sockctl explain {name}": load_topic(name).question for name in names})
 
 
 def _list(entries: Mapping[str, str]) -> str:
@@ -70,6 +71,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "engine user": _write_engine_user,
     "watch columns": _list_watch_columns,
     "watch fields": _list_watch_fields,
+    "live topics": _list_live_topics,
     **{f"live topics {number}": functools.partial(_list_live_topics, number) for number in range(1, 8)},
 }
 """The function that makes a list, by its name in a page."""

@@ -41,7 +41,15 @@ def _explain_unknown(topic: str, topics: list[str]) -> str:
 
     if topic in COMMANDS:
         return f"There is no topic '{topic}', but a command: 'sockctl {topic} --help' explains it."
-    hint = suggest(topic, topics, otherwise="'sockctl help' lists the topics.")
+    from difflib import get_close_matches
+
+    from sockctl.explain.catalogue import NAMES
+
+    if topic.lower() in NAMES:
+        return f"There is no topic '{topic}', but one to see live: 'sockctl explain {topic.lower()}'."
+    live = get_close_matches(topic.lower(), NAMES, n=1)
+    otherwise = f"Did you mean 'sockctl explain {live[0]}'?" if live else "'sockctl help' lists the topics."
+    hint = suggest(topic, topics, otherwise=otherwise)
     return f"There is no topic '{topic}'.{hint}"
 
 

@@ -45,8 +45,10 @@ _FAILED = frozenset({"program_failed", "store_failed"})
 """Codes of a server that has failed."""
 NOT_SAID = "not_said"
 """The code of a chat that could not carry out what it has taken."""
-_LOST = frozenset({"discarded", NOT_SAID})
-"""Codes of a server that has taken input and not carried it out."""
+IN_DOUBT = "in_doubt"
+"""The code of a chat that doesn't know whether it could."""
+_LOST = frozenset({"discarded", NOT_SAID, IN_DOUBT})
+"""Codes of a server that has taken input and not carried it out, as far as it knows."""
 
 
 class Refusals:
@@ -113,6 +115,8 @@ class Refusals:
         needs_welcome = self._has_asked or self._service in ASKING_SERVICES
         if not self.is_welcomed and (self._refusal is not None or (needs_welcome and not certain)):
             return self._explain_refusal(question, unsent_lines)
+        if code == IN_DOUBT:
+            return InputDiscardedError("The last of the input may not have been said: look before you send it again.")
         if grave is not None:
             return InputDiscardedError(
                 f"The server has not carried out all of the input ({code}): send the rest again."

@@ -31,9 +31,10 @@ from sockctl.client.session_events import EndReason, EventToEmit, Remark, Sessio
 from sockctl.client.session_parts import Protocols, make_script, make_source, make_view, may_go_on, may_return
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
-from sockctl.errors import ConnectionBrokenError, SockctlError
+from sockctl.errors import ConnectionBrokenError, InputDiscardedError, SockctlError
 from sockctl.events.client import Disconnected
 from sockctl.net.address import is_unix
+from sockctl.text import format_count
 
 if TYPE_CHECKING:
     from sockctl.client.absence import Absence
@@ -293,6 +294,8 @@ class ClientSession:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
             reason, judgement = connection.explain_end(error), connection.judge(error)
+            if connection.ending is EndReason.QUIT_AFTER and judgement is None:
+                judgement = self._tell_unconfirmed(connection)
             connection.give_back()
             self._end(reason, self.targets.explain(judgement) if has_failed and judgement is not None else judgement)
             return
@@ -303,6 +306,17 @@ class ClientSession:
                 self._script.restart()
         self._absence.begin(connection, error, now)
         self._go_on_waiting(self._absence, now)
+
+    def _tell_unconfirmed(self, connection: ClientConnection) -> SockctlError | None:
+        """Tell a person who has left a chat without waiting for its end what has not come back by then."""
+        is_chat = connection.protocol is not None and connection.protocol.is_chat
+        lines = [] if self.view is None or not is_chat or not self.settings.terminal else self.view.lose()
+        self._events += [TextReturned(line, "This may not have arrived") for line in lines]
+        if not lines:
+            return None
+        return InputDiscardedError(
+            f"{format_count(len(lines), 'line')} may not have arrived: the server did not answer."
+        )
 
     def _go_on_waiting(self, absence: "Absence", now: float) -> None:
         """Go on without a connection: a person may end that, and the pause may be over."""

@@ -64,6 +64,11 @@ class Health:
         """Whether it was told that the engine is away."""
         return self._is_told
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the engine doesn't answer at this moment."""
+        return bool(self._failing)
+
     def note_refused(self, count: int) -> None:
         """Note that messages of members were refused."""
         with self._lock:

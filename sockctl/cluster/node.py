@@ -8,6 +8,7 @@ work itself is in modules of their own.
 import concurrent.futures
 import contextlib
 import dataclasses
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -197,6 +198,16 @@ class Node:
         """Wait until `on_news` has got the entries up to an id; return whether it has. Blocks."""
         return self._mark.wait_for(entry_id, timeout_s)
 
+    def holds(self, member: str) -> bool:
+        """Return whether something of a member with a tag waits for the engine, or for its answer."""
+        return self._outbox.holds(member) or self._writer.has_sent(member)
+
+    def prepare_stop(self) -> None:
+        """Refuse what members have said and will say if the engine doesn't answer."""
+        if self._health.is_failing:
+            self._outbox.close()
+            self._outbox.refuse_older(math.inf, self._writer.refuse)
+
     def stop(self) -> None:
         """Post what waits, leave the other nodes time to take the members over, and stop; blocks for some seconds."""
         if self._stopping.is_set():
@@ -274,7 +285,7 @@ class Node:
             if self._writer.is_buried:
                 self._register_again()
         except EngineError:
-            self._writer.refuse(self._outbox.take_older(time.monotonic() - self._times.refused_after_s))
+            self._outbox.refuse_older(time.monotonic() - self._times.refused_after_s, self._writer.refuse)
             raise
         self._writer.send_soon()  # what was posted during this thread's turn
         return self._writer.answers != before
@@ -289,7 +300,11 @@ class Node:
     def _read(self) -> bool:
         engine, wait_s = self._engines[1], self._times.reader_wait_s
         wait = partial(wait_for_news, engine, self._writer, wait_s)
-        news = self._reader.read(engine, wait_ms=int(wait_s * 1000), meanwhile=wait)
+        try:
+            news = self._reader.read(engine, wait_ms=int(wait_s * 1000), meanwhile=wait)
+        except EngineError:
+            self._writer.take_reply()  # it may have lost its connection, too: then nothing more is sent over that one
+            raise
         came_at = time.monotonic()
         if news:
             self._tell_news(news)

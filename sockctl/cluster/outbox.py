@@ -8,7 +8,7 @@ member is (`MOVES`) is not refused for its age: members would hear somebody who,
 import itertools
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sockctl.cluster.posting import MOVES, WENT, Posting
@@ -42,7 +42,9 @@ class Outbox:
         self._lock = threading.Lock()  # guards what follows; a leaf
         self._waiting: deque[Posting] = deque()
         self._of_member: Counter[str] = Counter()
+        self._open: Counter[str] = Counter()  # of each member, what has a tag: until it is taken, or its refusal told
         self._size_bytes = 0
+        self._is_closed = False
 
     @property
     def length(self) -> int:
@@ -62,9 +64,19 @@ class Outbox:
             self._note_added(posting)
         return True
 
+    def holds(self, member: str) -> bool:
+        """Return whether something of a member with a tag waits, or is being refused."""
+        return member in self._open
+
+    def close(self) -> None:
+        """Take no more of what members post."""
+        with self._lock:
+            self._is_closed = True
+
     def _fits(self, posting: Posting) -> bool:
         return (
-            len(self._waiting) < self._limits.messages
+            not self._is_closed
+            and len(self._waiting) < self._limits.messages
             and self._size_bytes + len(posting.data) <= self._limits.size_bytes
             and self._of_member[posting.member] < self._limits.of_member
         )
@@ -76,16 +88,23 @@ class Outbox:
             self._note_taken(taken)
         return taken
 
-    def take_older(self, than: float) -> list[Posting]:
-        """Take the postings that were said before a time on the monotonic clock, but none that must not be refused."""
+    def refuse_older(self, than: float, refuse: Callable[[Sequence[Posting]], None]) -> None:
+        """Refuse the postings that were said before a time on the monotonic clock, but none that must not be refused.
+
+        `holds` is true of their members until `refuse` has told them.
+        """
         with self._lock:
             old = list(itertools.takewhile(lambda one: one.at < than, self._waiting))
             taken = [one for one in old if one.kind not in _AGELESS]
             if taken:
                 kept = [one for one in old if one.kind in _AGELESS]
                 self._waiting = deque([*kept, *itertools.islice(self._waiting, len(old), None)])
-                self._note_taken(taken)
-        return taken
+                self._note_taken(taken, are_open=True)
+        try:
+            refuse(taken)
+        finally:
+            with self._lock:
+                self._note_settled(taken)
 
     def put_back(self, taken: Iterable[Posting]) -> None:
         """Put postings back that were taken last, whatever waits by now."""
@@ -110,11 +129,22 @@ class Outbox:
         if posting.member:
             self._of_member[posting.member] += 1
             self._size_bytes += len(posting.data)
+            if posting.tag is not None:
+                self._open[posting.member] += 1
 
-    def _note_taken(self, taken: Iterable[Posting]) -> None:
+    def _note_taken(self, taken: Iterable[Posting], *, are_open: bool = False) -> None:
         for one in taken:
             if one.member:
                 self._size_bytes -= len(one.data)
                 self._of_member[one.member] -= 1
                 if not self._of_member[one.member]:
                     del self._of_member[one.member]
+        if not are_open:
+            self._note_settled(taken)
+
+    def _note_settled(self, taken: Iterable[Posting]) -> None:
+        for one in taken:
+            if one.member and one.tag is not None:
+                self._open[one.member] -= 1
+                if not self._open[one.member]:
+                    del self._open[one.member]

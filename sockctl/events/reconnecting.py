@@ -5,6 +5,9 @@ from typing import ClassVar
 
 from sockctl.events.base import Event, Level
 
+SOON_S = 0.05
+"""A shorter pause is none to a person."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLost(Event):
@@ -20,7 +23,8 @@ class ConnectionLost(Event):
     @property
     def happened(self) -> str:
         lost = f"The connection to {self.server}" if self.server else "The connection"
-        return f"{lost} was lost ({self.error}): trying {self.next or 'again'} in {self.seconds:.1f} s."
+        when = "at once" if self.seconds < SOON_S else f"in {self.seconds:.1f} s"
+        return f"{lost} was lost ({self.error}): trying {self.next or 'again'} {when}."
 
     @property
     def explanation(self) -> str:

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 
 from sockctl.errors import AddressError
 from sockctl.local_user import describe_user, parse_user_host
+from sockctl.net.schemes import SCHEMES, explain_scheme
 
-SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
-"""The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
-WEB_PORTS = {"ws": 80, "wss": 443}
-"""The schemes of WebSocket, each with its usual port: RFC 6455, section 3."""
 MAX_PORT = 65_535
 MAX_LABEL = 63
 """Characters in one part of a host name, RFC 1035 section 2.3.4."""
@@ -167,11 +164,6 @@ def _find_service(name: str) -> int:
         return -1
 
 
-def is_web_address(text: str) -> bool:
-    """Return whether a target begins as the address of a WebSocket does."""
-    return text.partition("://")[0] in WEB_PORTS and "://" in text
-
-
 def parse_host(text: str) -> str:
     """Return the host that `text` names: a name, an IPv4 or an IPv6 address, without brackets.
 
@@ -199,7 +191,7 @@ def parse_host(text: str) -> str:
 
 
 def parse_target(target: str | None, port: str | None = None) -> Target:
-    """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT`` (see SCHEMES), ``HOST`` or nothing.
+    """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT``, ``HOST`` or nothing.
 
     ``unix:PATH`` and ``unix:@NAME`` stand in the place of ``HOST:PORT``.
 
@@ -213,13 +205,8 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
     scheme, separator, rest = target.partition("://")
     if not separator:
         scheme, rest = "", target
-    elif scheme in WEB_PORTS:
-        raise AddressError(
-            f"{target!r} is the address of a WebSocket: 'sockctl connect' alone takes one. Write HOST:PORT here."
-        )
     elif scheme not in SCHEMES:
-        known = ", ".join(f"{name}://" for name in SCHEMES)
-        raise AddressError(f"{target!r} begins with an unknown scheme: sockctl knows {known}.")
+        raise AddressError(explain_scheme(target, scheme))
     if (place := _find_unix_place(rest)) is not None:
         if port is not None:
             raise AddressError(f"{target!r} is a Unix socket, which has no port: leave {port!r} out.")

@@ -144,6 +144,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         """
         self._acceptor.stop()
         self._journal.emit(ServerStopping(clients=self._admission.clients, drain_timeout_s=drain_timeout_s))
+        self._service.prepare_stop()
         for event_loop in self._event_loops:
             event_loop.drain(drain_timeout_s)
         deadline = Deadline.after(drain_timeout_s + JOIN_S)

@@ -35,6 +35,9 @@ class Service(ABC):
     def start(self, journal: Journal) -> None:  # noqa: B027  most services need nothing
         """Begin; the server calls it before the first client comes. Events go to `journal`."""
 
+    def prepare_stop(self) -> None:  # noqa: B027  as above
+        """Tell clients what they must know before they go; the server calls it when it begins to stop."""
+
     def stop(self) -> None:  # noqa: B027  as above
         """End; the server calls it when the last client has gone."""
 

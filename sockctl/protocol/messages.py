@@ -91,7 +91,7 @@ def decode_message(text: str) -> Message:
     if end != len(text):  # there is space around it, or something is wrong, which the slower way can explain
         fields = _explain(text)
     if type(fields) is not dict:
-        raise BadMessageError('A frame holds JSON, but no object: a message is one, such as {"kind": "line"}.')
+        raise BadMessageError('A message holds JSON, but no object: it is one, such as {"kind": "line"}.')
     one = Message(fields)
     if len(fields) > _FLAT or "text" not in fields:
         _check_depth(text, fields)
@@ -159,11 +159,11 @@ def _explain(text: str) -> Any:
         raise BadMessageError(_TOO_DEEP) from error
     except json.JSONDecodeError as error:
         raise BadMessageError(
-            f"A frame holds no JSON: {error.msg} at character {error.pos}. A message is an object, such as "
+            f"A message holds no JSON: {error.msg} at character {error.pos}. It is an object, such as "
             f'{{"kind": "line", "text": "hello"}}.'
         ) from error
     except ValueError as error:
-        raise BadMessageError("A frame holds JSON with a number that can't be taken.") from error
+        raise BadMessageError("A message holds JSON with a number that can't be taken.") from error
 
 
 def _parse_finite(digits: str) -> float:
@@ -184,7 +184,7 @@ def _describe_defect(fields: dict[str, Any]) -> str:
     return f"The {which} of a message is {type(fields[which]).__name__} in Python's terms: it must be a text."
 
 
-_TOO_DEEP = f"A frame holds JSON that is nested too deeply: {MAX_DEPTH} levels are allowed."
+_TOO_DEEP = f"A message holds JSON that is nested too deeply: {MAX_DEPTH} levels are allowed."
 _scan = json.JSONDecoder(  # type: ignore[attr-defined]  # typeshed omits scan_once
     parse_constant=_refuse_constant, parse_float=_parse_finite
 ).scan_once

@@ -63,6 +63,10 @@ def test_a_module_is_short_and_its_topic_has_all_parts(name: str) -> None:
     assert not topic.attempt.endswith(".")
 
 
+def test_a_topic_is_found_whatever_its_case() -> None:
+    assert explain_as_json("TEXT")["topic"] == "text"
+
+
 def test_a_pipe_gets_plain_text_and_loads_no_rich() -> None:
     script = (
         "import sys; sys.argv = ['sockctl', 'explain', 'text']\n"
@@ -126,8 +130,17 @@ def test_a_guess_is_asked_before_the_run_and_shown_behind_it(terminal: Any) -> N
     assert "Received by" not in child.before
     child.sendline("eleven\x07")
     child.expect_exact("Received by")
-    child.expect_exact("You expected: eleven␇\r\n")
+    child.expect_exact("Your guess: eleven␇\r\n")
     assert ended(child) == 0
+
+
+def test_ctrl_d_gives_no_guess_and_ends_its_line(terminal: Any) -> None:
+    child = terminal("explain", "text", "--guess", NO_COLOR="1")
+    child.expect_exact("Your guess: ")
+    child.send("\x04")
+    child.expect("\\A\r\n")
+    assert ended(child) == 0
+    assert "Your guess" not in child.before
 
 
 def test_a_projector_gets_a_line_for_each_enter(terminal: Any) -> None:
@@ -141,6 +154,28 @@ def test_a_projector_gets_a_line_for_each_enter(terminal: Any) -> None:
         pieces += 1
     assert pieces >= 8
     assert ended(child) == 0
+
+
+@pytest.mark.parametrize("typed", ["", "abc\x04"])
+def test_ctrl_d_ends_the_pausing_and_erases_nothing(terminal: Any, typed: str) -> None:
+    child = terminal("explain", "text", "--slow", NO_COLOR="1")
+    child.expect_exact("Ctrl-D shows all that is left.")
+    child.sendline("")
+    child.expect_exact("\x1b[A\x1b[K")
+    child.send(f"{typed}\x04")
+    child.expect_exact("Try it: ")
+    assert "\x1b" not in child.before
+    assert not typed or "abc\r\n" in child.before
+    assert ended(child) == 0
+
+
+@pytest.mark.parametrize("option", ["--guess", "--slow", "--all"])
+def test_ctrl_c_ends_the_line(terminal: Any, option: str) -> None:
+    child = terminal("explain", *([] if option == "--all" else ["text"]), option, NO_COLOR="1")
+    child.expect_exact({"--guess": "Your guess: ", "--slow": "all that is left.", "--all": "\r\n"}[option])
+    child.sendintr()
+    child.expect_exact("^C\r\n")
+    assert ended(child) == ExitCode.INTERRUPTED
 
 
 def test_json_may_hold_a_guess(terminal: Any) -> None:

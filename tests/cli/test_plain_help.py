@@ -1,4 +1,11 @@
 from sockctl.cli.plain_help import find_term_width, format_rows, wrap_paragraph
+from tests.support.running import sockctl
+
+
+def test_a_default_and_a_range_share_their_brackets() -> None:
+    help_text = " ".join(sockctl("serve", "echo", "--help").stdout.decode().split())
+    assert "[default: 4096; 0" in help_text
+    assert "] [" not in help_text.partition("Examples:")[0].partition("Options:")[2]
 
 
 def test_a_paragraph_breaks_at_spaces_only() -> None:

@@ -109,6 +109,8 @@ def test_over_tls_the_page_is_https(tmp_path: Path) -> None:
         (["--web", "0", "--web-name", "http://a/"], "'http://a/' is no host name"),
         (["--web", "0", "--web-name", "a.example:80"], "without a port"),
         (["--web", "70000"], "70000"),
+        (["--port", "9390", "--web", "9390"], "--port and --web are the same port, 9390"),
+        (["--web", "9390", "--metrics", "9390"], "--web and --metrics are the same port, 9390"),
     ],
 )
 def test_wrong_options_are_explained(arguments: list[str], words: str) -> None:

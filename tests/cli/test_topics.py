@@ -30,6 +30,8 @@ def test_a_mark_becomes_its_list() -> None:
         ("event", "There is no topic 'event'. Did you mean events?"),
         ("Events", "There is no topic 'Events'. Did you mean events?"),
         ("users", "There is no topic 'users', but a command: 'sockctl users --help' explains it."),
+        ("CLOSE", "There is no topic 'CLOSE', but one to see live: 'sockctl explain close'."),
+        ("handshak", "There is no topic 'handshak'. Did you mean 'sockctl explain handshake'?"),
         ("../README", "There is no topic '../README'. 'sockctl help' lists the topics."),
         ("", "There is no topic ''. 'sockctl help' lists the topics."),
     ],

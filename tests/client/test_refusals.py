@@ -263,6 +263,17 @@ def test_a_pipe_learns_which_texts_were_not_said(tmp_path: Path, reconnect: bool
     ]
 
 
+def test_a_pipe_fails_where_nobody_knows_what_was_said(tmp_path: Path) -> None:
+    played = piped(tmp_path, "chat")
+    played.type(b"one\n")
+    played.receive(framed(kind="welcome", text="Welcome!", name="ann", room="#lobby", can=["blocks"]))
+    played.type(b"")
+    played.receive(framed(kind="error", text="Nobody knows.", code="in_doubt"))
+    played.end()
+    assert played.ended is not None
+    assert str(played.ended.error) == ("The last of the input may not have been said: look before you send it again.")
+
+
 def test_a_person_gets_an_unsaid_text_back_without_a_word(tmp_path: Path) -> None:
     played = piped(tmp_path, "chat", terminal=True)
     played.receive(framed(kind="welcome", text="Welcome!", name="ann", room="#lobby", can=["blocks"]))

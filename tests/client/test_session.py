@@ -22,6 +22,7 @@ from sockctl.client.session_events import (
     Signal,
     TextReturned,
 )
+from sockctl.client.settings import QUIT_AFTER_S
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.errors import (
     ConnectionBrokenError,
@@ -461,3 +462,29 @@ def test_any_cutting_gives_the_same_events(tmp_path: Path, data: bytes, cuts: se
         ended = played.ended
         outcomes.append((merged(played.events[:-1]), ended and ended.reason, ended and repr(ended.error), played.sent))
     assert outcomes[0] == outcomes[1]
+
+
+# Lines of a chat that have not come back when a person leaves.
+
+
+@pytest.mark.parametrize("how", ["confirmed", "refused", "ended by the server", "unconfirmed"])
+def test_who_leaves_a_chat_learns_which_lines_have_not_come_back(tmp_path: Path, how: str) -> None:
+    played = person(tmp_path)
+    played.receive(GREETING, ASK)
+    played.type(b"ann\n")
+    played.receive(TOKEN, framed(kind="welcome", text="Welcome!", name="ann", can=["blocks"]), JOINED)
+    played.type(b"here\nthird\n")
+    played.receive(say("here", 1, sender="ann"))
+    played.type(b"")
+    if how == "confirmed":
+        played.receive(say("third", 2, sender="ann"))
+    elif how == "refused":
+        played.receive(framed(kind="error", text="Away.", code="not_said", n=2))
+    elif how == "ended by the server":
+        played.end()
+    played.wait(QUIT_AFTER_S)
+    assert played.ended is not None
+    lost = how == "unconfirmed"
+    assert [why for _, why in played.returned if why] == ["This may not have arrived"] * lost
+    error = played.ended.error
+    assert (str(error) if error else "") == "1 line may not have arrived: the server did not answer." * lost

@@ -271,7 +271,7 @@ def test_what_an_engine_refuses_waits_and_can_be_refused(
     for _ in range(2):
         with pytest.raises(EngineReplyError):
             a.write()
-    assert [one.data for one in a.outbox.take_older(float("inf"))] == [b"one", b"two"]
+    assert [one.data for one in take_older(a.outbox, float("inf"))] == [b"one", b"two"]
     a.say("three")
     with pytest.raises(EngineReplyError):
         a.write()
@@ -812,6 +812,36 @@ def test_a_node_with_other_rules_is_refused_while_others_live(server: RedisServe
 # The queue.
 
 
+def take_older(outbox: Outbox, than: float) -> list[Posting]:
+    taken: list[Posting] = []
+    outbox.refuse_older(than, taken.extend)
+    return taken
+
+
+def test_who_waits_for_an_answer_waits_until_a_refusal_is_told() -> None:
+    outbox = Outbox()
+    outbox.add(Posting("enter", b"", "ann", at=0.0))
+    assert not outbox.holds("ann"), "nobody is told what becomes of it"
+    for number in range(2):
+        outbox.add(Posting("say", b"", "ann", tag=number, at=number))
+    assert outbox.holds("ann")
+    held: list[bool] = []
+    outbox.refuse_older(9.0, lambda _: held.append(outbox.holds("ann")))
+    assert held == [True]
+    assert not outbox.holds("ann")
+    outbox.add(Posting("say", b"", "ann", tag=1))
+    outbox.take(2)
+    assert not outbox.holds("ann")
+
+
+def test_a_closed_outbox_takes_nothing_of_members() -> None:
+    outbox = Outbox()
+    outbox.close()
+    assert not outbox.add(Posting("say", b"", "ann"))
+    assert outbox.add(Posting("went", b"", "ann"))
+    assert outbox.add(Posting("mark", b""))
+
+
 def test_the_queue_is_bounded() -> None:
     outbox = Outbox(OutboxLimits(messages=3, size_bytes=10, of_member=2))
 
@@ -823,12 +853,12 @@ def test_the_queue_is_bounded() -> None:
     assert add("ann", "", kind="went")
     assert add("", "a roster, which is long", 3.0)
     assert outbox.length == 5
-    assert [one.data for one in outbox.take_older(2.0)] == [b"a", b"b"]
+    assert [one.data for one in take_older(outbox, 2.0)] == [b"a", b"b"]
     assert [one.data for one in outbox.take(1)] == [b"d"]
-    assert [one.kind for one in outbox.take_older(9.0)] == ["say"]
+    assert [one.kind for one in take_older(outbox, 9.0)] == ["say"]
     assert [one.kind for one in outbox.take_all()] == ["went"]
     assert [add("ann", "x"), add("ann", "123456789")] == [True, True]
-    assert outbox.take_older(9.0)
+    assert take_older(outbox, 9.0)
 
 
 def test_what_says_where_members_are_is_not_refused_for_its_age() -> None:
@@ -836,7 +866,7 @@ def test_what_says_where_members_are_is_not_refused_for_its_age() -> None:
     outbox = Outbox()
     for kind in ("enter", "say", "exit", "went"):
         assert outbox.add(Posting(kind, b"", "ann", at=1.0))
-    assert [one.kind for one in outbox.take_older(2.0)] == ["say"]
+    assert [one.kind for one in take_older(outbox, 2.0)] == ["say"]
     assert [one.kind for one in outbox.take_all()] == ["enter", "exit", "went"]
 
 
@@ -903,6 +933,25 @@ def test_a_thread_that_has_its_turn_takes_the_reply_to_what_another_has_sent(gre
     a.say("two")
     assert (a.write(), a.write(), a.write()) == (1, 1, 0)
     assert a.hear() == ["zero", "one", "two"]
+
+
+def test_what_is_posted_while_a_thread_looks_for_a_reply_is_sent(
+    greeted: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = greeted
+
+    def post_meanwhile(*_: object) -> list[int]:
+        if not a.outbox.length:
+            a.say("one")
+            a.writer.send_soon()  # as another thread, it finds that this one has its turn
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sockctl.cluster.writer.list_readable", post_meanwhile)
+        a.writer.take_reply()
+    assert a.outbox.length == 0
+    take_replies(a, lambda: a.writer.answers == 3)
+    assert a.hear() == ["zero", "one"]
 
 
 def test_a_stopped_engine_holds_up_no_thread_that_posts(server: RedisServer, greeted: Node) -> None:

@@ -143,6 +143,24 @@ def test_what_waits_for_too_long_is_refused_exactly(
     assert at_a.heard == at_b.heard == [b"before", b"in flight", b"after"]
 
 
+def test_what_is_said_once_the_engine_is_gone_waits_until_it_is_refused(
+    server: RedisServer, start: Callable[[str], tuple[Node, Told]]
+) -> None:
+    node, told = start("a")
+    say(node, b"before")
+    wait_until(lambda: told.heard == [b"before"], what="the first")
+    server.kill()
+    wait_until(lambda: bool(told.health), what="that it is away")
+    assert node.post(Posting("say", b"late", "ann", room="#lobby", tag="late"))
+    assert node.holds("ann")
+    wait_until(lambda: told.refused == [b"late"], what="what is refused")
+    wait_until(lambda: not node.holds("ann"), what="that nothing is open")
+    assert node.post(Posting("say", b"later", "ann", room="#lobby", tag="later"))
+    node.prepare_stop()
+    assert told.refused == [b"late", b"later"]
+    assert not node.post(Posting("say", b"too late", "ann", room="#lobby", tag="too late"))
+
+
 def test_a_node_that_was_buried_comes_back(server: RedisServer, start: Callable[[str], tuple[Node, Told]]) -> None:
     node, told = start("a")
     before = node.name

@@ -28,6 +28,13 @@ READINGS = [
         "Ctrl-D ends the client.",
     ),
     Reading(
+        ConnectionLost(error="the server is stopping", seconds=0.049, server="a.example:9090", next="b.example:9090"),
+        "connection_lost",
+        Level.WARNING,
+        "The connection to a.example:9090 was lost (the server is stopping): trying b.example:9090 at once.",
+        "Ctrl-D ends the client.",
+    ),
+    Reading(
         TargetFailed(server="a.example:9090", error="a.example:9090 did not answer.", next="b.example:9090"),
         "target_failed",
         Level.WARNING,

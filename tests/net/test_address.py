@@ -58,7 +58,8 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
     ("target", "port", "says"),
     [
         ("localhost:9090", "9091", "given twice"),
-        ("http://localhost:80", None, "unknown scheme: sockctl knows tcp://, sockctl://"),
+        ("http://localhost:80", None, "the address of a page"),
+        ("wsx://localhost:80", None, "unknown scheme: sockctl knows tcp://, sockctl://"),
         ("sockctl:localhost", None, "not a port"),
         ("9090", None, "looks like a port"),
         ("[::1", "9090", "written \\[::1\\]:9090"),
@@ -113,7 +114,7 @@ def test_several_targets(typed: str, port: str | None, meant: list[Target] | Non
         ("sockctl://a:1,tcp://b:1", "several schemes"),
         ("a:1,sockctls://b:1", "several schemes"),
         ("sockctls://a:1,sockctl://b:1", "several schemes"),
-        ("http://a:1,b:1", "unknown scheme"),
+        ("wsx://a:1,b:1", "unknown scheme"),
         ("a:1,9090", "looks like a port"),
     ],
 )

@@ -111,6 +111,7 @@ def _closes_in_a_message(data: bytes) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.timeout(1_800)
 def test_two_hundred_thousand_mutated_streams_give_what_the_library_gives() -> None:
     """Mutate valid streams; every one decodes or fails as in the library, and none takes memory."""

@@ -131,6 +131,15 @@ class ListNode:
             self.log.take(self.name, posting)
         return True
 
+    def holds(self, member: str) -> bool:
+        return any(one.member == member and one.tag is not None for one in self.waiting)
+
+    def prepare_stop(self) -> None:
+        if self.is_away:
+            self.most_waiting = 0
+            waiting, self.waiting = self.waiting, []
+            self.callbacks.on_refused(waiting)
+
     def claim(self, key: str, member: str, *, skeletons: Collection[str], data: bytes, alone: bool) -> int:
         claim = Claim(key, skeletons, alone)
         if self.is_away:

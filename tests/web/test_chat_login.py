@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.support.accounts import PASSWORD
@@ -21,6 +22,18 @@ def test_a_user_logs_in_and_stays_so_after_reloads(users_tab: Tab) -> None:
         page.box.wait_for()
     expect(page.row("message 2")).to_have_count(1)
     assert page.said == ["message 0", "message 1", "message 2"]
+
+
+@pytest.mark.parametrize("height", [800, 480])
+def test_the_login_fits_the_window_and_takes_what_is_typed(users_tab: Tab, height: int) -> None:
+    page = users_tab().page
+    page.set_viewport_size({"width": 1200, "height": height})
+    for field in ("Name", "Password"):
+        box = page.get_by_role("textbox", name=field)
+        expect(box).to_be_focused()
+        assert page.evaluate("document.documentElement.scrollHeight") <= height
+        box.fill("ann")
+        page.keyboard.press("Enter")
 
 
 def test_a_wrong_password_is_told(users_tab: Tab) -> None:

@@ -141,7 +141,7 @@ def conclude(measured: Backlog) -> Iterator[str]:
 
 TOPIC = Topic(
     question="What happens to clients that connect while the server doesn't call accept()?",
-    guess=f"A server calls listen({BACKLOG}) and never accept(): how many clients can connect?",
+    guess=f"A server calls listen({BACKLOG}) and never accept(): how many clients can connect (a number)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -109,7 +109,7 @@ def conclude(measured: Blocking) -> Iterator[str]:
 
 TOPIC = Topic(
     question="Which socket calls block, and what does a non-blocking socket do instead?",
-    guess="What does recv() do on a non-blocking socket while nothing has come?",
+    guess="What does recv() do on a non-blocking socket while nothing has come (wait, return what, or raise what)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -138,7 +138,7 @@ def conclude(measured: Buffers) -> Iterator[str]:
 
 TOPIC = Topic(
     question="What happens to data that is sent while nobody reads it?",
-    guess="How many bytes does send() take before it would block, while nobody reads?",
+    guess="How many bytes does send() take before it would block, while nobody reads (in KiB)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -142,7 +142,7 @@ def _tell_memory(server: Server) -> str:
 
 TOPIC = Topic(
     question="How does one server keep thousands of clients: a thread for each, or one event loop?",
-    guess=f"{CLIENTS} clients: how many threads has each server, and how often does it sleep while it answers all?",
+    guess=f"{CLIENTS} clients: how many threads has each server, and how often does it sleep in a round (numbers)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -125,7 +125,7 @@ def _join(names: list[str]) -> str:
 
 TOPIC = Topic(
     question="Which system calls does a server make, and which a client?",
-    guess="Which calls does only the server make, and in which of them does it wait?",
+    guess="Which calls does only the server make, and in which of them does it wait (names, such as send)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

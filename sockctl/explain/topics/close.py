@@ -125,7 +125,7 @@ def conclude(measured: Close) -> Iterator[str]:
 
 TOPIC = Topic(
     question="How does a connection end, and what does each side see of it?",
-    guess="The client says that it will send no more: can it still receive?",
+    guess="The client says that it will send no more: can it still receive (yes or no)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -128,7 +128,7 @@ def conclude(measured: Handshake) -> Iterator[str]:
 
 TOPIC = Topic(
     question="What happens when a client connects, and who does it: the program or the kernel?",
-    guess="How many packets go over the network until connect() returns, and does the server's accept() come first?",
+    guess="How many packets go until connect() returns (a number), and does accept() come first (yes or no)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

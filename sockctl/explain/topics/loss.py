@@ -39,9 +39,9 @@ def measure(network: Network) -> Loss:
 def draw(measured: Loss) -> Iterator[Block]:
     """Yield both transfers, side by side."""
     link = f"a link that drops {measured.drop:.0%} of the packets" if measured.drop else "loopback"
-    titles = ("", "packets", "dropped", "sent again", "arrived", "out of order", "took", "missing")
+    titles = ("", "packets", "dropped", "sent again", "pieces", "out of order", "took", "missing")
     yield Table(
-        caption=f"{COUNT} pieces of {PIECE_BYTES} bytes over {link}, by each of them:",
+        caption=f"{COUNT} pieces of {PIECE_BYTES} bytes over {link}: the packets sent, and the pieces that arrived:",
         titles=titles,
         rows=(_make_row("UDP", measured.udp), _make_row("TCP", measured.tcp)),
         right=frozenset(range(1, len(titles) - 1)),
@@ -67,7 +67,10 @@ def conclude(measured: Loss) -> Iterator[str]:
         late = f" ({udp.out_of_order} of it late)" if udp.out_of_order else ""
         yield f"UDP lost {lost}, {_explain_loss(measured)}, and told nobody; what came was there at once{late}."
     if tcp.arrived == tuple(range(COUNT)):
-        again = "" if not tcp.sent_again else f": {format_count(tcp.sent_again, 'segment')} went out again"
+        again = f": {format_count(tcp.sent_again, 'segment')} went out again" if tcp.sent_again else ""
+        first = (tcp.packets or 0) - (tcp.sent_again or 0)
+        if again and 0 < first < COUNT:
+            again += f", and {first} had held all {COUNT} pieces, since TCP puts parts of several into one"
         times = f"{format_duration(tcp.seconds)}, UDP {format_duration(udp.seconds)}"
         paid = "and paid with time" if tcp.seconds > udp.seconds else "here without more time"
         yield f"TCP brought every piece, in order, {paid} ({times}){again}."
@@ -85,7 +88,7 @@ def _explain_loss(measured: Loss) -> str:
 
 TOPIC = Topic(
     question="What do TCP and UDP make of packets that get lost?",
-    guess=f"Of {COUNT} pieces over a link that drops {LINK.drop:.0%}, how many arrive by UDP, and how many by TCP?",
+    guess=f"Of {COUNT} pieces over a link that drops {LINK.drop:.0%}, how many arrive by UDP and by TCP (two numbers)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -140,7 +140,7 @@ def conclude(measured: Nagle) -> Iterator[str]:
 
 TOPIC = Topic(
     question="Why may two small sends take 40 ms where one takes none?",
-    guess="How long do two small sends and the answer take, on one machine?",
+    guess="How long do two small sends and the answer take, on one machine (in ms)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -141,7 +141,7 @@ def conclude(measured: Sockets) -> Iterator[str]:
 
 TOPIC = Topic(
     question="How does a listening socket differ from a connected one?",
-    guess=f"How many sockets has a server with {CLIENTS} clients, and which ports do they have?",
+    guess=f"How many sockets has a server with {CLIENTS} clients, and which ports do they have (numbers)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -134,7 +134,7 @@ def conclude(measured: Stream) -> Iterator[str]:
 
 TOPIC = Topic(
     question="Does one recv() return what one send() sent?",
-    guess=f'After send("{FIRST}") and send("{SECOND}"), what does the receiver\'s first recv() return?',
+    guess=f'After send("{FIRST}") and send("{SECOND}"), what does the receiver\'s first recv() return (a text)?',
     measure=measure,
     draw=draw,
     conclude=conclude,

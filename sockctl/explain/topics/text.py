@@ -123,7 +123,7 @@ def conclude(measured: Text) -> Iterator[str]:
 
 TOPIC = Topic(
     question="How does text travel over a socket?",
-    guess=f"The text '{TEXT}' has {len(TEXT)} characters: how many bytes go over the network?",
+    guess=f"The text '{TEXT}' has {len(TEXT)} characters: how many bytes go over the network (a number)?",
     measure=measure,
     draw=draw,
     conclude=conclude,

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sockctl.errors import ProtocolError
+from sockctl.errors import BadMessageError, ProtocolError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.connection import Connection
@@ -16,6 +16,9 @@ from sockctl.net.web.http_conversation import HttpConversation
 from sockctl.protocol.messages import make_message
 from sockctl.protocol.web_frames import encode_close, translate_frames
 from sockctl.protocol.web_wire import WebWire
+
+_FOR_PEOPLE = "For typed lines use the server's own port, not this one of --web: sockctl connect sockctl://HOST:PORT."
+"""What an error advises, since a person may have typed what is no message."""
 
 
 class WebMessagePeer(MessagePeer):
@@ -82,4 +85,6 @@ class WebMessagePeer(MessagePeer):
 
     def _refuse(self, error: ProtocolError) -> Reason:
         self._close_code = error.close_code
+        if isinstance(error, BadMessageError):
+            error = BadMessageError(f"{error} {_FOR_PEOPLE}")
         return super()._refuse(error)

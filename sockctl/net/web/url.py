@@ -3,7 +3,8 @@
 from urllib.parse import quote
 
 from sockctl.errors import AddressError
-from sockctl.net.address import WEB_PORTS, Target, is_address, parse_host, parse_port, split_port
+from sockctl.net.address import Target, is_address, parse_host, parse_port, split_port
+from sockctl.net.schemes import WEB_PORTS
 from sockctl.text import make_visible
 
 _MAX_RESOURCE = 4_096

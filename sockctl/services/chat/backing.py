@@ -46,6 +46,9 @@ class Backing(Protocol):
     def count(self) -> dict[str, int]:
         """Return counts for the operator who watches the chat; any thread may call it."""
 
+    def prepare_stop(self) -> None:
+        """Refuse what can't be said; the clients are still there. Never blocks."""
+
     def close(self) -> None:
         """Save all that waits, and stop; blocks."""
 
@@ -89,6 +92,9 @@ class LocalBacking:
     def count(self) -> dict[str, int]:
         """Return no counts."""
         return {}
+
+    def prepare_stop(self) -> None:
+        """Nothing to refuse: all is said at once."""
 
     def close(self) -> None:
         """Save all that waits for the disk."""

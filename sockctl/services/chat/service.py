@@ -135,6 +135,10 @@ class Chat(MessageService, Conversation[Peer]):
             self._login.start(journal)
         self._ticker.start()
 
+    def prepare_stop(self) -> None:
+        """Tell clients what is not said."""
+        self._backing.prepare_stop()
+
     def stop(self) -> None:
         """Stop, and save all that waits for the disk."""
         self._stopping.set()

@@ -1,7 +1,7 @@
 """What a chat on several servers stands on: a log that all servers read, see `sockctl.cluster.node`.
 
 A server posts what its members do. Each server carries it out as it comes back, in the order of the log.
-The module is longer than others, since all that the log tells the chat comes together here.
+The module is long as all that the chat asks of its servers' log, and all that the log tells, comes together here.
 """
 
 import contextlib
@@ -176,6 +176,10 @@ class SharedBacking:
         """Return for how many seconds the engine has been away, rounded up; 0 while it is there."""
         away_at = self._away_at
         return {"engine_away_s": 0 if away_at is None else int(time.monotonic() - away_at) + 1}
+
+    def prepare_stop(self) -> None:
+        """Tell the clients what isn't said because the engine is away."""
+        self._sequencer.prepare_stop(self._members.list_all_clients())
 
     def close(self) -> None:
         """Post what waits, and leave; blocks."""

@@ -43,6 +43,12 @@ class Log(Protocol):
     def wait_until_read(self, entry_id: int, timeout_s: float) -> bool:
         """Wait until this server has read an entry; blocks."""
 
+    def holds(self, member: str) -> bool:
+        """Return whether it is open if something of a member, by its id, is said. Never blocks."""
+
+    def prepare_stop(self) -> None:
+        """Refuse what members have said and will say if it can't be posted. Never blocks."""
+
     def stop(self) -> None:
         """Post what waits, and stop; blocks."""
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sockctl.cluster.posting import WENT, Posting
 from sockctl.protocol.messages import Message
@@ -22,9 +22,20 @@ from sockctl.services.chat.shared_talk import BLOCK, SAY, encode_lines, encode_t
 from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 FLUSH_S = 2.0
-"""How long a client that leaves may wait for what it has posted."""
+"""How long a client that leaves may wait until its server has read what it has posted."""
+ANSWER_S = 12.0
+"""How long it may wait for the engine's answer; what waits in the server is refused before."""
 NOT_SAID = "The chat's servers can't reach each other now: this was not said."
 NOT_DONE = "The chat's servers can't reach each other now: this was not done."
+IN_DOUBT = "The chat's servers can't reach each other now: nobody knows whether what you said last was said."
+
+
+class _Mark(NamedTuple):
+    """What waits for a mark, and since when."""
+
+    client: Client
+    then: Callable[[], None]
+    since: float
 
 
 def refuse_posted(client: Client, messages: Sequence[Message], text: str) -> None:
@@ -54,7 +65,7 @@ class SharedSequencer:
         self.replica: Replica
         self.is_away = False
         self._numbers = itertools.count()
-        self._marks: dict[int, tuple[Callable[[], None], float]] = {}  # each with the time when it expires
+        self._marks: dict[int, _Mark] = {}
         self._read: list[int] = []
         self._speakers: dict[int, Client] = {}  # clients that read lines, by the number of their connection
 
@@ -118,13 +129,19 @@ class SharedSequencer:
             self.post_went(client.member, reason or "left")
 
     def flush(self, client: Client, then: Callable[[], None]) -> float:
-        """Call `then` when this server has read all that was posted until now, or after FLUSH_S."""
-        if self.is_away or isinstance(client, ConsoleClient):
+        """Call `then` when this server has read all that was posted until now, has refused it, or waits no longer."""
+        if isinstance(client, ConsoleClient) or (self.is_away and not self._log.holds(client.member.id)):
             return 0.0
         number = next(self._numbers)
-        self._marks[number] = (then, time.monotonic() + FLUSH_S)
+        self._marks[number] = _Mark(client, then, time.monotonic())
         self.post_for_server(MARK, {"number": number})
-        return FLUSH_S * 2
+        return ANSWER_S + FLUSH_S
+
+    def prepare_stop(self, clients: Sequence[Client]) -> None:
+        """Tell clients, before they go with their server, what is not said because the engine is away."""
+        self._log.prepare_stop()
+        for client in clients if self.is_away else ():
+            self._tell_doubt(client)
 
     def note_mark(self, number: int) -> None:
         """Note that this server has read a mark of its own; `go_on` makes the call."""
@@ -135,13 +152,22 @@ class SharedSequencer:
         read, self._read = self._read, []
         for number in read:
             if (mark := self._marks.pop(number, None)) is not None:
-                mark[0]()
+                mark.then()
 
     def expire_marks(self, now: float) -> None:
-        """Make the calls that have waited for too long, or all while the engine is away."""
-        for number, (then, until) in [*self._marks.items()]:
-            if (self.is_away or until < now) and self._marks.pop(number, None) is not None:
-                then()
+        """Make the calls that have waited for too long; while the engine is away, all that wait for no answer of it."""
+        for number, mark in [*self._marks.items()]:
+            waited_s = now - mark.since
+            is_open = self._log.holds(mark.client.member.id)
+            is_due = waited_s > ANSWER_S if is_open else self.is_away or waited_s > FLUSH_S
+            if is_due and self._marks.pop(number, None) is not None:
+                self._tell_doubt(mark.client)
+                mark.then()
+
+    def _tell_doubt(self, client: Client) -> None:
+        """Tell a client that nobody knows whether what it said last was said, if that is so."""
+        if not isinstance(client, ConsoleClient) and self._log.holds(client.member.id):
+            client.tell("error", IN_DOUBT, code="in_doubt")
 
     def order(self, effect: Effect, *, by: Client | None = None) -> None:
         """Post an effect."""

@@ -1,6 +1,6 @@
 // The page: its parts, and what joins the connection, the session and the chat.
 
-import { Component, html, render, useEffect, useRef, useState } from "/preact.js";
+import { Component, html, render, useEffect, useLayoutEffect, useRef, useState } from "/preact.js";
 import { Connection } from "/connection.js";
 import { Session } from "/session.js";
 import { Chat } from "/store.js";
@@ -101,7 +101,7 @@ function Login() {
   const [stays, setStays] = useState(false);
   const field = useRef(null);
   const isSecret = question?.field === "password";
-  useEffect(() => {
+  useLayoutEffect(() => {
     setText(isSecret || !session.name ? "" : session.name);
     field.current?.focus();
   }, [question]);

@@ -101,6 +101,7 @@ def test_mutated_requests_and_frames_get_an_answer_or_an_end() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.timeout(1_800)
 def test_two_hundred_thousand_mutated_requests_and_frames() -> None:
     fuzz(200_000, 22)

@@ -84,6 +84,15 @@ def test_what_breaks_the_protocol_is_told_and_closed_with_a_code(
         assert reason_of(run.run) == DisconnectReason.PROTOCOL_ERROR
 
 
+def test_who_types_is_led_to_the_port_for_lines() -> None:
+    with web_running(Parrot()) as run, run.websocket() as client:
+        client.hear()
+        client.send(b"hello")
+        text = client.hear()["text"]
+        assert text.startswith("A message holds no JSON")
+        assert "sockctl connect sockctl://HOST:PORT" in text
+
+
 def test_before_the_login_the_limit_is_lower() -> None:
     with web_running(Doorman()) as run, run.websocket() as client:
         client.hear()

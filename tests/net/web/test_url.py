@@ -3,7 +3,8 @@
 import pytest
 
 from sockctl.errors import AddressError
-from sockctl.net.address import Target, is_web_address, parse_target
+from sockctl.net.address import Target, parse_target
+from sockctl.net.schemes import is_web_address
 from sockctl.net.web.url import is_public_name, parse_web_target
 
 

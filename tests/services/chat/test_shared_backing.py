@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.services.chat import shared_sequencer
 from sockctl.services.chat.settings import ChatLimits
-from sockctl.services.chat.shared_records import ASK, ROSTER
+from sockctl.services.chat.shared_records import ASK, MARK, ROSTER
 from sockctl.services.chat.shared_sequencer import FLUSH_S
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client
-from tests.support.list_log import ListLog
+from tests.support.list_log import ListLog, ListNode
 from tests.support.running import TIMEOUT_S, running, wait_until
 from tests.support.two_servers import Servers, make_shared, serve_two
 
@@ -441,6 +442,56 @@ def test_who_leaves_waits_for_a_moment_only(servers: Servers, end: str) -> None:
         assert not [one for one in bob.rest() if one["kind"] == "say"]
         assert 1 < time.monotonic() - began < TIMEOUT_S
         servers.nodes[1].go_on()
+
+
+def has_kept(node: ListNode, kind: str) -> bool:
+    return any(one.kind == kind for one in node.waiting)
+
+
+def say_and_leave(servers: Servers, one: ChatClient, end: str) -> None:
+    """Say something at the second server while the engine is away, leave, and wait until the server has read both."""
+    node = servers.nodes[1]
+    node.go_away()
+    one.line("too late")
+    one.leave(end)
+    wait_until(partial(has_kept, node, MARK), what="the end")
+
+
+@pytest.mark.parametrize("end", ["quit", "bye", "eof"])
+def test_who_leaves_learns_what_was_not_said(servers: Servers, end: str) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        say_and_leave(servers, bob, end)
+        servers.nodes[1].come_back(refused=True)
+        told = [one for one in bob.rest() if one["kind"] in {"error", "say", "bye"}]
+        byes = [("bye", None)] if end == "quit" else []  # who has ended its own side knows
+        assert [(one["kind"], one.get("code")) for one in told] == [("error", "not_said"), *byes]
+        assert told[0]["text"].endswith(": this was not said: too late")
+        assert ann.until("left")["name"] == "bob"
+
+
+def test_who_leaves_hears_what_is_said_after_all(servers: Servers) -> None:
+    with ann_and_bob(servers) as (ann, bob):
+        say_and_leave(servers, bob, "eof")
+        servers.nodes[1].come_back()
+        assert [one["text"] for one in bob.rest() if one["kind"] in {"error", "say"}] == ["too late"]
+        ann.until("say", text="too late")
+
+
+def test_who_leaves_learns_that_nobody_knows_what_was_said(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_sequencer, "ANSWER_S", 0.5)
+    with ann_and_bob(servers) as (_, bob):
+        say_and_leave(servers, bob, "eof")
+        assert [one["code"] for one in bob.rest() if one["kind"] == "error"] == ["in_doubt"]
+
+
+def test_a_server_that_stops_without_its_engine_tells_what_was_not_said(servers: Servers) -> None:
+    with ann_and_bob(servers) as (_, bob):
+        servers.nodes[1].go_away()
+        bob.send(kind="line", text="too late", n=1)
+        wait_until(partial(has_kept, servers.nodes[1], "say"), what="the line")
+        servers.two.stop()
+        assert bob.until("error", code="not_said")["n"] == 1
+        assert bob.until("bye")["reason"] == "server_stopping"
 
 
 def test_who_leaves_does_not_wait_for_an_engine_that_is_away(servers: Servers) -> None:

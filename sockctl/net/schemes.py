@@ -1,0 +1,30 @@
+"""The schemes that the text of a target begins with, and why another one is refused."""
+
+SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
+"""The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
+WEB_PORTS = {"ws": 80, "wss": 443}
+"""The schemes of WebSocket, each with its usual port: RFC 6455, section 3."""
+_PAGES = {"http": "ws", "https": "wss"}
+"""The schemes of pages, each with that of a WebSocket at the same place."""
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a target begins as the address of a WebSocket does."""
+    scheme, separator, _ = text.partition("://")
+    return bool(separator) and scheme in WEB_PORTS
+
+
+def explain_scheme(target: str, scheme: str) -> str:
+    """Return the error about a target whose scheme isn't one of SCHEMES."""
+    if scheme in WEB_PORTS:
+        return f"{target!r} is the address of a WebSocket: 'sockctl connect' alone takes one. Write HOST:PORT here."
+    if web := _PAGES.get(scheme.lower()):
+        return (
+            f"{target!r} is the address of a page, and sockctl speaks no {scheme}://. For 'sockctl connect' to a "
+            f"WebSocket there, write {web}://{target.partition('://')[2]}"
+        )
+    known = ", ".join(f"{name}://" for name in SCHEMES)
+    return (
+        f"{target!r} begins with an unknown scheme: sockctl knows {known} and unix:PATH, and 'sockctl connect' also "
+        f"ws:// and wss://."
+    )
