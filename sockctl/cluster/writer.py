@@ -144,20 +144,14 @@ class Writer:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            if not list_readable([self._engine.fileno()], 0):
-                return
-            if self._is_sent:
-                self._take()
-            else:  # the engine has closed the connection
-                self._engine.close()
-                self._generation = ""
-                self.due.set()
+            if list_readable([self._engine.fileno()], 0):
+                self._take_arrived()
         except EngineError as error:
             self._failure = None if _needs_hello(error) else error
             self.due.set()
         finally:
             self._turn.release()
-        self.send_soon()
+        self.send_soon()  # also what was posted during this thread's turn
 
     # All below needs the turn.
 
@@ -166,6 +160,14 @@ class Writer:
         """Whether a short request can be sent now. To ask it needs no turn."""
         is_free = self._generation and not self._is_sent and not self.is_buried and not self.due.is_set()
         return bool(is_free and self._outbox.length)
+
+    def _take_arrived(self) -> None:
+        if self._is_sent:
+            self._take()
+        else:  # the engine has closed the connection
+            self._engine.close()
+            self._generation = ""
+            self.due.set()
 
     def _send_if_short(self) -> None:
         self._in_flight = self._in_flight or self._outbox.take(AT_ONCE)

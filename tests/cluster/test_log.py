@@ -935,6 +935,25 @@ def test_a_thread_that_has_its_turn_takes_the_reply_to_what_another_has_sent(gre
     assert a.hear() == ["zero", "one", "two"]
 
 
+def test_what_is_posted_while_a_thread_looks_for_a_reply_is_sent(
+    greeted: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = greeted
+
+    def post_meanwhile(*_: object) -> list[int]:
+        if not a.outbox.length:
+            a.say("one")
+            a.writer.send_soon()  # as another thread, it finds that this one has its turn
+        return []
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sockctl.cluster.writer.list_readable", post_meanwhile)
+        a.writer.take_reply()
+    assert a.outbox.length == 0
+    take_replies(a, lambda: a.writer.answers == 3)
+    assert a.hear() == ["zero", "one"]
+
+
 def test_a_stopped_engine_holds_up_no_thread_that_posts(server: RedisServer, greeted: Node) -> None:
     a = greeted
     texts = [str(number) for number in range(20)]
