@@ -13,7 +13,7 @@ from sockctl.protocol.web_frames import TEXT
 from tests.support.running import process, read_memory_kb
 from tests.support.web import UPGRADE, WebClient, encode_client_frame, make_request, receive_answer
 
-MEMBERS, WARMING = 5_000, 200
+WARMING = 200
 MOST_KB = 8.0
 AT_ONE_ADDRESS = 50
 UNLIMITED = ["--max-clients", "20000", "--max-clients-per-address", "20000", "--max-pending", "20000"]
@@ -49,18 +49,19 @@ def hear(client: WebClient, kind: str) -> Any:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has 127.0.N.1, and tells the memory so")
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_thousands_of_idle_members(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1_000, pytest.param(5_000, marks=pytest.mark.torture)])
+def test_many_idle_members(count: int, tmp_path: Path) -> None:
     command = ["serve", "chat", "--port", "0", "--web", "0", "--no-input", "-q", *UNLIMITED, "--log-format", "json"]
     with process(*command, "--data-dir", str(tmp_path)) as run, contextlib.ExitStack() as stack:
         port = int(run.event("page_served")["url"].rstrip("/").rpartition(":")[2])
         members: list[WebClient] = []
         before = 0
-        for first in range(0, MEMBERS, WARMING):
+        for first in range(0, count, WARMING):
             some = join(port, range(first, first + WARMING))
             members += some
             for each in some:
                 stack.callback(each.sock.close)
             before = before or read_memory_kb(run.process.pid)
-        assert (read_memory_kb(run.process.pid) - before) / (MEMBERS - WARMING) <= MOST_KB
+        assert (read_memory_kb(run.process.pid) - before) / (count - WARMING) <= MOST_KB
         members[0].say("line", "hello to all")
         assert all(hear(each, "say")["text"] == "hello to all" for each in members)

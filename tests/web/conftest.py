@@ -11,7 +11,7 @@ from tests.support.accounts import accounts_at
 from tests.support.browser import ChatPage, WebChat, browsing, web_chat
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with browsing() as browser:
         yield browser
