@@ -16,7 +16,7 @@ def show(width: int = 80, *, colour: bool, notes: tuple[str, ...] = ()) -> str:
     app = typer.Typer(add_completion=False)
 
     @app.command()
-    def visit(limit: int = typer.Option(5, OPTION, metavar="N", help="A limit. [default: 5]")) -> None:
+    def visit(limit: int = typer.Option(5, OPTION, metavar="N", help="A limit.")) -> None:
         """Visit it."""
 
     command: Any = get_command(app)
