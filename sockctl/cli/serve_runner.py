@@ -130,8 +130,8 @@ def serve(
             tls.tell_certificate()
         name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
         metrics = serve_metrics(options, server, service, journal, name=name)
+        control = open_control(options, server, service, journal, name=name)  # while clients hold no descriptors yet
         server.start()
-        control = open_control(options, server, service, journal, name=name)
         if options.log_file is not None or options.quiet:
             _say_place(listeners, service, options, tls, web)
         journal.wait_until_written(FIRST_WORDS_S)
