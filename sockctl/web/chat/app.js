@@ -180,7 +180,7 @@ class Log extends Component {
   }
 
   componentDidMount() {
-    this.toEnd();
+    this.showRoom();
     this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd()); // such as when a phone shows its keyboard
     this.observer.observe(this.base);
   }
@@ -189,26 +189,28 @@ class Log extends Component {
     this.observer.disconnect();
   }
 
+  // The element that the user reads first, and where it is on the screen.
   getSnapshotBeforeUpdate() {
-    return { fromEnd: this.base.scrollHeight - this.base.scrollTop };
+    if (this.isAtEnd) return null;
+    const edge = this.base.getBoundingClientRect().top;
+    const read = [...this.base.children].find((one) => one.getBoundingClientRect().bottom > edge);
+    return read ? { read, top: read.getBoundingClientRect().top } : null;
   }
 
   // Stay at the end, or where the user reads: what comes above must not move it.
-  componentDidUpdate(_, before, { fromEnd }) {
-    const { room } = this.props;
-    const first = this.rows[0]?.key;
-    if (this.name !== room.name) {
-      this.name = room.name;
-      const line = this.base.querySelector(".line");
-      if (line) line.scrollIntoView({ block: "start" });
-      else this.toEnd();
-      this.onScroll();
-    } else if (this.isAtEnd) {
-      this.toEnd();
-    } else if (first !== this.first) {
-      this.base.scrollTop = this.base.scrollHeight - fromEnd;
-    }
-    this.first = first;
+  componentDidUpdate(_, before, reading) {
+    if (this.name !== this.props.room.name) this.showRoom();
+    else if (this.isAtEnd) this.toEnd();
+    else if (reading?.read.isConnected) this.base.scrollTop += reading.read.getBoundingClientRect().top - reading.top;
+  }
+
+  // Begin where the unread begins, else at the end.
+  showRoom() {
+    this.name = this.props.room.name;
+    const line = this.base.querySelector(".line");
+    if (line) line.scrollIntoView({ block: "start" });
+    else this.toEnd();
+    this.onScroll();
   }
 
   toEnd() {
@@ -234,12 +236,12 @@ class Log extends Component {
 
   render({ room }, { shown }) {
     if (this.isAtEnd && shown > SHOWN_ROWS && this.name === room.name) this.state.shown = SHOWN_ROWS;
-    this.rows = room.rows.slice(-this.state.shown);
-    const isWhole = room.isComplete && this.rows.length === room.rows.length && !room.other;
+    const rows = room.rows.slice(-this.state.shown);
+    const isWhole = room.isComplete && rows.length === room.rows.length && !room.other;
     return html`<div class="log" role="log" aria-label=${texts.messages} aria-live="off" tabindex="0" onScroll=${this.onScroll}>
       ${room.other && html`<p key="private" class="line">${texts.privately(room.other)}</p>`}
       ${isWhole && html`<p key="beginning" class="beginning">${texts.beginning}</p>`}
-      ${this.rows.map((row) => html`<${Row} key=${row.key} row=${row} isFirstUnread=${row.key === room.firstUnread} />`)}
+      ${rows.map((row) => html`<${Row} key=${row.key} row=${row} isFirstUnread=${row.key === room.firstUnread} />`)}
     </div>`;
   }
 }
