@@ -3,22 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sockctl.net.tcp_info import STATES
+
 _TABLE = Path("/proc/thread-self/net/tcp")
 """The sockets of the calling thread's network namespace."""
-_NAMES = (
-    "ESTAB",
-    "SYN_SENT",
-    "SYN_RECV",
-    "FIN_WAIT1",
-    "FIN_WAIT2",
-    "TIME_WAIT",
-    "CLOSE",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "LISTEN",
-    "CLOSING",
-)
-"""The names that ss(8) shows, in the order of the kernel's numbers, which begin at 1 (net/tcp_states.h)."""
+_NAMES = ("ESTAB", *STATES[2:12])
+"""The names that ss(8) shows, in the order of the kernel's numbers, which begin at 1."""
 NAMES = frozenset(_NAMES)
 GONE = "gone"
 """What a topic shows where the kernel has no socket any more."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 _FORM = struct.Struct("=8B24I")
 """The structure's beginning: eight bytes, then 24 numbers of 32 bits up to tcpi_total_retrans."""
 _STATE, _UNACKED, _SACKED, _RTT, _TOTAL_RETRANS = 0, 12, 13, 23, 31
-_STATES = (
+STATES = (
     "",
     "ESTABLISHED",
     "SYN_SENT",
@@ -65,7 +65,7 @@ def read_tcp_info(sock: Any) -> TcpInfo | None:
     if fields is None:
         return None
     number = fields[_STATE]
-    state = _STATES[number] if number < len(_STATES) else str(number)
+    state = STATES[number] if number < len(STATES) else str(number)
     return TcpInfo(state, fields[_RTT], fields[_TOTAL_RETRANS])
 
 
