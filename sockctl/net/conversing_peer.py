@@ -18,8 +18,7 @@ from sockctl.net.limits import READ_BYTES, Timeouts
 from sockctl.net.message_input import MessageInput
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import SAYING_KINDS, Message, make_message
-from sockctl.protocol.server_wire import Choice
-from sockctl.protocol.wire import Wire
+from sockctl.protocol.wire import Choice, Wire
 
 SLICE = 128
 """Messages of a connection that one round decodes, before other connections have their turn."""

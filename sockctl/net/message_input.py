@@ -8,8 +8,7 @@ from sockctl.events.journal import Journal
 from sockctl.net.connection import Connection
 from sockctl.net.input_budget import BYTE_S, MEASURED_BYTES, MESSAGE_S, TELNET_BYTE_S, InputBudget
 from sockctl.protocol.messages import Message
-from sockctl.protocol.server_wire import Choice
-from sockctl.protocol.wire import Wire
+from sockctl.protocol.wire import Choice, Wire
 
 
 class MessageInput:

@@ -27,8 +27,8 @@ from sockctl.net.limits import Timeouts
 from sockctl.net.sending_side import OUTBOX_BYTES
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import Message, make_message
-from sockctl.protocol.server_wire import Choice, ServerWire
-from sockctl.protocol.wire import Wire
+from sockctl.protocol.server_wire import ServerWire
+from sockctl.protocol.wire import Choice, Wire
 
 
 class MessagePeer(ConversingPeer, Handler):

@@ -13,14 +13,14 @@ Until the choice is made, the server's messages go out as lines, and the wire re
 encoding must not overlap: threads call `choose` and `encode` under the lock under which they send. The choice is final.
 """
 
-import enum
 import re
 
 from sockctl.errors import HttpRefusedError, LateHelloError, ProtocolError, TlsReceivedError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, FrameDecoder, encode_frame
 from sockctl.protocol.greeting import make_greeting
 from sockctl.protocol.lines import LineDecoder
-from sockctl.protocol.messages import SAYING_KINDS, Message, decode_message, encode_message, format_line, make_message
+from sockctl.protocol.messages import Message, decode_message, encode_message, format_line, make_message
+from sockctl.protocol.wire import Choice, Wire
 
 REPLAY_BYTES = 16_384
 """Bytes of frames that the wire remembers until the client chooses."""
@@ -29,15 +29,7 @@ TLS_HANDSHAKE = 0x16
 _HTTP_REQUEST = re.compile(r"[A-Z]+ \S.* HTTP/[0-9]")
 
 
-class Choice(enum.Enum):
-    """The choice between frames and lines."""
-
-    UNDECIDED = enum.auto()
-    LINES = enum.auto()
-    FRAMES = enum.auto()
-
-
-class ServerWire:
+class ServerWire(Wire):
     """Decodes the client's bytes to messages, and encodes the server's messages to bytes. Not thread-safe, see above.
 
     Args:
@@ -46,7 +38,7 @@ class ServerWire:
         limit_bytes: Bytes in a frame or line at most.
     """
 
-    __slots__ = ("_begun", "_decoder", "_error", "_first", "_replay", "_skip", "_unmarked_room", "choice", "greeting")
+    __slots__ = ("_begun", "_error", "_first", "_replay", "_unmarked_room", "choice", "greeting")
 
     def __init__(self, service: str, *, unmarked_room: str = "", limit_bytes: int = LIMIT_BYTES) -> None:
         self.greeting = make_greeting(service)
@@ -58,20 +50,6 @@ class ServerWire:
         self._begun = False
         self._first = True
         self._skip = False
-
-    @property
-    def limit_bytes(self) -> int:
-        """Bytes in a frame or line at most. A new limit holds for input that is not decoded yet, too."""
-        return self._decoder.limit_bytes
-
-    @limit_bytes.setter
-    def limit_bytes(self, limit_bytes: int) -> None:
-        self._decoder.limit_bytes = limit_bytes
-
-    @property
-    def has_partial_message(self) -> bool:
-        """Whether a frame or a line is incomplete; asked when all complete ones are decoded."""
-        return self._decoder.has_partial_message
 
     @property
     def has_partial_frame(self) -> bool:
@@ -164,24 +142,6 @@ class ServerWire:
             self._error = error
             raise
         return self._read(text)
-
-    def skip(self) -> tuple[int, int]:
-        """Discard what has come so far, the part of a message included that hasn't come as a whole yet.
-
-        Returns:
-            How many messages were discarded, and how many of them a user had said, the part of one included.
-
-        Raises:
-            ProtocolError: The input breaks the protocol.
-        """
-        count = said = 0
-        while some := self.decode():
-            count += len(some)
-            said += sum(one.kind in SAYING_KINDS for one in some)
-        has_begun = self._decoder.has_partial_message
-        said += has_begun and not self._skip
-        self._skip = has_begun
-        return count, said
 
     def encode(self, one: Message) -> bytes:
         """Return the bytes of `one` for the client. Before the choice these are a line, and the frame is remembered.

@@ -6,19 +6,18 @@ can't see that frame, so the `ping` message tells it that the server still lives
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from sockctl.errors import BadTextError, BinaryRefusedError, ProtocolError
 from sockctl.protocol.frames import BATCH, LIMIT_BYTES, encode_frame
-from sockctl.protocol.messages import SAYING_KINDS, Message, decode_message, encode_message, make_message
-from sockctl.protocol.server_wire import Choice
+from sockctl.protocol.messages import Message, decode_message, encode_message, make_message
 from sockctl.protocol.web_decoder import WebDecoder, parse_close
 from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, TEXT, encode_web_frame, translate_frames
+from sockctl.protocol.wire import Choice, Wire
 
 _COUNTED = make_message("pong")
 
 
-class WebWire:
+class WebWire(Wire):
     """Decodes the frames of a WebSocket client to messages, and encodes the server's messages. Not thread-safe.
 
     Args:
@@ -29,9 +28,10 @@ class WebWire:
         close_code: The code of the client's Close frame; None before it has come.
     """
 
-    __slots__ = ("_completed", "_decoder", "_error", "_pongs", "_reply", "_skip", "close_code")
-    greeting: Final = b""
-    choice: Final = Choice.FRAMES
+    __slots__ = ("_completed", "_error", "_pongs", "_reply", "close_code")
+    greeting = b""
+    choice = Choice.FRAMES
+    _decoder: WebDecoder
 
     def __init__(self, reply: Callable[[bytes], object], *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._decoder = WebDecoder(limit_bytes=limit_bytes)
@@ -43,20 +43,9 @@ class WebWire:
         self.close_code: int | None = None
 
     @property
-    def limit_bytes(self) -> int:
-        """Bytes in a message at most. A new limit holds for input that is not decoded yet, too."""
-        return self._decoder.limit_bytes
-
-    @limit_bytes.setter
-    def limit_bytes(self, limit_bytes: int) -> None:
-        self._decoder.limit_bytes = limit_bytes
-
-    @property
-    def has_partial_message(self) -> bool:
+    def has_partial_frame(self) -> bool:
         """Whether a frame or a message is incomplete; asked when all complete ones are decoded."""
         return self._decoder.has_partial_message
-
-    has_partial_frame = has_partial_message
 
     def take_completed(self) -> bool:
         """Return whether a message was complete since the last call: control frames and fragments are none."""
@@ -113,17 +102,6 @@ class WebWire:
         if self._error is not None:
             raise self._error
         self._decoder.end()
-
-    def skip(self) -> tuple[int, int]:
-        """Discard what has come so far, as `ServerWire.skip`."""
-        count = said = 0
-        while some := self.decode():
-            count += len(some)
-            said += sum(one.kind in SAYING_KINDS for one in some)
-        has_begun = self._decoder.has_partial_message
-        said += has_begun and not self._skip
-        self._skip = has_begun
-        return count, said
 
     def encode(self, one: Message) -> bytes:
         """Return the frame of `one`.

@@ -18,7 +18,8 @@ from sockctl.errors import (
     UnsendableError,
 )
 from sockctl.protocol.messages import Message, make_message
-from sockctl.protocol.server_wire import REPLAY_BYTES, Choice, ServerWire
+from sockctl.protocol.server_wire import REPLAY_BYTES, ServerWire
+from sockctl.protocol.wire import Choice
 from tests.support.cuts import cuts, pieces
 from tests.support.frames import framed
 

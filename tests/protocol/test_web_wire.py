@@ -13,9 +13,9 @@ from sockctl.errors import (
 )
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import encode_message, make_message
-from sockctl.protocol.server_wire import Choice
 from sockctl.protocol.web_frames import BINARY, CLOSE, PING, PONG, encode_web_frame, translate_frames
 from sockctl.protocol.web_wire import WebWire
+from sockctl.protocol.wire import Choice
 from tests.support.web import encode_client_frame
 
 HI = b'{"kind": "line", "text": "hi"}'
