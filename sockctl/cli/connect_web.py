@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl.cli.connect_options import WebSocketOptions
+from sockctl.cli.extras import WEB_LIBRARIES, needing
 from sockctl.errors import LibraryMissingError, OptionError
 from sockctl.net.address import Endpoint, Target
 from sockctl.net.schemes import WEB_PORTS
@@ -42,16 +43,15 @@ def make_request(target: Target, options: WebSocketOptions, *, encrypted: bool) 
         raise OptionError(
             "--binary, --subprotocol, --header and --header-file are for WebSocket: write ws://HOST:PORT/PATH, or wss://."
         )
-    try:
+    scheme = target.scheme
+    with needing(
+        WEB_LIBRARIES,
+        lambda library: LibraryMissingError(
+            f"{scheme}:// needs the library {library}, which isn't installed: pip install 'sockctl[web]' brings it."
+        ),
+    ):
         from sockctl.client import web_exchange as _exchange  # noqa: F401  better now than with a connection
         from sockctl.net.web.client import WebRequest
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"websockets", "h11"}:
-            raise
-        raise LibraryMissingError(
-            f"{target.scheme}:// needs the library {error.name.partition('.')[0]}, which isn't installed: pip install "
-            f"'sockctl[web]' brings it."
-        ) from error
     given = [_parse_header(text, f"--header number {number}") for number, text in enumerate(options.header or [], 1)]
     for name, _ in given:
         if name.lower() in _SECRET:

@@ -1,16 +1,17 @@
 """The options of commands that use an engine, and where user and password come from: never from an argument."""
 
-import contextlib
 import dataclasses
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from sockctl.cli.extras import needing
 from sockctl.cli.options import Seconds, declare_time, with_option_group
 from sockctl.errors import AddressError, EngineTimeoutError, LibraryMissingError, OptionError
 
@@ -220,21 +221,16 @@ def open_engine(access: "EngineAccess") -> "Engine":
     return Engine(access)
 
 
-@contextlib.contextmanager
-def needing_redis() -> Iterator[None]:
+def needing_redis() -> AbstractContextManager[None]:
     """Explain where the block imports redis-py with hiredis, and they aren't installed.
 
     Raises:
         LibraryMissingError: It isn't installed.
     """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"redis", "hiredis"}:
-            raise
-        raise LibraryMissingError(
-            "The library redis is not installed: pip install 'sockctl[cluster]' brings it."
-        ) from error
+    return needing(
+        {"redis", "hiredis"},
+        lambda _: LibraryMissingError("The library redis is not installed: pip install 'sockctl[cluster]' brings it."),
+    )
 
 
 def ask_in_time(access: "EngineAccess", ask: Callable[["Engine"], _Made]) -> _Made:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sockctl.cli.extras import needing
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.events.control import MetricsServed
@@ -35,12 +36,13 @@ def serve_metrics(
     """
     if options.metrics is None:
         return None
-    try:
+    with needing(
+        {"prometheus_client"},
+        lambda library: OptionError(
+            f"--metrics needs the library {library}, which isn't installed: pip install 'sockctl[metrics]'"
+        ),
+    ):
         from sockctl.net.metrics import PATH, MetricsServer
-    except ImportError as error:
-        raise OptionError(
-            f"--metrics needs the library {error.name}, which isn't installed: pip install 'sockctl[metrics]'"
-        ) from error
     from sockctl import __version__
     from sockctl.net.status import Status
 

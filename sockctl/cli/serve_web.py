@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sockctl.cli.extras import WEB_LIBRARIES, needing
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event
@@ -75,14 +76,15 @@ class ServingWeb:
         Raises:
             OptionError: A library is missing.
         """
-        try:
+        with needing(
+            WEB_LIBRARIES,
+            lambda library: OptionError(
+                f"--web needs the library {library}, which isn't installed: pip install 'sockctl[web]'"
+            ),
+        ):
             from sockctl.net.web.addresses import Addresses
             from sockctl.net.web.door import WebDoor
             from sockctl.net.web.site import load_site
-        except ImportError as error:
-            raise OptionError(
-                f"--web needs the library {error.name}, which isn't installed: pip install 'sockctl[web]'"
-            ) from error
         site = load_site(files("sockctl") / "web" / service.name)
         addresses = Addresses(self._names)
         if self._advertised is not None:
