@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sockctl.explain.packets import Packet
+from sockctl.explain.tcp_states import read_rows
 
 TIMEOUT_S = 5.0
 """How long a call of a topic may block before the topic fails."""
@@ -96,10 +97,16 @@ class Loopback:
 
 
 def listen(network: Network, backlog: int = 128) -> socket.socket:
-    """Return a listening socket at a free port of the network's `host`, with a timeout on `accept`."""
-    listener = socket.create_server((network.host, 0), backlog=backlog)
-    listener.settimeout(TIMEOUT_S)
-    return listener
+    """Return a listening socket at a free port of the network's `host`, with a timeout on `accept`.
+
+    No connection of before has that port: one that is still in TIME-WAIT would stand among the topic's own.
+    """
+    while True:
+        listener = socket.create_server((network.host, 0), backlog=backlog)
+        if len(read_rows(find_port(listener)) or ()) <= 1:
+            listener.settimeout(TIMEOUT_S)
+            return listener
+        listener.close()
 
 
 def find_port(sock: socket.socket) -> int:
