@@ -101,7 +101,7 @@ def serve(
     terminal = terminal or OperatorTerminal()
     with contextlib.ExitStack() as end:
         signals = end.enter_context(StopSignals())
-        journal = end.enter_context(contextlib.closing(_open_journal(service.name, options, terminal)))
+        journal = end.enter_context(contextlib.closing(open_journal(service.name, options, terminal)))
         needed, limit = raise_descriptor_limit(limits.max_clients)
         tls = _load_tls(options, journal, read_size)
         listeners = end.enter_context(contextlib.closing(open_place(options, port)))
@@ -165,7 +165,7 @@ def _say_place(
     teller.join(FIRST_WORDS_S)
 
 
-def _open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
+def open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
     """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO

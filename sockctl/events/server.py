@@ -209,10 +209,11 @@ class TlsCertificateRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopping(Event):
-    """A signal asks the server to stop."""
+    """A signal asks the server to stop. `udp` is true where its clients are addresses, not connections."""
 
     clients: int
     drain_timeout_s: float
+    udp: bool | None = None
 
     @property
     def happened(self) -> str:
@@ -220,6 +221,8 @@ class ServerStopping(Event):
 
     @property
     def explanation(self) -> str:
+        if self.udp:
+            return "It answers the datagrams that wait in the receive buffer, and closes its sockets."
         if not self.clients:
             return "It takes no more clients, and none is connected."
         return (
@@ -230,15 +233,23 @@ class ServerStopping(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopped(Event):
-    """The server has ended; the counts are those of its whole life."""
+    """The server has ended; the counts are those of its whole life. A server of UDP counts datagrams, too."""
 
     clients: int
     bytes_in: int
     bytes_out: int
     seconds: float
+    datagrams_in: int | None = None
+    datagrams_out: int | None = None
 
     @property
     def happened(self) -> str:
+        if self.datagrams_in is not None and self.datagrams_out is not None:
+            return (
+                f"The server stopped after {format_seconds(self.seconds)}. It heard "
+                f"{format_count(self.clients, 'client')}, received {format_count(self.datagrams_in, 'datagram')} "
+                f"({format_bytes(self.bytes_in)}) and sent {self.datagrams_out:,} ({format_bytes(self.bytes_out)})."
+            )
         return (
             f"The server stopped after {format_seconds(self.seconds)}. It served {format_count(self.clients, 'client')}"
             f", received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."
