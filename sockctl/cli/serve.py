@@ -54,7 +54,8 @@ def echo(
 ) -> None:
     """Send back what clients send (RFC 862).
 
-    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
+    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once. With --udp, each datagram
+    comes back as it is, and a client is an address that was heard within --idle-timeout (60s then).
     """
     from sockctl.services.echo import Case, CaseEcho, Echo
 

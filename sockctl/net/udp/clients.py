@@ -4,7 +4,6 @@ An address is whatever a datagram bears: anyone can make up millions of them. So
 forgets what was silent for the longest time. That costs the real clients nothing but a new number.
 """
 
-import time
 from collections import OrderedDict
 from typing import Any
 
@@ -126,9 +125,8 @@ class DatagramClients:
 
     def note_heard(self, address: Any, client: DatagramClient, now: float) -> None:
         """Note that a client was heard at `now`."""
-        if client.heard_at != now:
-            client.heard_at = now
-            self.by_address.move_to_end(address)
+        client.heard_at = now
+        self.by_address.move_to_end(address)
 
     def pop_idle(self, now: float) -> DatagramClient | None:
         """Forget the client that was silent for the longest time, if that was long enough; return it."""
@@ -156,7 +154,6 @@ class DatagramClients:
             if len(self._buckets) >= self._limits.max_remembered:
                 self._buckets.popitem(last=False)
             bucket = self._buckets[network] = TokenBucket(rate=rate, burst=rate)
-            bucket.has_any(time.monotonic())
         else:
             self._buckets.move_to_end(network)
         return bucket

@@ -219,6 +219,7 @@ class DatagramServer:
         elif address[1] == sock.port:
             reason = UnansweredReason.OWN_PORT
         else:
+            self._note_touched(now)  # none of them may be the longest silent one
             client, displaced = self._clients.add(address, now)
             if displaced is not None:
                 self._forget(displaced, ForgottenReason.DISPLACED, now)
@@ -252,15 +253,20 @@ class DatagramServer:
                 )
             )
 
+    def _note_touched(self, now: float) -> None:
+        """Note who was heard, and emit the traffic."""
+        if not self._touched:
+            return
+        for address, client in self._touched:
+            client.is_touched = False
+            self._clients.note_heard(address, client, now)
+            self._traffic.add(client, now)
+        self._touched.clear()
+        self._drops_at = self._drops_at or now + DROPS_S
+
     def _settle(self, now: float) -> None:
-        """Note who was heard in this round, and do all that is due."""
-        if self._touched:
-            for address, client in self._touched:
-                client.is_touched = False
-                self._clients.note_heard(address, client, now)
-                self._traffic.add(client, now)
-            self._touched.clear()
-            self._drops_at = self._drops_at or now + DROPS_S
+        """Do all that is due."""
+        self._note_touched(now)
         if now >= self._traffic.due_at:
             self._traffic.emit_sums(now)
         self._unanswered.emit_sum(now)
