@@ -71,7 +71,7 @@ def explain(
         typer.Option(
             metavar="PERCENT",
             parser=_parse_drop,
-            help="How many of the packets the link of the topic 'loss' drops, at most 50%.",
+            help="How many of the packets the link of the topic 'loss' drops, at most 50% (20% without it).",
             show_default="20%",
         ),
     ] = None,
