@@ -84,6 +84,7 @@ def stop(
     one_signal_until = time.monotonic() + SAME_SIGNAL_S
     while signals.wait() is not None:
         if time.monotonic() > one_signal_until:
+            server.abandon()
             for watcher in watchers:
                 watcher.abandon()
             journal.close(LAST_WORDS_S)
