@@ -3,6 +3,7 @@
 The groups are plain dataclasses: frozen ones with slots would delay the start of the client by 3 ms.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,17 @@ def _declare(panel: str, *names: str, **settings: Any) -> Any:
     return typer.Option(*names, rich_help_panel=panel, **settings)
 
 
+IdleTimeout = Annotated[
+    float | None,
+    options.declare_time(
+        "End (exit 5) when nothing was sent or received for so long.",
+        *("--idle-timeout", "-i"),
+        at_least=0.001,
+        panel=CONNECTING,
+    ),
+]
+
+
 @dataclass(kw_only=True, eq=False, repr=False)
 class ConnectingOptions:
     """How the connection is made, and how long it lasts."""
@@ -40,15 +52,7 @@ class ConnectingOptions:
             panel=CONNECTING,
         ),
     ] = options.Seconds(10)
-    idle_timeout: Annotated[
-        float | None,
-        options.declare_time(
-            "End (exit 5) when nothing was sent or received for so long.",
-            *("--idle-timeout", "-i"),
-            at_least=0.001,
-            panel=CONNECTING,
-        ),
-    ] = None
+    idle_timeout: IdleTimeout = None
     retry: Annotated[
         int,
         _declare(CONNECTING, help="Try so many times more, with a growing pause.", min=0, max=1000, metavar="N"),
@@ -120,15 +124,6 @@ class ContentOptions:
             metavar="FILE",
         ),
     ] = None
-    log: Annotated[
-        Path | None,
-        _declare(
-            CONTENT,
-            "--log",
-            help="Keep a log of a chat's rooms in this folder: a file for each server and room, as in --log ~/chats.",
-            metavar="DIR",
-        ),
-    ] = None
     plain: Annotated[bool, _declare(CONTENT, "--plain", help="Don't use the line editor on a terminal.")] = False
     quit_after: Annotated[
         float | None,
@@ -147,6 +142,38 @@ class ContentOptions:
         ),
     ] = False
     explain: options.ExplainOption = None
+
+    def list_settings(self) -> dict[str, Any]:
+        """Return what `ClientSettings` has of these options, by its names."""
+        return {
+            "quiet": self.quiet,
+            "verbose": self.verbose,
+            "read_bytes": self.read_size,
+            "explain": self.explain,
+            "hex_dump": self.hex_dump,
+            "json": self.json,
+            "plain": self.plain,
+            "crlf": self.crlf,
+            "send_only": self.send_only,
+            "recv_only": self.recv_only,
+            "output": self.output,
+            "quit_after_s": self.quit_after,
+        }
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ChatContentOptions(ContentOptions):
+    """The same, and what a chat has besides."""
+
+    log: Annotated[
+        Path | None,
+        _declare(
+            CONTENT,
+            "--log",
+            help="Keep a log of a chat's rooms in this folder: a file for each server and room, as in --log ~/chats.",
+            metavar="DIR",
+        ),
+    ] = None
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -262,7 +289,7 @@ class ConnectOptions:
     """All of them."""
 
     connecting: ConnectingOptions
-    content: ContentOptions
+    content: ChatContentOptions
     tls: TlsOptions
     web: WebSocketOptions
     script: ScriptOptions
@@ -274,11 +301,7 @@ class ConnectOptions:
         Raises:
             OptionError: There are such.
         """
-        given = self._name_given()
-        for one, others in _EXCLUSIVE.items():
-            for other in others:
-                if one in given and other in given:
-                    raise OptionError(f"{one} and {other} exclude each other: leave one out.")
+        refuse_contradictions((self.connecting, self.content, self.tls, self.web, self.script, self.login), _EXCLUSIVE)
 
     def refuse_for_unix(self) -> None:
         """Refuse options that make no sense for a Unix socket.
@@ -289,21 +312,37 @@ class ConnectOptions:
         if self.connecting.ipv4 or self.connecting.ipv6 or self.connecting.source:
             raise OptionError("-4, -6 and --source are for IP, and the target is a Unix socket: leave them out.")
 
-    def _name_given(self) -> set[str]:
-        """Return the options that were given, by the names in `_EXCLUSIVE`."""
-        groups = (self.connecting, self.content, self.tls, self.web, self.script, self.login)
-        values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
-        return {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
+
+def refuse_contradictions(groups: Iterable[Any], exclusive: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse options that make no sense together.
+
+    Args:
+        groups: The groups of options.
+        exclusive: Options, and those that none of them goes together with.
+
+    Raises:
+        OptionError: There are such.
+    """
+    values = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+    given = {_NAMES.get(name, f"--{name.replace('_', '-')}") for name, value in values.items() if value}
+    for one, others in exclusive.items():
+        for other in others:
+            if one in given and other in given:
+                raise OptionError(f"{one} and {other} exclude each other: leave one out.")
 
 
 _NAMES = {"check_ports": "-z", "ipv4": "-4", "ipv6": "-6", "hex_dump": "--hex", "quiet": "-q", "verbose": "-v"}
 _SCRIPT = ("--send", "--expect", "--script", "--count")
-_EXCLUSIVE: dict[str, tuple[str, ...]] = {
-    "-4": ("-6",),
+EXCLUSIVE: dict[str, tuple[str, ...]] = {
     "-q": ("-v",),
     "--json": ("--hex",),
     "--send-only": ("--recv-only", "--expect", "--count", "--json", "--hex"),
     "--recv-only": ("--send", "--crlf"),
+}
+"""Options about content, and those that none of them goes together with."""
+_EXCLUSIVE: dict[str, tuple[str, ...]] = {
+    **EXCLUSIVE,
+    "-4": ("-6",),
     "--log": ("--hex",),
     "--reconnect": ("--no-reconnect", "--no-session", "--count", "--hex"),
     "-z": (
