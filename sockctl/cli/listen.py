@@ -1,6 +1,8 @@
 """``sockctl listen``: the other end of ``connect``."""
 
+import contextlib
 import functools
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,6 +81,7 @@ def listen(
     from sockctl.client.door import MAX_CLIENTS, Admittance
     from sockctl.client.link import READ_BYTES
     from sockctl.client.listen_runner import make_screen, run_listener
+    from sockctl.client.tty.terminal_mode import ending_signals
 
     given.refuse_contradictions()
     settings = _make_settings(given, read_steps(ctx.meta[ORDER], given.script, given.content))
@@ -87,8 +90,11 @@ def listen(
     rules = make_rules(server)
     screen = make_screen(settings)
     tls = load_tls(server, screen.emit, settings.read_bytes or READ_BYTES)
-    listeners = open_place(server, port, option="PORT")
-    try:
+    # Signals that end the process do it by an exception: the file of a Unix socket is to be removed.
+    with (
+        ending_signals(signal.default_int_handler),
+        contextlib.closing(open_place(server, port, option="PORT")) as listeners,
+    ):
         _tell_place(listeners, settings, screen, tls)
         clients = given.clients
         admittance = Admittance(
@@ -99,8 +105,6 @@ def listen(
             wait_s=clients.timeout,
         )
         ended = run_listener(listeners, settings, admittance, screen)
-    finally:
-        listeners.close()
     if not ended:
         raise typer.Exit(ExitCode.INTERRUPTED)
 
@@ -151,7 +155,7 @@ def _tell_place(listeners: "Listeners", settings: "ClientSettings", screen: "Scr
     from sockctl.events.server import Listening
 
     if screen.shows(Listening.level):
-        tell_place(screen.emit, listeners, "" if tls is None else "tls://")
+        tell_place(screen.emit, listeners, "" if tls is None else "tls://", wider=f"[::]:{listeners.port}")
         if tls is not None:
             tls.tell_certificate()
     elif settings.json:

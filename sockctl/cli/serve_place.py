@@ -12,7 +12,7 @@ from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event, Record
 from sockctl.events.formats import encode_json
-from sockctl.events.server import Listening, LoopbackOnly, PortTaken, Reachable, UnixListening
+from sockctl.events.server import EVERY_INTERFACE, Listening, LoopbackOnly, PortTaken, Reachable, UnixListening
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, is_abstract, parse_host, parse_port
 from sockctl.net.listener import BACKLOG, Listeners, open_listeners, open_unix
@@ -112,8 +112,17 @@ def list_unix_events(listeners: Listeners, scheme: str = "") -> Iterator[Event]:
         yield Reachable(scope="unix", host=unix.host, port=0, command=f"sockctl connect {scheme}{unix.host}")
 
 
-def tell_place(emit: Callable[[Event], None], listeners: Listeners, scheme: str) -> None:
-    """Emit where the server listens, and how clients on this machine and on others connect."""
+def tell_place(
+    emit: Callable[[Event], None], listeners: Listeners, scheme: str, *, wider: str = EVERY_INTERFACE
+) -> None:
+    """Emit where the server listens, and how clients on this machine and on others connect.
+
+    Args:
+        emit: Emits an event.
+        listeners: The listening sockets.
+        scheme: What `connect` needs in front of HOST:PORT; empty if it can do without.
+        wider: What a user writes to listen on every interface.
+    """
     if listeners.wanted_port not in (0, listeners.port):
         emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
     for host in listeners.hosts:
@@ -131,7 +140,7 @@ def tell_place(emit: Callable[[Event], None], listeners: Listeners, scheme: str)
             command = f"sockctl connect {target}"
             emit(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
     if not reach.network:
-        emit(LoopbackOnly())
+        emit(LoopbackOnly(wider=wider))
 
 
 def describe_place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import signal
 from typing import TYPE_CHECKING
 
 from sockctl.client.door import Admittance, ListeningDoor
@@ -15,7 +14,6 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
-from sockctl.client.tty.terminal_mode import ending_signals
 from sockctl.errors import SockctlError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
@@ -54,7 +52,6 @@ def run_listener(listeners: Listeners, settings: ClientSettings, admittance: Adm
         SockctlError: The one client's session failed, no client came in time, or a standard stream broke.
     """
     with contextlib.ExitStack() as end:
-        end.enter_context(ending_signals(signal.default_int_handler))  # the file of a Unix socket is to be removed
         transcript = None
         if settings.output is not None:
             from sockctl.client.transcript import Transcript
