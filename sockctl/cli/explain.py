@@ -1,6 +1,6 @@
 """``sockctl explain``: topics of networking, shown live on real sockets."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,13 +10,27 @@ from sockctl.cli.options import Json
 from sockctl.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from sockctl.explain.topic import Topic
 
 app = declare_command()
 
 _EXIT_CODES = explain_exit_codes(
     meanings={ExitCode.FAILED: "a run failed", ExitCode.INTERRUPTED: "interrupted (nothing is left behind)"}
 )
+
+
+_DROP_PERCENT = range(1, 51)
+"""What ``--drop`` may be: with more, TCP doesn't get through within the time of a run."""
+
+
+def _parse_drop(text: str) -> float:
+    """Return the share for a text such as ``20%`` or ``20``."""
+    digits = text.removesuffix("%")
+    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) in _DROP_PERCENT):
+        raise typer.BadParameter(
+            f"'{text}' is no share of packets from {_DROP_PERCENT[0]}% to {_DROP_PERCENT[-1]}%, such as 20%."
+        )
+    return int(digits) / 100
 
 
 def _complete_topic(incomplete: str) -> list[str]:
@@ -27,7 +41,7 @@ def _complete_topic(incomplete: str) -> list[str]:
 
 @app.command(
     epilog="Examples:\n  sockctl explain\n  sockctl explain handshake\n  sockctl explain nagle --guess\n"
-    "  sockctl explain --all --json\n\n"
+    "  sockctl explain loss --drop 30%\n  sockctl explain --all --json\n\n"
     f"{_EXIT_CODES}\n\n"
     "The fields of --json are described by 'python -m pydoc sockctl.explain.topic.Run.make_fields', and those of a "
     "topic's figures by 'python -m pydoc sockctl.explain.topics.TOPIC'."
@@ -52,6 +66,15 @@ def explain(
     slow: Annotated[
         bool, typer.Option("--slow", help="Wait for Enter before each line, for a projector.", show_default=False)
     ] = False,
+    drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PERCENT",
+            parser=_parse_drop,
+            help="How many of the packets the link of the topic 'loss' drops, at most 50% (20% without it).",
+            show_default="20%",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show how sockets work, live: the handshake, the end, loss and more.
@@ -67,20 +90,27 @@ def explain(
     if json and slow:
         raise OptionError("--json and --slow exclude each other.")
     if topic is None and not all_topics:
-        if guess or slow:
+        if guess or slow or drop is not None:
             raise OptionError("Say which topic: 'sockctl explain' lists them; or --all.")
         list_topics(json=json)
         return
-    show_topics(_choose(topic), Wanted(guess=guess, slow=slow, json=json), as_list=all_topics)
+    topics = _choose(topic)
+    if drop is not None:
+        from sockctl.explain.topics.loss import make_topic
+
+        if "loss" not in topics:
+            raise OptionError(f"--drop is for the topic 'loss': the topic '{topic}' has no link that drops packets.")
+        topics["loss"] = make_topic(drop=drop)
+    show_topics(topics, Wanted(guess=guess, slow=slow, json=json), as_list=all_topics)
 
 
-def _choose(topic: str | None) -> "Iterable[str]":
-    from sockctl.explain.catalogue import NAMES
+def _choose(topic: str | None) -> "dict[str, Topic[Any]]":
+    from sockctl.explain.catalogue import NAMES, load_topic
 
     if topic is None:
-        return NAMES
+        return {name: load_topic(name) for name in NAMES}
     topic = topic.lower()
     if topic not in NAMES:
         hint = suggest(topic, list(NAMES), otherwise="'sockctl explain' lists the topics.")
         raise typer.BadParameter(f"There is no topic '{topic}'.{hint}")
-    return (topic,)
+    return {topic: load_topic(topic)}

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,11 @@ def list_topics(*, json: bool) -> None:
     print_list(entries, ("TOPIC", "QUESTION"), questions, empty="", json=json)
 
 
-def show_topics(names: Iterable[str], wanted: Wanted, *, as_list: bool) -> None:
+def show_topics(topics: Mapping[str, Topic[Any]], wanted: Wanted, *, as_list: bool) -> None:
     """Run topics and print each of them.
 
     Args:
-        names: The topics.
+        topics: The topics by their names.
         wanted: How to show them.
         as_list: Print the JSON of all topics as one list.
 
@@ -61,13 +61,12 @@ def show_topics(names: Iterable[str], wanted: Wanted, *, as_list: bool) -> None:
     fields = []
     pauses = _Pauses(wanted=wanted.slow)
     with close_line():
-        for number, name in enumerate(names):
+        for number, (name, topic) in enumerate(topics.items()):
             if wanted.json:
-                topic = load_topic(name)
                 expected = _ask(topic) if wanted.guess else None
-                fields.append(run_topic(name).make_fields(expected))
+                fields.append(run_topic(name, topic).make_fields(expected))
             else:
-                _show(name, Look.of_output(), pauses, guess=wanted.guess, first=number == 0)
+                _show(name, topic, Look.of_output(), pauses, guess=wanted.guess, first=number == 0)
     if wanted.json:
         print_json(fields if as_list else fields[0])
 
@@ -99,12 +98,11 @@ class _Pauses:
             say(_ERASE, end="")
 
 
-def _show(name: str, look: Look, pauses: _Pauses, *, guess: bool, first: bool) -> None:
-    topic = load_topic(name)
+def _show(name: str, topic: Topic[Any], look: Look, pauses: _Pauses, *, guess: bool, first: bool) -> None:
     _print(([] if first else [""]) + [look.paint(look.fold(f"{name}: {topic.question}"), Style.NORMAL), ""])
     expected = _ask(topic) if guess else None
     pauses.announce()
-    for piece in _list_pieces(run_topic(name), look, expected):
+    for piece in _list_pieces(run_topic(name, topic), look, expected):
         if piece:
             pauses.wait()
         _print([piece])

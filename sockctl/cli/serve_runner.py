@@ -10,7 +10,7 @@ from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.serve_control import check_control, open_control
-from sockctl.cli.serve_metrics import serve_metrics
+from sockctl.cli.serve_metrics import open_metrics, serve_metrics
 from sockctl.cli.serve_place import (
     check_ports,
     describe_place,
@@ -116,6 +116,7 @@ def serve(
             encrypted=tls is not None,
             advertised=advertised,
         )
+        measured = open_metrics(options.metrics)
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
@@ -131,7 +132,7 @@ def serve(
         if tls is not None:
             tls.tell_certificate()
         name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
-        metrics = serve_metrics(options, server, service, journal, name=name)
+        metrics = None if measured is None else serve_metrics(measured, server, service, journal, name=name)
         control = open_control(options, server, service, journal, name=name)  # while clients hold no descriptors yet
         server.start()
         if options.log_file is not None or options.quiet:

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from sockctl.errors import PacketLabError, TopicError
-from sockctl.explain.catalogue import load_topic
 from sockctl.explain.forks import die_with_parent
 from sockctl.explain.lab import PacketLab, enter_namespaces
 from sockctl.explain.network import Loopback
@@ -25,18 +24,20 @@ LIMIT_S = 10.0
 _CHUNK_BYTES = 65_536
 
 
-def run_topic(name: str, *, enter: Callable[[], None] = enter_namespaces, limit_s: float = LIMIT_S) -> Run:
+def run_topic(
+    name: str, topic: Topic[Any], *, enter: Callable[[], None] = enter_namespaces, limit_s: float = LIMIT_S
+) -> Run:
     """Run a topic and return what it measured. Blocks for `limit_s` at most.
 
     Args:
         name: The name of the topic.
+        topic: The topic.
         enter: What gives the child its namespaces.
         limit_s: How long the topic may take.
 
     Raises:
         TopicError: The run has failed.
     """
-    topic = load_topic(name)
     began = time.monotonic()
     refused = ""
     try:

@@ -55,12 +55,17 @@ def test_each_topic_ends_in_time_and_says_what_it_measured(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_is_short_and_its_topic_has_all_parts(name: str) -> None:
     topic = load_topic(name)
-    file = sys.modules[topic.measure.__module__].__file__
+    file = sys.modules[topic.draw.__module__].__file__
     assert file
     assert len(Path(file).read_text().splitlines()) <= 150
     assert topic.question.endswith("?")
     assert topic.guess.endswith("?")
     assert not topic.attempt.endswith(".")
+
+
+def test_the_topic_loss_drops_the_share_that_is_asked_for() -> None:
+    fields = explain_as_json("loss", "--drop", "5")
+    assert fields["measured"]["drop"] == (0.05 if fields["network"] == "packet lab" else 0)
 
 
 def test_a_topic_is_found_whatever_its_case() -> None:
@@ -91,6 +96,11 @@ def test_a_pipe_gets_plain_text_and_loads_no_rich() -> None:
         (["--slow"], "Say which topic"),
         (["text", "--slow", "--json"], "--json and --slow exclude each other."),
         (["text", "--guess"], "standard input is none"),
+        (["--drop", "30%"], "Say which topic"),
+        (["nagle", "--drop", "30%"], "--drop is for the topic 'loss': the topic 'nagle' has no link"),
+        (["loss", "--drop", "51%"], "'51%' is no share of packets from 1% to 50%"),
+        (["loss", "--drop", "0"], "'0' is no share of packets"),
+        (["loss", "--drop", "half"], "'half' is no share of packets"),
     ],
 )
 def test_what_does_not_fit_is_a_usage_error(arguments: list[str], says: str) -> None:
@@ -161,7 +171,7 @@ def test_ctrl_d_ends_the_pausing_and_erases_nothing(terminal: Any, typed: str) -
     child = terminal("explain", "text", "--slow", NO_COLOR="1")
     child.expect_exact("Ctrl-D shows all that is left.")
     child.sendline("")
-    child.expect_exact("\x1b[A\x1b[K")
+    child.expect("\x1b\\[A\x1b\\[K[^\r]+\r\n")  # what is typed before the line would be shown in front of it
     child.send(f"{typed}\x04")
     child.expect_exact("Try it: ")
     assert "\x1b" not in child.before

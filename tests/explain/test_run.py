@@ -66,7 +66,7 @@ def make_topic(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def test_the_figures_come_back(make_topic: Callable[..., None]) -> None:
     make_topic(measure)
-    run = run_topic(NAME)
+    run = run_topic(NAME, load_topic(NAME))
     assert run.measured == Figures(sees_packets=False)
     assert run.make_fields("nothing") == {
         "topic": NAME,
@@ -83,7 +83,7 @@ def test_the_figures_come_back(make_topic: Callable[..., None]) -> None:
 
 def test_a_refused_lab_is_replaced_and_told(make_topic: Callable[..., None]) -> None:
     make_topic(measure, unseen="the packets")
-    run = run_topic(NAME, enter=refuse)
+    run = run_topic(NAME, load_topic(NAME), enter=refuse)
     assert not run.measured.sees_packets
     assert run.unseen == (
         "Without the packet lab (unshare: Operation not permitted), the packets can't be seen: this is loopback."
@@ -94,7 +94,7 @@ def test_a_refused_lab_is_replaced_and_told(make_topic: Callable[..., None]) -> 
 def name_packets_of_close() -> str:
     """Run the topic in a process that has become another user, as login programs do, and name shutdown()'s packets."""
     ctypes.CDLL(None).prctl(_SET_DUMPABLE, 1, 0, 0, 0)  # a new program would be; else /proc/self stays root's
-    run = run_topic("close")
+    run = run_topic("close", load_topic("close"))
     half: Step = run.measured.find("shutdown(WR)")
     return run.refused or f"{os.getuid()} {' '.join(packet.flags for packet in half.packets)}"
 
@@ -134,7 +134,7 @@ def test_a_run_that_fails_is_told(
 ) -> None:
     make_topic(measure)
     with pytest.raises(TopicError, match=f"The run of '{NAME}' {says}"):
-        run_topic(NAME, limit_s=0.2 if measure is sleep else 10)
+        run_topic(NAME, load_topic(NAME), limit_s=0.2 if measure is sleep else 10)
 
 
 def find_children(pid: int) -> list[int]:

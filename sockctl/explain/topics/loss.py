@@ -1,10 +1,11 @@
 """``loss``: what TCP and UDP make of a link that loses packets."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from sockctl.explain.network import TIMEOUT_S, Link, Network
-from sockctl.explain.topic import Block, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Table, Topic, format_measured_time
 from sockctl.explain.transfers import COUNT, PIECE_BYTES, Transfer, send_datagrams, send_stream
 from sockctl.text import format_count
 
@@ -29,11 +30,12 @@ class Loss:
     tcp: Transfer
 
 
-def measure(network: Network) -> Loss:
+def measure(network: Network, *, drop: float) -> Loss:
     """Send the same pieces over UDP and TCP."""
+    link = replace(LINK, drop=drop)
     network.set_mtu(MTU_BYTES)
-    udp = send_datagrams(network, LINK)
-    return Loss(drop=LINK.drop if network.sees_packets else 0.0, udp=udp, tcp=send_stream(network, LINK))
+    udp = send_datagrams(network, link)
+    return Loss(drop=drop if network.sees_packets else 0.0, udp=udp, tcp=send_stream(network, link))
 
 
 def draw(measured: Loss) -> Iterator[Block]:
@@ -53,7 +55,7 @@ def _make_row(name: str, one: Transfer) -> tuple[str, ...]:
     sent = ("?", "?") if unseen else (str(one.packets), str(len(one.dropped)))
     again = "-" if one.sent_again is None else str(one.sent_again)
     named = " ".join(map(str, one.missing[:_NAMED])) + (" …" if len(one.missing) > _NAMED else "")
-    arrived = (str(len(one.arrived)), str(one.out_of_order), format_duration(one.seconds))
+    arrived = (str(len(one.arrived)), str(one.out_of_order), format_measured_time(one.seconds))
     return (name, *sent, again, *arrived, named or "none")
 
 
@@ -71,7 +73,7 @@ def conclude(measured: Loss) -> Iterator[str]:
         first = (tcp.packets or 0) - (tcp.sent_again or 0)
         if again and 0 < first < COUNT:
             again += f", and {first} had held all {COUNT} pieces, since TCP puts parts of several into one"
-        times = f"{format_duration(tcp.seconds)}, UDP {format_duration(udp.seconds)}"
+        times = f"{format_measured_time(tcp.seconds)}, UDP {format_measured_time(udp.seconds)}"
         paid = "and paid with time" if tcp.seconds > udp.seconds else "here without more time"
         yield f"TCP brought every piece, in order, {paid} ({times}){again}."
     else:
@@ -86,12 +88,17 @@ def _explain_loss(measured: Loss) -> str:
     return f"of which the link dropped {len(measured.udp.dropped)}"
 
 
-TOPIC = Topic(
-    question="What do TCP and UDP make of packets that get lost?",
-    guess=f"Of {COUNT} pieces over a link that drops {LINK.drop:.0%}, how many arrive by UDP and by TCP (two numbers)?",
-    measure=measure,
-    draw=draw,
-    conclude=conclude,
-    attempt="ss -tni shows what the kernel knows of each connection, such as how often it sent again (retrans)",
-    unseen="lost packets",
-)
+def make_topic(*, drop: float) -> Topic[Loss]:
+    """Return the topic for a link that drops this share of its packets, above 0 and below 1."""
+    return Topic(
+        question="What do TCP and UDP make of packets that get lost?",
+        guess=f"Of {COUNT} pieces over a link that drops {drop:.0%}, how many arrive by UDP and by TCP (two numbers)?",
+        measure=partial(measure, drop=drop),
+        draw=draw,
+        conclude=conclude,
+        attempt="ss -tni shows what the kernel knows of each connection, such as how often it sent again (retrans)",
+        unseen="lost packets",
+    )
+
+
+TOPIC = make_topic(drop=LINK.drop)
