@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from sockctl.cli import options, server_options
-from sockctl.cli.connect_options import EXCLUSIVE, ContentOptions, IdleTimeout, ScriptOptions, refuse_contradictions
 from sockctl.cli.server_options import ServerOptions
+from sockctl.cli.session_options import EXCLUSIVE, ContentOptions, IdleTimeout, ScriptOptions, refuse_contradictions
 
 WHO = "Who may connect"
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sockctl.cli.commands import Command
-from sockctl.cli.connect_options import ContentOptions, ScriptOptions
+from sockctl.cli.session_options import ContentOptions, ScriptOptions
 from sockctl.errors import OptionError
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
+from sockctl.client.own_rest import OwnRest
 from sockctl.client.receiver import Receiver
 from sockctl.client.sender import Sender, refuse_lines
 from sockctl.client.session_events import EndReason, EventToEmit, LastBytes, SessionEvent, Signal
-from sockctl.client.settings import QUIT_AFTER_S, ClientSettings
+from sockctl.client.settings import ClientSettings
 from sockctl.client.traffic import TrafficMeter
 from sockctl.errors import (
     ConnectionBrokenError,
@@ -105,8 +106,7 @@ class ClientConnection:
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
         self._heard_at = now  # when the server has said something, or the client that something is being typed
-        self._other_ended = False
-        self._moved_at = now  # when bytes were sent the last time, or the other side has ended
+        self._rest = OwnRest(settings.quit_after_s, now)
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -245,7 +245,9 @@ class ClientConnection:
         if self._web is not None:
             self._web.judge_end()
         if self._outlasts and not self._sender.half_closed and self._stop_at is None:
-            self._begin_own_rest(now)
+            self._rest.begin(now)
+            if self._script is not None:
+                self._script.note_end()
             return
         if unsent_bytes := self._sender.unsent_bytes if self._web is None else self._web.unsent_input_bytes:
             raise self._make_cut_short_error(f"{unsent_bytes} bytes were")
@@ -257,30 +259,13 @@ class ClientConnection:
         if self._sender.held and not self._settings.terminal:
             raise self._make_cut_short_error(format_count(len(self._sender.held), "line was", "lines were"))
 
-    def _begin_own_rest(self, now: float) -> None:
-        """Go on sending: a client may end its side with its last question, and wait for the answer."""
-        self._other_ended = True
-        self._moved_at = now
-        if self._script is not None:
-            self._script.note_end()
-
     def _settle_own_rest(self, now: float) -> float | None:
-        """End once all was sent that a client wants which sends no more; return when that is due at the latest.
-
-        Nothing tells a client that has gone from one that still reads. So an input that pauses is taken for over.
-        """
-        if self._sender.unsent_bytes:
+        """End once all was sent to a client that has ended its side; return when that is due at the latest."""
+        if self._sender.unsent_bytes or (self._script is not None and not self._script.ended):
             return None
-        if self.input_ended:
+        if self.input_ended or now >= self._rest.due_at:
             self._finish(EndReason.CLIENT_CLOSED, now)
-            return None
-        if self._script is not None:
-            return None
-        quit_after_s = self._settings.quit_after_s
-        due_at = self._moved_at + (QUIT_AFTER_S if quit_after_s is None else quit_after_s)
-        if now >= due_at:
-            self._finish(EndReason.CLIENT_CLOSED, now)
-        return due_at
+        return self._rest.due_at
 
     def _greet(self, protocol: "MessageProtocol") -> None:
         self._sender.answer(protocol.wire.outgoing)
@@ -336,7 +321,7 @@ class ClientConnection:
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""
         self._idleness.note_traffic(now)
-        self._moved_at = now
+        self._rest.note_sent(now)
         self._sender.count_sent(count)
         self.meter.count_sent(count, now)
 
@@ -383,7 +368,7 @@ class ClientConnection:
         if self._stop_at is not None:
             if not unsent_bytes or now >= self._stop_at:
                 self._finish(EndReason.STOPPED, now)
-        elif self._other_ended:
+        elif self._rest.has_begun:
             return self._settle_own_rest(now)
         elif self.input_ended and not unsent_bytes:
             return self._settle_own_end(now)

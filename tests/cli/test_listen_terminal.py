@@ -8,7 +8,6 @@ import pytest
 from tests.support.running import connect, receive_all, receive_exactly
 from tests.support.terminal import ended
 
-
 PROMPT = r"\x1b\[0m>"
 
 
