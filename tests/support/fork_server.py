@@ -1,8 +1,8 @@
 """Forks `python -m sockctl` from a process that has imported all of it: the program behind `tests.support.processes`.
 
 It takes requests as JSON, with descriptors, from the socket whose number is its argument, and answers with the id of
-the new process. Coverage measures the new process where its environment asks for that, as in any other. The second
-argument is the file for its data, if the tests themselves are measured.
+the new process. Coverage measures the new process where its environment asks for that, as in any other; its
+configuration is the second argument, if the tests themselves are measured.
 """
 
 import atexit
@@ -18,7 +18,6 @@ import sys
 import termios
 import threading
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import coverage
@@ -94,14 +93,9 @@ def _enter_network(namespace: int) -> None:
         raise OSError(ctypes.get_errno(), "the network namespace can't be entered")
 
 
-def _prepare_coverage(data_file: str) -> coverage.Coverage:
-    """Return what measures a new process, ready to start.
-
-    `coverage.process_startup` takes 0.1 s in each process: it reads the configuration, and names each file of the
-    source that did not run. The test worker names those once for all.
-    """
-    measured = Path(sockctl.__file__).resolve().parent / "*"
-    made = coverage.Coverage(data_file, data_suffix=True, config_file=False, branch=True, include=[str(measured)])
+def _prepare_coverage(configuration: str) -> coverage.Coverage:
+    """Return what measures a new process, ready to start: to make it takes longer than most commands."""
+    made = coverage.Coverage(config_file=configuration)
     made.start()
     made.stop()
     return made
@@ -119,12 +113,12 @@ def _start_coverage(prepared: coverage.Coverage) -> None:
 def main() -> None:
     """Serve until the test worker ends; be `python -m sockctl` in each process that it asked for."""
     _import_all()
-    prepared = _prepare_coverage(sys.argv[2]) if sys.argv[2] else None
+    prepared = _prepare_coverage(sys.argv[2]) if sys.argv[2:] else None
     gc.freeze()  # a collection in a new process copies no pages of what was imported
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         request = _fork_for_each(requests)
     if request is not None:
-        if prepared is not None and "COVERAGE_PROCESS_CONFIG" in os.environ:
+        if prepared is not None and "COVERAGE_PROCESS_START" in os.environ:
             _start_coverage(prepared)
         _run_sockctl()
 

@@ -26,7 +26,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import coverage
 import pexpect
 from ptyprocess import PtyProcess
 
@@ -45,9 +44,10 @@ class ForkServer:
         self._environment = _fixed_at_start(os.environ)
         self._network = _NETWORK.readlink()
         self._lock = threading.Lock()  # guards one exchange on the socket, and who is given orphans meanwhile
+        measured = [os.environ["COVERAGE_PROCESS_START"]] if "COVERAGE_PROCESS_START" in os.environ else []
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), _find_data_file()],
+                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), *measured],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # pipes, since a process that is forked believes that it can't seek in them
                 stdout=subprocess.PIPE,
@@ -103,12 +103,6 @@ class ForkServer:
         """End the fork server. Processes that it started go on."""
         self._socket.close()
         self._process.communicate(timeout=60)  # on a busy machine, it may still be importing
-
-
-def _find_data_file() -> str:
-    """Return where coverage of this process keeps its data; an empty string where nothing is measured."""
-    measuring = coverage.Coverage.current()
-    return "" if measuring is None else str(Path(str(measuring.get_option("run:data_file"))).absolute())
 
 
 class _Running:
