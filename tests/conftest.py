@@ -27,6 +27,17 @@ settings.load_profile("patient")
 DESCRIPTORS = Path("/dev/fd")
 
 
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: all of it stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of each later collection of garbage."""
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the slow tests over the first half: so few of them run beside each other, and none is the last."""
     slow = [item for item in items if item.get_closest_marker("slow")]
