@@ -70,8 +70,21 @@ class ByteFeed:
     def take_available(self, at_most: int) -> bytes:
         """Return up to `at_most` bytes that have come."""
         data = self.peek(at_most)
-        self._move(len(data))
+        self.pass_over(len(data))
         return data
+
+    def pass_over(self, count: int) -> None:
+        """Leave out bytes that have come."""
+        self._at += count
+        self._searched = 0
+
+    def find_line_end(self, limit: int) -> int:
+        """Return the length of the next line, its line feed included; 0 if none ends in the next `limit` bytes."""
+        if isinstance(self._data, memoryview):
+            return self.peek(limit).find(b"\n") + 1
+        end = self._data.find(b"\n", self._at + self._searched, self._at + limit)
+        self._searched = min(self.available, limit)
+        return end + 1 - self._at if end >= 0 else 0
 
     def wait(self, count: int) -> Reading[bool]:
         """Wait for `count` bytes; return whether they have come before the end."""
@@ -94,12 +107,12 @@ class ByteFeed:
     def skip(self, count: int) -> Reading[None]:
         """Pass over `count` bytes; raises what `take` raises."""
         while count > (there := self.available):
-            self._move(there)
+            self.pass_over(there)
             count -= there
             if self.ended:
                 raise EndOfBytesError
             yield
-        self._move(count)
+        self.pass_over(count)
 
     def take_line(self, limit: int) -> Reading[bytes]:
         """Return a line with its line feed.
@@ -112,18 +125,11 @@ class ByteFeed:
             NotUnderstoodError: The line is longer.
         """
         while True:
-            seen = self.peek(limit)
-            end = seen.find(b"\n", self._searched) + 1
-            if end:
-                self._move(end)
-                return seen[:end]
-            if len(seen) == limit:
+            size = self.find_line_end(limit)
+            if size:
+                return self.take_available(size)
+            if self.available >= limit:
                 raise NotUnderstoodError(f"a line has more than {limit:,} bytes")
-            self._searched = len(seen)
             if self.ended:
                 raise EndOfBytesError
             yield
-
-    def _move(self, count: int) -> None:
-        self._at += count
-        self._searched = 0

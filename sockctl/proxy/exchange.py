@@ -1,6 +1,7 @@
 """What the two directions of a connection must know of each other, and one direction with what was recognised in it."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sockctl.proxy.byte_feed import ByteFeed
@@ -77,6 +78,29 @@ class Side:
         else:
             self._further += 1
             self._further_bytes += seen.size
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further things are only counted until the next call."""
+        return len(self._seen) >= AT_ONCE
+
+    def count_frames(self, measure: Callable[[bytes, int], int]) -> int:
+        """Count the frames that have come as a whole, and pass over them; return how many there are.
+
+        Args:
+            measure: Returns the bytes of a frame, given bytes and where it begins in them; 0 where it can't know.
+        """
+        data = self.feed.peek(self.feed.available)
+        at = count = 0
+        while size := measure(data, at):
+            if at + size > len(data):
+                break
+            at += size
+            count += 1
+        self.feed.pass_over(at)
+        self._further += count
+        self._further_bytes += at
+        return count
 
     def take_seen(self) -> list[Seen]:
         """Return what was noted since the last call."""

@@ -12,6 +12,8 @@ from sockctl.proxy.http_heads import Headers, HttpBody, HttpRequest, HttpRespons
 
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
+LINE_BYTES = 8_192
+"""Bytes of the first line that tells HTTP from other text (RFC 9112, section 3: at least 8,000 octets)."""
 MAX_PENDING = 1_000
 """Requests without a response that are remembered."""
 HELD_BYTES = 65_536
@@ -28,7 +30,7 @@ SWITCHING = 101
 
 def may_become_request(data: bytes) -> bool:
     """Return whether `data`, in which no line is complete, may be the beginning of a request."""
-    return len(data) < HEAD_BYTES and _MAY_BECOME_REQUEST.fullmatch(data) is not None
+    return _MAY_BECOME_REQUEST.fullmatch(data) is not None
 
 
 def may_become_response(data: bytes) -> bool:

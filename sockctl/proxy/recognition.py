@@ -18,7 +18,7 @@ from sockctl.protocol.greeting import PREFIX
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
 from sockctl.proxy.http_reading import (
-    HEAD_BYTES,
+    LINE_BYTES,
     is_request_line,
     may_become_request,
     may_become_response,
@@ -88,8 +88,8 @@ def _seems_framed(side: Side) -> Reading[bool]:
 def _seems_request(side: Side) -> Reading[bool]:
     """Return whether an HTTP request follows."""
     feed = side.feed
-    while b"\n" not in (begun := feed.peek(HEAD_BYTES)):
-        if feed.ended or not may_become_request(begun):
+    while b"\n" not in (begun := feed.peek(LINE_BYTES)):
+        if feed.ended or len(begun) == LINE_BYTES or not may_become_request(begun):
             return False
         yield
     line = begun[: begun.index(b"\n") + 1]
@@ -103,10 +103,8 @@ def _seems_request(side: Side) -> Reading[bool]:
 def _seems_response(side: Side) -> Reading[bool]:
     """Return whether an HTTP response follows."""
     feed = side.feed
-    while b"\n" not in (begun := feed.peek(HEAD_BYTES)):
-        if feed.ended or not may_become_response(begun):
-            return False
-        if len(begun) == HEAD_BYTES:
+    while b"\n" not in (begun := feed.peek(LINE_BYTES)):
+        if feed.ended or len(begun) == LINE_BYTES or not may_become_response(begun):
             return False
         yield
     return begun.startswith(b"HTTP/1.")
