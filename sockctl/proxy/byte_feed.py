@@ -80,8 +80,8 @@ class ByteFeed:
 
     def find_line_end(self, limit: int) -> int:
         """Return the length of the next line, its line feed included; 0 if none ends in the next `limit` bytes."""
-        if isinstance(self._data, memoryview):
-            return self.peek(limit).find(b"\n") + 1
+        if isinstance(self._data, memoryview):  # which can't be searched
+            self._data, self._at = bytes(self._data[self._at :]), 0
         end = self._data.find(b"\n", self._at + self._searched, self._at + limit)
         self._searched = min(self.available, limit)
         return end + 1 - self._at if end >= 0 else 0
