@@ -23,6 +23,7 @@ from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, sa
 COMMANDS = {
     "serve": "Start a server.",
     "connect": "Connect, send standard input, print what comes back.",
+    "proxy": "Stand between a client and a server, and see what passes.",
     "logout": "Log out of a server.",
     "logins": "See and end the logins that 'connect' has kept.",
     "clients": "See and change whom 'serve identify' knows.",
@@ -40,6 +41,7 @@ COMMANDS = {
 PANELS = {
     "serve": "Serve",
     "connect": "Talk",
+    "proxy": "Talk",
     "logout": "Talk",
     "watch": "Measure",
     "bench": "Measure",

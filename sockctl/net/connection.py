@@ -61,6 +61,7 @@ class Connection(SendingSide):
         stay_s: How long the handler wants to send more when the input has ended; 0 for not at all.
         cut_at: When the event thread cuts off an interrupted conversation, whose thread may be stuck.
         admitted: Whether the client has logged in, or the service asks for no login.
+        tells_data: Whether the server emits events of the connection's data; a service that emits its own says no.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets
             it before it makes the handler.
     """
@@ -85,6 +86,7 @@ class Connection(SendingSide):
         "reason",
         "started",
         "stay_s",
+        "tells_data",
         "unacked",
         "waits_since",
     )
@@ -114,6 +116,7 @@ class Connection(SendingSide):
         self.stay_s = 0.0
         self.cut_at = math.inf
         self.admitted = False
+        self.tells_data = True
         self.on_admitted: Callable[[Connection], None] = lambda _: None
         self.handler: Handler
 
