@@ -40,7 +40,7 @@ from sockctl.net.address import parse_host
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners
 from sockctl.net.server import Server
-from sockctl.net.service import MessageService, Service
+from sockctl.net.service import Service
 from sockctl.os_limits import raise_descriptor_limit
 from sockctl.signals import StopSignals
 from sockctl.terminal import STDERR, is_terminal, say
@@ -104,7 +104,7 @@ def serve(
     with contextlib.ExitStack() as end:
         signals = end.enter_context(StopSignals())
         journal = end.enter_context(contextlib.closing(open_journal(service.name, options, terminal)))
-        needed, limit = raise_descriptor_limit(limits.max_clients)
+        needed, limit = raise_descriptor_limit(limits.max_clients * service.descriptors)
         tls = load_tls(options, journal.emit, read_size)
         listeners = end.enter_context(contextlib.closing(open_place(options, port)))
         backlog = BACKLOG if options.backlog is None else options.backlog
@@ -191,7 +191,7 @@ def _find_scheme(service: Service, *, encrypted: bool) -> str:
     """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
         return ""
-    return "sockctls://" if isinstance(service, MessageService) else "tls://"
+    return "sockctls://" if service.speaks_messages else "tls://"
 
 
 def _make_server(

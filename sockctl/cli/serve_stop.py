@@ -24,6 +24,10 @@ class StoppableServer(Protocol):
         """Stop it in order; return whether everything has ended."""
         ...
 
+    def abandon(self) -> None:
+        """End what would outlive it: the process is about to end."""
+        ...
+
 
 class Watcher(Protocol):
     """What answers those who watch the server."""
