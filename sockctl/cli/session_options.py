@@ -73,8 +73,8 @@ class ContentOptions:
     quit_after: Annotated[
         float | None,
         options.declare_time(
-            "After the input's end, wait so long for the server's. [default: 2 on a terminal, with --send-only, and "
-            "after a script that ends with an expectation; else no limit]",
+            "After the input's end, wait so long for the other side's. [default: 2 on a terminal, with --send-only, "
+            "and after a script that ends with an expectation; else no limit]",
             at_least=0,
             panel=CONTENT,
         ),
