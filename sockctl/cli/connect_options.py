@@ -111,6 +111,16 @@ class ContentOptions:
             metavar="BYTES",
         ),
     ] = None
+    datagram_size: Annotated[
+        int | None,
+        _declare(
+            CONTENT,
+            help="With udp://: send each block of so many bytes of the input as a datagram; else each line is one.",
+            min=1,
+            max=65_507,
+            metavar="BYTES",
+        ),
+    ] = None
     output: Annotated[
         Path | None,
         _declare(
@@ -314,6 +324,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--recv-only",
             "--crlf",
             "--read-size",
+            "--datagram-size",
             "--hex",
             "--output",
             "--log",

@@ -20,6 +20,7 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
+    DatagramToShow,
     EventToEmit,
     LastBytes,
     MessageToLog,
@@ -84,7 +85,7 @@ class IoLoop:
         self._connect = connect
         self._screen = screen
         self._output = output
-        self._dump = output if output.shows_wire else None
+        self._dump = output if output.shows_wire and not session.settings.udp else None
         self._user = user
         self._log = log
         self._input: int | Entries = STDIN
@@ -114,8 +115,8 @@ class IoLoop:
         """Begin with a connection, which `close` closes; it is made non-blocking."""
         sock.setblocking(False)
         self._sock = sock
+        self._may_pend = hasattr(sock, "pending")
         if isinstance(sock, TlsTransport):
-            self._may_pend = True
             sock.read_bytes = min(sock.read_bytes, self._read_bytes)
         self._unsent.clear()
         server = None
@@ -177,6 +178,8 @@ class IoLoop:
             case LastBytes(data) if self._sock is not None and not self._unsent:
                 with contextlib.suppress(OSError):  # the connection has ended, or the server doesn't read
                     self._sock.send(data)
+            case DatagramToShow(data, is_sent):
+                self._output.show_datagram(data, is_sent=is_sent)
             case SessionEnded():
                 self.ended = event
             case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:
