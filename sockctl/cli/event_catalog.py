@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sockctl import events, services
+from sockctl import events, proxy, services
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.client import ENDED
 from sockctl.events.reasons import DisconnectReason, ForgottenReason, Reason, RefusalReason, UnansweredReason
@@ -47,7 +47,7 @@ def list_events() -> Iterator[EventEntry]:
             if not _is_event_of(kind, module.__name__):
                 continue
             sentence = " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()).replace("`", "")
-            fields = tuple(field.name for field in dataclasses.fields(kind))
+            fields = tuple(field.name for field in dataclasses.fields(kind) if field.repr)
             yield EventEntry(kind.name, side, kind.level.name.lower(), fields, sentence)
 
 
@@ -78,9 +78,10 @@ def _is_event_of(kind: object, module: str) -> bool:
 def _list_reasons_of_services() -> list[Reason]:
     """Return the reasons that services have, each once."""
     found: dict[Reason, None] = {}
-    for each in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
-        values = vars(importlib.import_module(each.name)).values()
-        found.update((value, None) for value in values if type(value) is Reason)
+    for room in (services, proxy):
+        for each in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            values = vars(importlib.import_module(each.name)).values()
+            found.update((value, None) for value in values if type(value) is Reason)
     return list(found)
 
 

@@ -24,6 +24,10 @@ class StoppableServer(Protocol):
         """Stop it in order; return whether everything has ended."""
         ...
 
+    def abandon(self) -> None:
+        """End what would outlive it: the process is about to end."""
+        ...
+
 
 class Watcher(Protocol):
     """What answers those who watch the server."""
@@ -84,6 +88,7 @@ def stop(
     one_signal_until = time.monotonic() + SAME_SIGNAL_S
     while signals.wait() is not None:
         if time.monotonic() > one_signal_until:
+            server.abandon()
             for watcher in watchers:
                 watcher.abandon()
             journal.close(LAST_WORDS_S)

@@ -6,6 +6,8 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_count, format_seconds
 
+EVERY_INTERFACE = "--host ''"
+"""What lets a server listen on every interface."""
 _SCOPES = {
     "machine": "this machine",
     "unix": "this machine, by the Unix socket",
@@ -142,7 +144,9 @@ class Reachable(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopbackOnly(Event):
-    """Only this machine reaches the server."""
+    """Only this machine reaches the server. `wider` is what lets it listen on every interface."""
+
+    wider: str = EVERY_INTERFACE
 
     @property
     def happened(self) -> str:
@@ -150,7 +154,7 @@ class LoopbackOnly(Event):
 
     @property
     def explanation(self) -> str:
-        return "The server listens on the loopback interface only; with --host '' it listens on every interface."
+        return f"The server listens on the loopback interface only; with {self.wider} it listens on every interface."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

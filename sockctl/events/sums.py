@@ -80,7 +80,7 @@ class EventSums:
                 kept += self.close()
                 self._second = second
             event = record.event
-            if not isinstance(event, ConnectionEvent):
+            if not isinstance(event, ConnectionEvent) or not event.is_summed:
                 kept.append(record)
                 continue
             key = event.name, _find_source(event.peer)

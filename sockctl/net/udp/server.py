@@ -116,6 +116,9 @@ class DatagramServer:
 
     # For those who watch the server: any thread.
 
+    def abandon(self) -> None:
+        """End what would outlive the server: nothing."""
+
     def list_clients(self, patience_s: float = 1.0) -> tuple[list[DatagramClient], float | None]:
         """Return the clients, and the lag of the server's thread in seconds: None where it didn't answer in time."""
         look = ClientLook()

@@ -104,6 +104,10 @@ class DatagramTransport:
             else:
                 return
 
+    def setsockopt(self, level: int, option: int, value: bytes, /) -> None:
+        """Set an option of the socket."""
+        self._sock.setsockopt(level, option, value)
+
     def shutdown(self, how: int, /) -> None:
         """Do as a socket does: a reader wakes."""
         self._sock.shutdown(how)
