@@ -152,6 +152,13 @@ def run_program(
             metavar="NAME[=VALUE]",
         ),
     ] = None,
+    http: Annotated[
+        bool,
+        typer.Option(
+            "--http",
+            help="Give programs HTTP requests that come by TCP, too; any web page that you look at may send them.",
+        ),
+    ] = False,
     grace: Annotated[
         float, declare_time("Time for a program to end after SIGTERM; then SIGKILL ends it.", at_least=0)
     ] = Seconds(2),
@@ -175,6 +182,7 @@ def run_program(
         environment=make_environment(env or ()),
         max_programs=max_programs,
         patience=Patience(end_s=0.5, terminate_s=grace),
+        http=http,
     )
     wait_for_children()
     raise typer.Exit(serve(service, server))

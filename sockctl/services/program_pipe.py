@@ -12,6 +12,7 @@ client meanwhile.
 import math
 import select
 import signal
+from collections.abc import Callable
 
 from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
@@ -31,17 +32,27 @@ class ProgramPipe:
         program: The program.
         warnings: Takes what the program writes to its standard error.
         patience: How long the program may take to end.
+        check_first: Called with the client's first bytes, before the program gets them; may raise an error.
 
     Attributes:
         bytes_in: Bytes that the program has got.
         bytes_out: Bytes that it has written to its standard output, and that were read.
     """
 
-    def __init__(self, peer: RawPeer, program: Program, warnings: ProgramWarnings, *, patience: Patience) -> None:
+    def __init__(
+        self,
+        peer: RawPeer,
+        program: Program,
+        warnings: ProgramWarnings,
+        *,
+        patience: Patience,
+        check_first: Callable[[bytes], None],
+    ) -> None:
         self._peer = peer
         self._program = program
         self._warnings = warnings
         self._patience = patience
+        self._check_first: Callable[[bytes], None] | None = check_first
         self._to_program = memoryview(b"")
         self._input_ended = False
         self._input_left: int | None = None  # bytes of the client that a stopping server still reads; None for all
@@ -58,6 +69,7 @@ class ProgramPipe:
 
         Raises:
             PeerGoneError: The connection ends before that.
+            ProtocolError: The client's first bytes are refused.
         """
         while self._output_left is None or self._output_left > 0 or self._peer.queued_bytes:
             try:
@@ -120,6 +132,9 @@ class ProgramPipe:
         elif not data:
             self._input_ended = True
         else:
+            if self._check_first is not None:
+                self._check_first(data)
+                self._check_first = None
             if left is not None:
                 self._input_left = max(0, left - len(data))
                 self._input_ended = not self._input_left

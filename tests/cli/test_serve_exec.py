@@ -208,3 +208,13 @@ def test_a_second_client_hears_nothing_of_the_first() -> None:
         send_and_half_close(one, b"one")
         send_and_half_close(two, b"two")
         assert (receive_all(one), receive_all(two)) == (b"one", b"two")
+
+
+@pytest.mark.parametrize("options", [(), ("--http",)])
+def test_curl_is_refused_unless_requests_are_let_in(options: tuple[str, ...]) -> None:
+    answer = "read line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nanswer'"
+    with serving(*options, "--", "sh", "-c", answer) as (_, port):
+        command = [tool("curl", "curl"), "-s", "--max-time", "20", f"http://127.0.0.1:{port}/"]
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S * 2, check=False)
+        assert done.stdout == (b"answer" if options else b"")
+        assert (done.returncode == 0) == bool(options)

@@ -19,7 +19,7 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.limits import Limits, Timeouts
-from sockctl.services.exec import PROGRAM_FAILED, Exec
+from sockctl.services.exec import HTTP_REFUSED, PROGRAM_FAILED, Exec
 from sockctl.services.program import Patience
 from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
@@ -35,6 +35,7 @@ from tests.support.running import (
     wait_until,
 )
 
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
 QUICK = Patience(end_s=0.05, terminate_s=0.1, last_output_s=0.1)
 PATIENT = Patience(end_s=TIMEOUT_S, terminate_s=TIMEOUT_S, last_output_s=TIMEOUT_S)
 ENDED_BY_SERVER = "the server ended it with its connection"
@@ -45,10 +46,12 @@ NEVER_READS = "import os; os.write(1, b'up'); import time; time.sleep(60)"
 def serving(
     *argv: str, max_programs: int = 4, patience: Patience = QUICK, idle_s: float | None = None, **options: Any
 ) -> Iterator[Running]:
-    environment = {"PATH": os.environ["PATH"]}
-    service = Exec(argv, environment=environment, max_programs=max_programs, patience=patience)
+    service = Exec(argv, environment=ENVIRONMENT, max_programs=max_programs, patience=patience)
     with running(service, timeouts=Timeouts(linger_s=LINGER_S, idle_s=idle_s), **options) as run:
         yield run
+
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: localhost:9090\r\nOrigin: http://page.example\r\n\r\necho evil\n"
 
 
 def sh(script: str) -> tuple[str, ...]:
@@ -409,3 +412,20 @@ def test_a_program_that_closes_both_outputs_ends_soon_after_its_client() -> None
         assert not select.select([sock], [], [], 0.2)[1]
         sock.shutdown(socket.SHUT_WR)
         assert ended(run).how == ENDED_BY_SERVER
+
+
+@pytest.mark.parametrize("request_", [REQUEST, b"GET /$(evil)", b"BREW /pot HTTP/1.1\r\n\r\n"])
+def test_a_web_page_cannot_use_the_program(request_: bytes) -> None:
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        sock.sendall(request_)
+        assert receive_all(sock).startswith(b"sockctl: This is an HTTP request, and no HTTP server")
+        assert run.sink.wait_for("protocol_broken")[0].code == "http"
+        assert reason(run) is HTTP_REFUSED
+        assert ended(run).bytes_in == 0
+
+
+def test_a_user_may_let_requests_in() -> None:
+    service = Exec(["cat"], environment=ENVIRONMENT, max_programs=1, patience=PATIENT, http=True)
+    with running(service) as run, run.client() as sock:
+        send_and_half_close(sock, REQUEST)
+        assert receive_all(sock) == REQUEST
