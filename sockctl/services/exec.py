@@ -20,6 +20,7 @@ from sockctl.services.program import Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
+from sockctl.services.program_terminal import TerminalProgram
 from sockctl.services.program_warnings import ProgramWarnings
 
 HTTP_REFUSED = Reason(
@@ -38,6 +39,7 @@ class Exec(RawService, Conversation[RawPeer]):
         environment: The variables of every program; each gets those about its client as well.
         max_programs: The number of programs that may run at once.
         patience: How long a program may take to end.
+        terminal: Whether each program has a terminal.
         http: Whether a program gets the HTTP requests that come by TCP; a web page may have sent them.
     """
 
@@ -50,12 +52,14 @@ class Exec(RawService, Conversation[RawPeer]):
         environment: Mapping[str, str],
         max_programs: int,
         patience: Patience,
+        terminal: bool = False,
         http: bool = False,
     ) -> None:
         self._argv = list(argv)
         self._environment = dict(environment)
         self._max_programs = max_programs
         self._patience = patience
+        self._terminal = terminal
         self._http = http
         self._lock = threading.Lock()  # guards the two below: each conversation's thread uses them
         self._places = max_programs
@@ -108,7 +112,8 @@ class Exec(RawService, Conversation[RawPeer]):
     def _serve(self, peer: RawPeer) -> None:
         started = time.monotonic()
         try:
-            program = Program(self._argv, {**self._environment, **make_peer_variables(peer)}, patience=self._patience)
+            start = TerminalProgram if self._terminal else Program
+            program = start(self._argv, {**self._environment, **make_peer_variables(peer)}, patience=self._patience)
         except OSError as error:
             why = error.strerror or str(error)
             self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
@@ -116,7 +121,7 @@ class Exec(RawService, Conversation[RawPeer]):
         with self._lock:
             self._running.add(program)
         peer.state = program
-        self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid, wire="bytes"))
+        self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid, wire=self._wire))
         warnings = ProgramWarnings(self._journal, peer, program.pid)
         refuses_http = not self._http and parse_user_host(peer.address) is None
         check = refuse_requests if refuses_http else accept_all
@@ -151,6 +156,10 @@ class Exec(RawService, Conversation[RawPeer]):
                     seconds=round(time.monotonic() - started, 3),
                 )
             )
+
+    @property
+    def _wire(self) -> str:
+        return "terminal" if self._terminal else "bytes"
 
     def _end(self, program: Program) -> str:
         """End a program; until it has ended, `abandon` can kill it."""

@@ -128,6 +128,20 @@ def test_the_environment_is_a_chosen_one() -> None:
         assert not [line for line in told if "SECRET" in line or "DATA_DIR" in line]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the other system's shell")
+def test_a_shell_on_a_terminal_with_their_client() -> None:
+    with process(
+        *("serve", "exec", "--port", "0", "--pty", "--log-format", "json", "--", "sh", "-i"),
+        env={**os.environ, "TERM": "vt220"},
+    ) as run:
+        port = run.event("listening")["port"]
+        command = [tool("socat", "socat"), "-t", "20", "-", f"TCP:127.0.0.1:{port}"]
+        script = b"echo $TERM; stty size; tty; exit 4\n"
+        done = subprocess.run(command, input=script, capture_output=True, timeout=60, check=False)
+        assert b"vt220\r\n24 80\r\n/dev/pts/" in done.stdout
+        assert run.event("program_ended")["how"] == "exit code 4"
+
+
 WRONG = {
     "no command": ((), "COMMAND... is missing"),
     "no such program": (("--", "no-such-program"), "There is no program 'no-such-program' that can be run"),
