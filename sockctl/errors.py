@@ -57,6 +57,10 @@ class LogFileError(SockctlError):
     """The log file can't be opened."""
 
 
+class DumpError(SockctlError):
+    """The folder for the bytes of connections can't be used."""
+
+
 class SinkError(SockctlError):
     """Events could not be written.
 

@@ -12,6 +12,7 @@ from sockctl.cli.commands import declare_group
 from sockctl.cli.exec_options import ExecOptions, MaxPrograms
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
+from sockctl.cli.udp_options import UdpOptions, with_udp_options
 from sockctl.cli.web_options import WebOptions, with_web_options
 
 app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
@@ -26,10 +27,12 @@ class Transform(enum.StrEnum):
 
 
 @app.command(
-    epilog="Examples:\n  sockctl serve echo --transform upper --log-file log\n  sockctl serve echo --read-size 1024"
+    epilog="Examples:\n  sockctl serve echo --transform upper --log-file log\n  sockctl serve echo --read-size 1024\n"
+    "  sockctl serve echo --udp"
 )
 @with_server_options
 @with_web_options
+@with_udp_options
 def echo(
     *,
     transform: Annotated[Transform, typer.Option(help="Case in which text comes back.")] = Transform.NONE,
@@ -45,15 +48,23 @@ def echo(
             metavar="BYTES",
         ),
     ] = 65_536,
+    udp: UdpOptions,
     web: WebOptions,
     server: ServerOptions,
 ) -> None:
     """Send back what clients send (RFC 862).
 
-    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
+    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once. With --udp, each datagram
+    comes back as it is, and a client is an address that was heard within --idle-timeout (60s then).
     """
-    from sockctl.cli.serve_runner import serve
     from sockctl.services.echo import Case, CaseEcho, Echo
+
+    if udp.are_given:
+        from sockctl.cli.serve_udp import serve_udp
+
+        case = None if transform is Transform.NONE else Case(transform.value)
+        raise typer.Exit(serve_udp(case, udp, server, others={"portion": portion, "read_size": read_size}, web=web))
+    from sockctl.cli.serve_runner import serve
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
     raise typer.Exit(serve(service, server, portion=portion, read_size=read_size, web_options=web))

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.screen import MAX_PROMPT, Screen
+from sockctl.hex_dump import format_hex
 from sockctl.protocol.line_splitter import LineSplitter
 from sockctl.text import TerminalText, escape_json
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.protocol.messages import Message
 
-HEX_COLUMNS = 16
 HEX_BYTES = 1_024
 """Bytes of a binary message that a terminal shows."""
 MAX_LINE = 1 << 20
@@ -92,7 +92,7 @@ class PlainOutput(Output):
         elif is_text:
             self._screen.write(self._text.feed(data + b"\n", final=True).encode())
         else:
-            self._screen.write(format_hex_lines("<", 0, data[:HEX_BYTES]).encode())
+            self._screen.write(format_hex(data[:HEX_BYTES], mark="<").encode())
             if len(data) > HEX_BYTES:
                 self._screen.remark(f"{len(data) - HEX_BYTES:,} bytes more; in a pipe, all of them come as they are.")
 
@@ -149,12 +149,12 @@ class HexOutput(Output):
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
-        self._screen.write(format_hex_lines(">", self._sent, data).encode())
+        self._screen.write(format_hex(data, self._sent, mark=">").encode())
         self._sent += len(data)
 
     def show_received(self, data: bytes) -> None:
         """Show bytes that were received."""
-        self._screen.write(format_hex_lines("<", self._received, data).encode())
+        self._screen.write(format_hex(data, self._received, mark="<").encode())
         self._received += len(data)
 
 
@@ -166,16 +166,18 @@ class JsonOutput(Output):
     Args:
         screen: Where to.
         max_line: Characters of a line that are shown.
+        client: The number of the client whose lines these are, among several; None for the only one.
     """
 
-    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
+    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE, client: int | None = None) -> None:
         super().__init__(screen)
+        self._client: dict[str, object] = {} if client is None else {"client": client}
         self._lines = LineSplitter(limit=max_line)
 
     def show_bytes(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
-            self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
+            self._show({**self._client, "text": line, **({"left_out": left_out} if left_out else {})})
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a message of a WebSocket: a binary one in base64."""
@@ -211,14 +213,3 @@ def encode_web_json(data: bytes, *, is_text: bool) -> bytes:
     from base64 import b64encode
 
     return encode_json_line({"base64": b64encode(data).decode()})
-
-
-def format_hex_lines(direction: str, offset: int, data: bytes) -> str:
-    """Return `data` as lines of direction, offset, up to 16 bytes in hex, and their ASCII characters."""
-    lines = []
-    for start in range(0, len(data), HEX_COLUMNS):
-        row = data[start : start + HEX_COLUMNS]
-        left, right = row[:8].hex(" "), row[8:].hex(" ")
-        characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004  printable ASCII
-        lines.append(f"{direction} {offset + start:08x}  {left:<23}  {right:<23}  |{characters}|\n")
-    return "".join(lines)

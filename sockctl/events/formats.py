@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sockctl.events.base import ConnectionEvent, Event, Level, Record
 from sockctl.events.connection import ClientConnected
 from sockctl.events.explain import Explain
+from sockctl.events.udp import ClientHeard
 from sockctl.palette import Style, paint
 from sockctl.terminal import is_terminal, measure_columns, wants_colour
 from sockctl.text import escape_json, make_visible
@@ -83,9 +84,10 @@ class FileFormat:
         """Return the line."""
         time, _, event = record
         text = event.text if self._explainer.explains(event) else event.happened
-        return make_visible(
+        line = make_visible(
             f"{self._stamps.format_second(time)}.{int(time % 1 * 1000):03} {event.name} {_format_origin(event)}{text}"
         )
+        return _add_dump(line, event)
 
 
 class PipeFormat:
@@ -107,9 +109,10 @@ class PipeFormat:
         text = event.text if self._explainer.explains(event) else event.happened
         rest = make_visible(f"{_format_origin(event)}{text}")
         name = f"{event.name:<{NAME_COLUMNS}}"
-        return (
+        line = (
             f"{self._stamps.format_second(time)} {paint(name, _STYLES[event.level]) if self._colours else name} {rest}"
         )
+        return _add_dump(line, event)
 
 
 class TerminalFormat:
@@ -145,7 +148,7 @@ class TerminalFormat:
         head = f"{self._paint(stamp, Style.FAINT)} {self._paint(name, _STYLES[event.level])}"
         between = f"\n{' ' * indent}"
         lines = self._format_lines(event, first=first, rest=rest)
-        return f"{head}{' ' if roomy else between}{between.join(lines)}"
+        return _add_dump(f"{head}{' ' if roomy else between}{between.join(lines)}", event)
 
     def _was_shown(self, event: Event) -> bool:
         key = event.shown_once
@@ -203,12 +206,23 @@ def encode_json(record: Record) -> str:
     return escape_json(json.dumps({**head, **event.fields, "text": event.text}, ensure_ascii=False))
 
 
+def _add_dump(text: str, event: Event) -> str:
+    """Return the text of an event with its further lines below."""
+    return f"{text}\n{dump}" if (dump := event.dump) else text
+
+
 def _format_origin(event: Event) -> str:
-    return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else ""
+    return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else _format_number(event)
+
+
+def _format_number(event: Event) -> str:
+    """Return the number of the client, in an event of `sockctl listen` that has no more of it."""
+    number = getattr(event, "connection", None)
+    return "" if number is None else f"#{number} "
 
 
 def _format_short_origin(event: Event) -> str:
     if not isinstance(event, ConnectionEvent):
-        return ""
-    with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected)
+        return _format_number(event)
+    with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected | ClientHeard)
     return f"#{event.connection} {event.peer} " if with_peer else f"#{event.connection} "

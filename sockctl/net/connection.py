@@ -63,6 +63,7 @@ class Connection(SendingSide):
         port: The client's port; at a Unix socket its process.
         hung_up: Whether both sides have ended; what has come can still be received. Only the handler thread uses this.
         admitted: Whether the client has logged in, or the service asks for no login.
+        tells_data: Whether the server emits events of the connection's data; a service that emits its own says no.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets
             it before it makes the handler.
     """
@@ -89,6 +90,7 @@ class Connection(SendingSide):
         "reason",
         "started",
         "stay_s",
+        "tells_data",
         "unacked",
         "waits_since",
     )
@@ -119,6 +121,7 @@ class Connection(SendingSide):
         self.stay_s = 0.0
         self.cut_at = math.inf
         self.admitted = False
+        self.tells_data = True
         self.on_admitted: Callable[[Connection], None] = lambda _: None
         self.handler: Handler
 

@@ -299,7 +299,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._journal.emit(connection.make_failure(error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
-            self._find_event_loop(connection).release(connection, watch=watch)
+            if not connection.handler.keeps:
+                self._find_event_loop(connection).release(connection, watch=watch)
             self._conversations.discard(thread)
 
     def _add_closed(self, connection: Connection) -> None:

@@ -10,6 +10,7 @@ COMMANDS = (
     "serve echo",
     "serve chat",
     "connect",
+    "proxy",
     "bench echo",
     "users add",
     "config show",

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, format_hex_lines
+from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.protocol.messages import Message, make_message
@@ -92,10 +92,6 @@ def test_hex_dump(written: list[bytes]) -> None:
         "< 00000010  4a 4b                                             |JK|",
         "< 00000012  7f                                                |.|",
     ]
-
-
-def test_hex_of_nothing() -> None:
-    assert format_hex_lines("<", 0, b"") == ""
 
 
 @pytest.mark.parametrize("person", [False, True])
