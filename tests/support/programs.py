@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from sockctl.net.limits import Timeouts
@@ -49,14 +48,6 @@ def python(code: str) -> tuple[str, ...]:
 def reset(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     sock.close()
-
-
-def exists(pid: int) -> bool:
-    """Return whether a process runs; one that nobody has waited for has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def group_is_empty(pid: int) -> bool:
