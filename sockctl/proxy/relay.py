@@ -277,7 +277,7 @@ class Relay:
 
     def _finish_drained(self, now: float) -> None:
         answered = self._last is not self._up and now - self.connection.last_active >= QUIET_S
-        if answered and self._up.is_empty and self._down.is_empty and not count_unread_bytes(self._target.fd):
+        if answered and self._up.is_through and self._down.is_empty and not count_unread_bytes(self._target.fd):
             self.finish(DisconnectReason.SERVER_STOPPING)
 
 
