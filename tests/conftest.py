@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.measuring import measured_processes
 from tests.support.processes import ForkServer, use
 from tests.support.terminal import terminals
 from tests.support.tools import unavailable
@@ -24,6 +25,17 @@ settings.register_profile(  # how long an example takes, or is made, says nothin
 settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")
+
+
+def pytest_collection() -> None:
+    """Collect no garbage while tests are collected: all of it stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of each later collection of garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,16 +64,17 @@ def runtime_folder() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def fork_server() -> Iterator[None]:
-    """Start processes quickly; see `tests.support.processes`."""
-    if not sys.platform.startswith("linux"):
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start processes quickly, measured or not; see `tests.support.processes` and `tests.support.measuring`."""
+    with measured_processes(tmp_path_factory.mktemp("measured")):
+        if not sys.platform.startswith("linux"):
+            yield
+            return
+        server = ForkServer()
+        use(server)
         yield
-        return
-    server = ForkServer()
-    use(server)
-    yield
-    use(None)
-    server.close()
+        use(None)
+        server.close()
 
 
 @pytest.fixture(autouse=True)

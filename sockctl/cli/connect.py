@@ -2,16 +2,17 @@
 
 import functools
 import socket
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import Command, declare_command
+from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
+from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, is_terminal
 
@@ -42,23 +43,10 @@ _EPILOG = "\n\n".join(
         ),
     )
 )
-ORDER = "order of the options"
-
-
-class _InOrder(Command):
-    """A command that knows in which order its options were given, also between different ones."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse the arguments, and keep the order in the context."""
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
-        ctx.meta[ORDER] = [parameter.name for parameter in order]
-        return super().parse_args(ctx, args)
-
-
 app = declare_command()
 
 
-@app.command(cls=_InOrder, epilog=_EPILOG)
+@app.command(cls=InOrder, epilog=_EPILOG)
 @functools.partial(options.with_option_group, name="given", group=ConnectOptions)
 def connect(
     ctx: typer.Context,
@@ -120,7 +108,7 @@ def connect(
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
     no_input = given.script.no_input
     endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
-    settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), first.scheme)
+    settings = _make_settings(given, read_steps(ctx.meta[ORDER], given.script, given.content), first.scheme)
     wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
     web, vouched = None, False
     if settings.web or given.web.are_given:
@@ -145,21 +133,6 @@ def connect(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _read_steps(order: "Sequence[str]", given: ConnectOptions) -> "list[Step]":
-    """Return the steps of a script; none where standard input is read."""
-    wanted = given.script
-    if not (wanted.send or wanted.expect or wanted.script):
-        return []
-    from sockctl.client.script_steps import Send, parse_steps
-
-    steps = parse_steps(order, send=wanted.send or [], expect=wanted.expect or [], script=wanted.script)
-    if given.content.recv_only and any(isinstance(step, Send) for step in steps):
-        raise OptionError("The script sends lines, and --recv-only sends nothing: leave one out.")
-    if given.content.send_only and not all(isinstance(step, Send) for step in steps):
-        raise OptionError("The script waits, and --send-only shows and hears nothing: leave one out.")
-    return steps
-
-
 def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str | None) -> "ClientSettings":
     from sockctl.client.settings import ClientSettings
 
@@ -170,25 +143,14 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
     return ClientSettings(
         terminal=terminal,
         messages=messages,
-        quiet=content.quiet,
-        verbose=content.verbose,
-        read_bytes=content.read_size,
-        explain=content.explain,
-        hex_dump=content.hex_dump,
-        json=content.json,
-        plain=content.plain,
-        crlf=content.crlf,
+        **content.list_settings(),
         web=scheme in {"ws", "wss"},
         binary=given.web.binary,
-        send_only=content.send_only,
-        recv_only=content.recv_only,
-        output=content.output,
         log=content.log,
         steps=steps,
         count=given.script.count,
         timeout_s=connecting.timeout,
         idle_timeout_s=connecting.idle_timeout,
-        quit_after_s=content.quit_after,
         session=not login.no_session,
         user=_check_user(login.user),
         keep_typed=not login.no_typed_history,

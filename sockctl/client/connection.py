@@ -11,6 +11,7 @@ from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
+from sockctl.client.own_rest import OwnRest
 from sockctl.client.receiver import Receiver
 from sockctl.client.sender import Sender, refuse_lines
 from sockctl.client.session_events import EndReason, EventToEmit, LastBytes, SessionEvent, Signal
@@ -35,7 +36,7 @@ MAX_UNSENT_BYTES = 65_536
 TLS_ALERT = b"\x15\x03"
 """How the answer of a TLS server begins to bytes that are no TLS, RFC 8446 section 6."""
 
-_BY_SERVER = frozenset({EndReason.SERVER_CLOSED, EndReason.WEBSOCKET_CLOSED})
+_BY_SERVER = frozenset({EndReason.SERVER_CLOSED, EndReason.CLIENT_CLOSED, EndReason.WEBSOCKET_CLOSED})
 
 
 class ClientConnection:
@@ -53,6 +54,7 @@ class ClientConnection:
             has asked or welcomed: the user meant them for the lost connection.
         goes_on: Whether the client tries another server if this one doesn't let it in.
         local: Whether it is a connection over a Unix socket.
+        number: The number of the client at the other end, where this side has listened; None where it has connected.
 
     Attributes:
         protocol: The messages; None once the wire is raw.
@@ -77,10 +79,11 @@ class ClientConnection:
         returning: bool = False,
         goes_on: bool = False,
         local: bool = False,
+        number: int | None = None,
     ) -> None:
         self.protocol = protocol
         emits_each = settings.read_bytes is not None
-        self.meter = TrafficMeter(self._emit_moved, encrypted=encrypted, emits_each=emits_each)
+        self.meter = TrafficMeter(self._emit_moved, encrypted=encrypted, emits_each=emits_each, number=number)
         self.started = now
         self.ending: EndReason | None = None
         self.wants_input = False
@@ -92,6 +95,9 @@ class ClientConnection:
         self._encrypted = encrypted
         self._returning = returning
         self._tries_next = goes_on
+        self._number = number
+        self._other = "server" if number is None else "client"
+        self._outlasts = number is not None and not settings.terminal and not settings.recv_only
         self.local = True if local else None
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
@@ -100,6 +106,7 @@ class ClientConnection:
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
         self._heard_at = now  # when the server has said something, or the client that something is being typed
+        self._rest = OwnRest(settings.quit_after_s, now)
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -175,7 +182,7 @@ class ClientConnection:
             if self._web.receive(data, now):
                 self._receive_end(now)
             return
-        if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
+        if not self.meter.bytes_in and not self._encrypted and self._number is None and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
         if protocol is None:
@@ -237,14 +244,28 @@ class ClientConnection:
             self.protocol.refuse_end()
         if self._web is not None:
             self._web.judge_end()
+        if self._outlasts and not self._sender.half_closed and self._stop_at is None:
+            self._rest.begin(now)
+            if self._script is not None:
+                self._script.note_end()
+            return
         if unsent_bytes := self._sender.unsent_bytes if self._web is None else self._web.unsent_input_bytes:
-            raise _cut_short(f"{unsent_bytes} bytes were")
+            raise self._make_cut_short_error(f"{unsent_bytes} bytes were")
         if self._comes_back:
             self.ending = EndReason.SERVER_CLOSED  # what the input or the script waits for may come on the next one
             return
-        self._finish(EndReason.SERVER_CLOSED if self._web is None else EndReason.WEBSOCKET_CLOSED, now)
+        closed = EndReason.SERVER_CLOSED if self._number is None else EndReason.CLIENT_CLOSED
+        self._finish(closed if self._web is None else EndReason.WEBSOCKET_CLOSED, now)
         if self._sender.held and not self._settings.terminal:
-            raise _cut_short(format_count(len(self._sender.held), "line was", "lines were"))
+            raise self._make_cut_short_error(format_count(len(self._sender.held), "line was", "lines were"))
+
+    def _settle_own_rest(self, now: float) -> float | None:
+        """End once all was sent to a client that has ended its side; return when that is due at the latest."""
+        if self._sender.unsent_bytes or (self._script is not None and not self._script.ended):
+            return None
+        if self.input_ended or now >= self._rest.due_at:
+            self._finish(EndReason.CLIENT_CLOSED, now)
+        return self._rest.due_at
 
     def _greet(self, protocol: "MessageProtocol") -> None:
         self._sender.answer(protocol.wire.outgoing)
@@ -300,6 +321,7 @@ class ClientConnection:
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""
         self._idleness.note_traffic(now)
+        self._rest.note_sent(now)
         self._sender.count_sent(count)
         self.meter.count_sent(count, now)
 
@@ -325,14 +347,7 @@ class ClientConnection:
         if script is not None and (protocol is None or not protocol.wire.is_listening):
             self._sender.run(script, protocol, now)
             times += [script.due_at, self._limit_script_end(script, now)]
-        if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
-            self._stop_at = now + self._settings.flush_s
-        input_ended = self.input_ended
-        if self._stop_at is not None:
-            if not sender.unsent_bytes or now >= self._stop_at:
-                self._finish(EndReason.STOPPED, now)
-        elif input_ended and not sender.unsent_bytes:
-            times.append(self._settle_own_end(now))
+        times.append(self._settle_end(now))
         if self.ending is None and self._quit_at is not None and now >= self._quit_at:
             self._finish(EndReason.QUIT_AFTER, now)
         times += [self.meter.sum_at, self._quit_at, self._stop_at]
@@ -340,10 +355,24 @@ class ClientConnection:
         can_read = (
             self._stop_at is None
             and not self._settings.recv_only
-            and not input_ended
+            and not self.input_ended
             and sender.unsent_bytes < MAX_UNSENT_BYTES
         )
         self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
+
+    def _settle_end(self, now: float) -> float | None:
+        """End, or end the own side, where that is due; return when that goes on."""
+        unsent_bytes = self._sender.unsent_bytes
+        if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
+            self._stop_at = now + self._settings.flush_s
+        if self._stop_at is not None:
+            if not unsent_bytes or now >= self._stop_at:
+                self._finish(EndReason.STOPPED, now)
+        elif self._rest.has_begun:
+            return self._settle_own_rest(now)
+        elif self.input_ended and not unsent_bytes:
+            return self._settle_own_end(now)
+        return None
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
         times = self._waits.settle(protocol, now)
@@ -364,7 +393,7 @@ class ClientConnection:
             from sockctl.client.script import make_never_ended_error
 
             self._receiver.finish(self.protocol, now, by_server=False)
-            raise make_never_ended_error(self._settings.timeout_s)
+            raise make_never_ended_error(self._settings.timeout_s, self._other)
         return script.end_due_at
 
     def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:
@@ -385,7 +414,7 @@ class ClientConnection:
 
     def _half_close(self, now: float) -> None:
         self._sender.half_closed = True
-        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(local=self.local))]
+        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(connection=self._number, local=self.local))]
         wait_s = self._wait_for_end_s
         self._quit_at = None if wait_s is None else now + wait_s
 
@@ -410,6 +439,7 @@ class ClientConnection:
         if self._settings.verbose or self.protocol is None or not self.protocol.wire.is_framed:
             self._events.append(EventToEmit(event))
 
-
-def _cut_short(left: str) -> ConnectionBrokenError:
-    return ConnectionBrokenError(f"The server ended the connection before it took everything: {left} not sent.")
+    def _make_cut_short_error(self, left: str) -> ConnectionBrokenError:
+        return ConnectionBrokenError(
+            f"The {self._other} ended the connection before it took everything: {left} not sent."
+        )

@@ -170,16 +170,18 @@ class JsonOutput(Output):
     Args:
         screen: Where to.
         max_line: Characters of a line that are shown.
+        client: The number of the client whose lines these are, among several; None for the only one.
     """
 
-    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
+    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE, client: int | None = None) -> None:
         super().__init__(screen)
+        self._client: dict[str, object] = {} if client is None else {"client": client}
         self._lines = LineSplitter(limit=max_line)
 
     def show_bytes(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
-            self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
+            self._show({**self._client, "text": line, **({"left_out": left_out} if left_out else {})})
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a message of a WebSocket: a binary one in base64."""

@@ -56,6 +56,7 @@ class ClientSession:
         own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
         edits: Whether a person may get the line editor, and with it the whole look of a chat.
         reconnector: Decides on pauses; None for the usual ones.
+        number: The number of the client at the other end, where this side has listened; None where it has connected.
 
     Attributes:
         settings: As the argument.
@@ -75,6 +76,7 @@ class ClientSession:
         own_lines_stay: bool = True,
         edits: bool = False,
         reconnector: "Reconnector | None" = None,
+        number: int | None = None,
     ) -> None:
         self.settings = settings
         self.targets = targets
@@ -87,7 +89,8 @@ class ClientSession:
         self._connection: ClientConnection | None = None
         self._is_over = False
         self._source = make_source(settings)
-        self._script = make_script(settings)
+        self._script = make_script(settings, "server" if number is None else "client")
+        self._number = number
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._protocols = Protocols(
             targets, settings, open_tokens=open_tokens, view=self.view, remark=self._remark, edits=edits
@@ -150,6 +153,7 @@ class ClientSession:
             returning=self._absence is not None and self.settings.terminal,
             goes_on=goes_on,
             local=is_unix(self.targets.current.host),
+            number=self._number,
         )
         if self._absence is not None:
             self._connection.hold(self._absence.lines)
@@ -198,7 +202,11 @@ class ClientSession:
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
             seconds = round(now - connection.started, 3)
             self._events.append(
-                EventToEmit(Disconnected(reason=reason, **moved, seconds=seconds, local=connection.local))
+                EventToEmit(
+                    Disconnected(
+                        connection=self._number, reason=reason, **moved, seconds=seconds, local=connection.local
+                    )
+                )
             )
         return self.advance(now)
 

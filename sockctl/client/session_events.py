@@ -18,6 +18,7 @@ class EndReason(enum.StrEnum):
     """Why a session ended, as the event `Disconnected` has it."""
 
     SERVER_CLOSED = "server_closed"
+    CLIENT_CLOSED = "client_closed"
     WEBSOCKET_CLOSED = "websocket_closed"
     CLIENT_EXIT = "client_exit"
     QUIT_AFTER = "quit_after"

@@ -42,13 +42,18 @@ def make_view(settings: ClientSettings, *, own_lines_stay: bool, remark: Callabl
     return ChatView(own_lines_stay=own_lines_stay and settings.terminal, remark=remark)
 
 
-def make_script(settings: ClientSettings) -> "Script | None":
-    """Return the steps in place of an input; None without steps."""
+def make_script(settings: ClientSettings, other: str) -> "Script | None":
+    """Return the steps in place of an input; None without steps.
+
+    Args:
+        settings: How the session behaves.
+        other: What the other side is, for errors.
+    """
     if not settings.steps:
         return None
     from sockctl.client.script import Script
 
-    return Script(settings.steps, timeout_s=settings.timeout_s)
+    return Script(settings.steps, timeout_s=settings.timeout_s, other=other)
 
 
 class Protocols:
