@@ -105,6 +105,6 @@ class FileSink(DescriptorSink):
 
 
 def _count_whole(texts: Sequence[str], size: int) -> int:
-    """Return how many texts lie wholly within the first `size` bytes; each that isn't empty has a line feed behind it."""
+    """Return how many texts lie wholly within the first `size` bytes. A line feed follows each that isn't empty."""
     ends = accumulate(len(text.encode()) + bool(text) for text in texts)
     return sum(end <= size for end in ends)
