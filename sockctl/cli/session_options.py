@@ -54,9 +54,9 @@ class ContentOptions:
         declare(
             CONTENT,
             "--read-size",
-            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 65536]",
+            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 262144]",
             min=1,
-            max=65_536,
+            max=262_144,
             metavar="BYTES",
         ),
     ] = None
