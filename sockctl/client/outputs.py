@@ -104,7 +104,7 @@ class PlainOutput(Output):
         elif is_text:
             self._screen.write(self._text.feed(data + b"\n", final=True).encode())
         else:
-            self._screen.write(f"{format_hex(data[:HEX_BYTES], mark='<')}\n".encode())
+            self._screen.write(format_hex(data[:HEX_BYTES], mark="<").encode())
             if len(data) > HEX_BYTES:
                 self._screen.remark(f"{len(data) - HEX_BYTES:,} bytes more; in a pipe, all of them come as they are.")
 
@@ -174,17 +174,13 @@ class HexOutput(Output):
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
-        self._show(">", self._sent, data)
+        self._screen.write(format_hex(data, self._sent, mark=">").encode())
         self._sent += len(data)
 
     def show_received(self, data: bytes) -> None:
         """Show bytes that were received."""
-        self._show("<", self._received, data)
+        self._screen.write(format_hex(data, self._received, mark="<").encode())
         self._received += len(data)
-
-    def _show(self, mark: str, offset: int, data: bytes) -> None:
-        if data:
-            self._screen.write(f"{format_hex(data, offset, mark=mark)}\n".encode())
 
 
 class JsonOutput(Output):
