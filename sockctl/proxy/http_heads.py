@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sockctl.proxy.seen import HIDDEN, Seen
+from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen
 from sockctl.text import format_bytes, format_count
 
+HEADER_BYTES = 300
+"""Bytes of memory that a header takes beside its characters."""
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
 )
@@ -32,6 +34,10 @@ class HttpHead(Seen):
     headers: Headers
     body_bytes: int | None
     chunked: bool
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * self.size + HEADER_BYTES * len(self.headers)
 
     @property
     def details(self) -> Sequence[str]:

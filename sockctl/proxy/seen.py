@@ -6,8 +6,12 @@ from typing import Any, ClassVar
 
 from sockctl.text import format_bytes, format_count
 
+WIDEST = 4
+"""Bytes of memory that a character takes at most."""
 HIDDEN = "(hidden)"
 """Stands for a password, a token, or the value of a header that may hold one."""
+HELD_BYTES = 2_000
+"""Bytes of memory that a thing takes whose fields are short."""
 TEXT_BYTES = 4_096
 """Bytes of a piece of text that are kept to be shown."""
 FIRST_BYTES = 64
@@ -40,6 +44,11 @@ class Seen:
         return ()
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of memory that it takes at most while an event with its fields waits."""
+        return HELD_BYTES
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The kind, the bytes, and what else is known, as JSON can carry it; without what is None."""
         own = {
@@ -64,6 +73,10 @@ class Text(Seen):
 
     data: bytes
     hidden: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * len(self.data)
 
     @property
     def text(self) -> str:
