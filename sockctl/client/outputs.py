@@ -170,7 +170,8 @@ class HexOutput(Output):
         """Show a datagram: a line that says how long it is, and its bytes, from its own first one on."""
         direction = ">" if is_sent else "<"
         size = f"a datagram of {format_count(len(data), 'byte')}" if data else "an empty datagram"
-        self._screen.write(f"{direction} {size}\n{format_hex(data, 0, mark=direction)}".encode())
+        dump = f"{format_hex(data, mark=direction)}\n" if data else ""
+        self._screen.write(f"{direction} {size}\n{dump}".encode())
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
