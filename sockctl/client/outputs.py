@@ -170,8 +170,7 @@ class HexOutput(Output):
         """Show a datagram: a line that says how long it is, and its bytes, from its own first one on."""
         direction = ">" if is_sent else "<"
         size = f"a datagram of {format_count(len(data), 'byte')}" if data else "an empty datagram"
-        dump = f"{format_hex(data, mark=direction)}\n" if data else ""
-        self._screen.write(f"{direction} {size}\n{dump}".encode())
+        self._screen.write(f"{direction} {size}\n{format_hex(data, mark=direction)}".encode())
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
