@@ -12,6 +12,8 @@ HIDDEN = "(hidden)"
 """Stands for a password, a token, or the value of a header that may hold one."""
 HELD_BYTES = 2_000
 """Bytes of memory that a thing takes whose fields are short."""
+SHOWN_CHARACTERS = 300
+"""Characters of a stranger's text in a sentence; the fields have all of it."""
 TEXT_BYTES = 4_096
 """Bytes of a piece of text that are kept to be shown."""
 FIRST_BYTES = 64
@@ -161,3 +163,9 @@ class More(Seen):
     @property
     def text(self) -> str:
         return f"{format_count(self.count, 'more thing')} like these, {format_bytes(self.size)}."
+
+
+def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return the beginning of a text as one line, and how much is left out."""
+    shown = " ".join(text[: limit + 1].splitlines())
+    return shown if len(text) <= limit else f"{shown[:limit]}… ({len(text) - limit:,} characters more)"

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
-from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen
+from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.proxy.tls_hello import ClientHello, ServerHello, decode_client_hello, decode_server_hello
 from sockctl.proxy.tls_names import VERSIONS, name_alert, name_handshake
 from sockctl.text import format_bytes, format_count
@@ -54,7 +54,7 @@ class TlsRecord(Seen):
             return f"TLS alert: {self.alert}."
         if self.content == "handshake":
             said = [name for name in self.messages if self.hello is None or name not in {"ClientHello", "ServerHello"}]
-            parts = [*([str(self.hello)] if self.hello else []), *said]
+            parts = [*([shorten(str(self.hello))] if self.hello else []), *said]
             return f"TLS {'; '.join(parts)}." if parts else "TLS handshake, a part of a message."
         return f"TLS {self.content}, {format_bytes(self.size)}."
 

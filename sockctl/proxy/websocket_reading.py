@@ -11,8 +11,8 @@ from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, SHORT_BYTES, TEXT
 from sockctl.proxy.byte_feed import EndOfBytesError, NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
-from sockctl.proxy.message_reading import JSON_BYTES, describe_message, read_message, shorten
-from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen
+from sockctl.proxy.message_reading import JSON_BYTES, describe_message, read_message
+from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.text import format_bytes
 
 _COMPRESSED, _RESERVED, _OPCODE, _MASKED, _SIZE = 0x40, 0x30, 0x0F, 0x80, 0x7F

@@ -9,8 +9,8 @@ import pytest
 import sockctl
 from sockctl.protocol.frames import encode_frame
 from sockctl.proxy import http_heads, message_reading, seen, tls_reading, websocket_reading
-from sockctl.proxy.seen import Seen
-from tests.support.inspecting import DIALOGUES, OPENING, TO, Step, inspect, record
+from sockctl.proxy.seen import SHOWN_CHARACTERS, Seen, shorten
+from tests.support.inspecting import DIALOGUES, OPENING, TO, Step, inspect, make_hellos, record
 from tests.support.web import encode_client_frame
 
 PAGE = (Path(sockctl.__file__).parent / "help" / "proxy.md").read_text()
@@ -75,3 +75,17 @@ def test_the_page_has_every_kind_with_its_fields(kind: str) -> None:
 
 def test_the_dialogues_have_nearly_every_kind() -> None:
     assert KINDS - {one.kind for one in EVERYTHING} == {"more"}
+
+
+def test_long_texts_are_cut() -> None:
+    assert shorten("a" * SHOWN_CHARACTERS) == "a" * SHOWN_CHARACTERS
+    assert shorten("a\nb" + "c" * 1_000, 5) == "a bcc… (998 characters more)"
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_a_sentence_is_short(name: str) -> None:
+    long = "a" * 20_000
+    steps = [(TO, f"GET /{long} HTTP/1.1\r\nHost: {long}\r\nUpgrade: {long}\r\n\r\n".encode()), *make_hellos("a" * 63)]
+    for one in inspect(GREEDY[name]) + inspect(steps[:1]) + inspect(steps[1:]):
+        assert len(one.text) < 4 * SHOWN_CHARACTERS
+        assert all(len(line) < 2 * SHOWN_CHARACTERS for line in one.details)
