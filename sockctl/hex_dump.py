@@ -24,6 +24,11 @@ _ASCII = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))  # 
 
 
 def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> str:
+    """As `encode_hex`, as text."""
+    return encode_hex(data, offset, mark=mark).decode("ascii")
+
+
+def encode_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> bytes:
     """Return `data` as lines of a mark, an offset, up to 16 bytes in hex, and their ASCII characters.
 
     Args:
@@ -35,15 +40,15 @@ def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> 
     front = f"{mark} " if mark else ""
     digits = 8 if offset + len(data) <= _SHORT_OFFSETS else 16
     grouped = len(data) - len(data) % (ROW_BYTES * _ITEM)
-    parts = [
+    parts: list[bytes | memoryview] = [
         _format_groups(data[start : min(start + _AT_ONCE, grouped)], offset + start, front, digits)
         for start in range(0, grouped, _AT_ONCE)
     ]
     parts.append(_format_rows(data[grouped:], offset + grouped, front, digits))
-    return "".join(parts)
+    return b"".join(parts)
 
 
-def _format_rows(data: bytes, offset: int, front: str, digits: int) -> str:
+def _format_rows(data: bytes, offset: int, front: str, digits: int) -> bytes:
     """Return the lines of a few bytes."""
     lines = []
     for start in range(0, len(data), ROW_BYTES):
@@ -51,10 +56,10 @@ def _format_rows(data: bytes, offset: int, front: str, digits: int) -> str:
         left, right = row[:8].hex(" "), row[8:].hex(" ")
         characters = row.translate(_ASCII).decode()
         lines.append(f"{front}{offset + start:0{digits}x}  {left:<23}  {right:<23}  |{characters}|\n")
-    return "".join(lines)
+    return "".join(lines).encode("ascii")
 
 
-def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
+def _format_groups(data: bytes, offset: int, front: str, digits: int) -> memoryview:
     """Return the lines of bytes that fill groups of lines."""
     rows = len(data) // ROW_BYTES
     line = f"{front}{'':{digits}}  {'':23}  {'':23}  |{'':{ROW_BYTES}}|\n".encode()
@@ -69,7 +74,7 @@ def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
     _copy_column(hexed, 0, lines, hex_at, width=24, rows=rows)  # the space behind it is one of two between columns
     _copy_column(hexed, 24, lines, hex_at + 25, width=24, rows=rows)
     _copy_column(memoryview(data.translate(_ASCII)), 0, lines, hex_at + 51, width=ROW_BYTES, rows=rows)
-    return str(lines, "ascii")
+    return lines
 
 
 def _copy_column(source: memoryview, source_at: int, lines: memoryview, at: int, *, width: int, rows: int) -> None:
