@@ -9,15 +9,13 @@ import typer
 from sockctl.cli.account_stores import ServerStoreOptions
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
+from sockctl.cli.exec_options import ExecOptions, MaxPrograms
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
 from sockctl.cli.udp_options import UdpOptions, with_udp_options
 from sockctl.cli.web_options import WebOptions, with_web_options
 
 app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
-
-
-MaxPrograms = Annotated[int, typer.Option(help="Programs at once.", min=1, max=10_000, metavar="N")]
 
 
 class Transform(enum.StrEnum):
@@ -142,11 +140,13 @@ def talk(
 
 @app.command(
     "exec",
-    epilog="Examples:\n  sockctl serve exec -- cat\n  sockctl serve exec --host '' --allow 192.0.2.0/24 --tls -- bc -lq"
-    "\n  sockctl serve exec --unix run.sock --env EDITOR -- sh -c 'exec tr a-z A-Z'",
+    epilog="Examples:\n  sockctl serve exec -- tr a-z A-Z\n"
+    "  sockctl serve exec --host '' --allow 192.0.2.0/24 --tls -- bc -lq\n"
+    "  sockctl serve exec --unix shell.sock --pty -- bash",
     context_settings={"allow_interspersed_args": False},
 )
 @with_server_options
+@functools.partial(with_option_group, name="options", group=ExecOptions)
 def run_program(
     *,
     command: Annotated[
@@ -155,17 +155,7 @@ def run_program(
             metavar="COMMAND...", help="The program and its arguments; no shell reads them.", show_default=False
         ),
     ],
-    max_programs: MaxPrograms = 32,
-    env: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Give programs this variable of the server's environment, or one with a value; repeatable.",
-            metavar="NAME[=VALUE]",
-        ),
-    ] = None,
-    grace: Annotated[
-        float, declare_time("Time for a program to end after SIGTERM; then SIGKILL ends it.", at_least=0)
-    ] = Seconds(2),
+    options: ExecOptions,
     server: ServerOptions,
 ) -> None:
     """Start a program for each client: its bytes are the program's input, the output goes to the client.
@@ -174,21 +164,9 @@ def run_program(
     the connection with its program. Whoever can connect uses the program with your rights. So beyond this machine it
     needs --allow; where others use this machine, too, --unix keeps them out.
     """
-    from sockctl.cli.serve_exec import check_reach, find_program, make_environment
-    from sockctl.cli.serve_runner import serve
-    from sockctl.services.exec import Exec
-    from sockctl.services.program import Patience
-    from sockctl.signals import wait_for_children
+    from sockctl.cli.serve_exec import serve_exec
 
-    check_reach(server)
-    service = Exec(
-        find_program(command),
-        environment=make_environment(env or ()),
-        max_programs=max_programs,
-        patience=Patience(end_s=0.5, terminate_s=grace),
-    )
-    wait_for_children()
-    raise typer.Exit(serve(service, server))
+    raise typer.Exit(serve_exec(command, options, server))
 
 
 @app.command(epilog="Example:\n  sockctl users add ann\n  sockctl serve auth --tls")

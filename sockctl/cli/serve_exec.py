@@ -6,13 +6,42 @@ import shutil
 import socket
 from collections.abc import Sequence
 
+from sockctl.cli.exec_options import ExecOptions
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.serve_runner import serve
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError, ProgramError
 from sockctl.net.address import is_loopback, parse_host
+from sockctl.services.exec import Exec
+from sockctl.services.program import Patience
+from sockctl.signals import wait_for_children
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 """Variables that every program gets, besides those of the locale; others may be secrets of the server's."""
+END_S = 0.5
+"""How long a program may take to end after its input."""
+DEFAULT_TERM = "xterm"
 LOCALE = "LC_"
+
+
+def serve_exec(command: Sequence[str], options: ExecOptions, server: ServerOptions) -> ExitCode:
+    """Serve programs until a signal stops the server.
+
+    Raises:
+        ProgramError: There is no such program.
+        OptionError: Options contradict each other.
+    """
+    check_reach(server)
+    service = Exec(
+        find_program(command),
+        environment=make_environment(options.env or (), terminal=options.pty),
+        max_programs=options.max_programs,
+        patience=Patience(end_s=END_S, terminate_s=options.grace),
+        terminal=options.pty,
+        http=options.http,
+    )
+    wait_for_children()
+    return serve(service, server)
 
 
 def split_command(text: str) -> list[str]:
@@ -46,13 +75,19 @@ def find_program(command: Sequence[str]) -> list[str]:
     return list(command)
 
 
-def make_environment(given: Sequence[str]) -> dict[str, str]:
+def make_environment(given: Sequence[str], *, terminal: bool = False) -> dict[str, str]:
     """Return the variables that every program gets: a few of the server's, and those that the user gives.
+
+    Args:
+        given: The values of --env.
+        terminal: Whether a program has a terminal, and TERM says its kind.
 
     Raises:
         OptionError: A variable is not there, or has no name.
     """
     variables = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(LOCALE)}
+    if terminal:
+        variables["TERM"] = os.environ.get("TERM") or DEFAULT_TERM
     for each in given:
         name, has_value, value = each.partition("=")
         if not name:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from sockctl.errors import PeerGoneError
+from sockctl.errors import HttpRefusedError, PeerGoneError
+from sockctl.events.connection import ProtocolBroken
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramsBusy, ProgramStarted
@@ -14,12 +15,19 @@ from sockctl.local_user import parse_user_host
 from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
+from sockctl.protocol.http_rules import is_request
 from sockctl.services.program import Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
+from sockctl.services.program_terminal import TerminalProgram
 from sockctl.services.program_warnings import ProgramWarnings
 
+HTTP_REFUSED = Reason(
+    "http_refused",
+    "The client sent an HTTP request, as any web page in a browser may send it to this machine. So the program got "
+    "nothing of it, and the server closed the connection (--http lets requests in).",
+)
 PROGRAM_FAILED = Reason("program_failed", "The program could not be started, so the server closed the connection.")
 
 
@@ -31,17 +39,28 @@ class Exec(RawService, Conversation[RawPeer]):
         environment: The variables of every program; each gets those about its client as well.
         max_programs: The number of programs that may run at once.
         patience: How long a program may take to end.
+        terminal: Whether each program has a terminal.
+        http: Whether a program gets the HTTP requests that come by TCP; a web page may have sent them.
     """
 
     name: ClassVar[str] = "exec"
 
     def __init__(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], max_programs: int, patience: Patience
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        max_programs: int,
+        patience: Patience,
+        terminal: bool = False,
+        http: bool = False,
     ) -> None:
         self._argv = list(argv)
         self._environment = dict(environment)
         self._max_programs = max_programs
         self._patience = patience
+        self._terminal = terminal
+        self._http = http
         self._lock = threading.Lock()  # guards the two below: each conversation's thread uses them
         self._places = max_programs
         self._running: set[Program] = set()
@@ -93,7 +112,8 @@ class Exec(RawService, Conversation[RawPeer]):
     def _serve(self, peer: RawPeer) -> None:
         started = time.monotonic()
         try:
-            program = Program(self._argv, {**self._environment, **make_peer_variables(peer)}, patience=self._patience)
+            start = TerminalProgram if self._terminal else Program
+            program = start(self._argv, {**self._environment, **make_peer_variables(peer)}, patience=self._patience)
         except OSError as error:
             why = error.strerror or str(error)
             self._journal.emit(ProgramEnded(connection=peer.number, peer=peer.shown, pid=0, how=why))
@@ -101,14 +121,23 @@ class Exec(RawService, Conversation[RawPeer]):
         with self._lock:
             self._running.add(program)
         peer.state = program
-        self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid, wire="bytes"))
+        self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid, wire=self._wire))
         warnings = ProgramWarnings(self._journal, peer, program.pid)
-        pipe = ProgramPipe(peer, program, warnings, patience=self._patience)
+        refuses_http = not self._http and parse_user_host(peer.address) is None
+        check = refuse_requests if refuses_http else accept_all
+        pipe = ProgramPipe(peer, program, warnings, patience=self._patience, check_first=check)
         try:
             pipe.run()
             peer.end_output()  # before what the program has started is waited for
             if not peer.input_ended:
                 raise peer.give_up(PROGRAM_ENDED)
+        except HttpRefusedError as error:
+            self._journal.emit(
+                ProtocolBroken(connection=peer.number, peer=peer.shown, code=error.code, error=str(error))
+            )
+            peer.send_ready(f"sockctl: {error}\r\n".encode())
+            program.signal(signal.SIGTERM)
+            raise peer.give_up(HTTP_REFUSED) from error
         except PeerGoneError:
             if peer.reason is DisconnectReason.DRAIN_TIMEOUT:
                 program.signal(signal.SIGKILL)
@@ -128,12 +157,30 @@ class Exec(RawService, Conversation[RawPeer]):
                 )
             )
 
+    @property
+    def _wire(self) -> str:
+        return "terminal" if self._terminal else "bytes"
+
     def _end(self, program: Program) -> str:
         """End a program; until it has ended, `abandon` can kill it."""
         program.press()
         with self._lock:
             self._running.discard(program)
         return program.reap()
+
+
+def refuse_requests(first: bytes) -> None:
+    """Raise an error if a client's first bytes begin an HTTP request.
+
+    Raises:
+        HttpRefusedError: They do.
+    """
+    if is_request(first):
+        raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")
+
+
+def accept_all(first: bytes) -> None:
+    """Accept any bytes."""
 
 
 def make_peer_variables(peer: RawPeer) -> dict[str, str]:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sockctl.deadline import Deadline
 from sockctl.net.kernel_queues import count_unread_bytes
@@ -61,11 +62,12 @@ class Program:
     """A running program. It has three descriptors of this process, and no other one.
 
     Attributes:
+        signals: The signals that end it, the gentlest first.
         pid: The id of its process, which leads the process group.
         exit_fd: A descriptor that becomes readable when the process ends; None where the system has none (macOS).
         stdin: The descriptor of its input, None once that is closed. None of the three descriptors blocks.
         stdout: The descriptor of its standard output.
-        stderr: The descriptor of its standard error.
+        stderr: The descriptor of its standard error; -1 where its standard output has that, too.
 
     Args:
         argv: The program and its arguments.
@@ -76,10 +78,21 @@ class Program:
         OSError: The program can't be started.
     """
 
+    signals: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGTERM, signal.SIGKILL)
+
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], *, patience: Patience = PATIENCE) -> None:
         self._patience = patience
         self._signalled = False
-        self._process = subprocess.Popen(  # noqa: S603  the operator's own command
+        self.stdin: int | None
+        self.stdout: int
+        self.stderr: int
+        self._process = self._start(argv, environment)
+        self.pid = self._process.pid
+        self.exit_fd = _open_exit(self.pid)
+
+    def _start(self, argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start the process with three pipes."""
+        process = subprocess.Popen(  # noqa: S603  the operator's own command
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,14 +101,12 @@ class Program:
             env=environment,
             start_new_session=True,
         )
-        self.pid = self._process.pid
-        self.exit_fd = _open_exit(self.pid)
-        streams = (self._process.stdin, self._process.stdout, self._process.stderr)
-        self.stdin: int | None
+        streams = (process.stdin, process.stdout, process.stderr)
         self.stdin, self.stdout, self.stderr = (stream.fileno() if stream is not None else -1 for stream in streams)
         for stream in streams:
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
+        return process
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write as many bytes as the pipe takes at once, all once the program has closed it; return their number."""
@@ -122,8 +133,12 @@ class Program:
             self._process.stdin.close()
             self.stdin = None
 
+    def make_input_end(self, last: bytes) -> bytes:  # noqa: ARG002  a pipe is closed
+        """Return the bytes that tell the program the end of its input, before `close_stdin`; `last` stands before."""
+        return b""
+
     def count_unread(self) -> int:
-        """Return how many bytes of its output wait to be read."""
+        """Return how many bytes of its output wait to be read, at most."""
         return count_unread_bytes(self.stdout)
 
     @property
@@ -158,14 +173,17 @@ class Program:
     def reap(self) -> str:
         """Wait for the program, and return how it ended; no signal may be sent any more."""
         code = self._process.wait()
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
-                stream.close()
+        self._close_outputs()
         if self.exit_fd is not None:
             os.close(self.exit_fd)
         if self._signalled:
             return ENDED_BY_SERVER
         return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+    def _close_outputs(self) -> None:
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
 
     def _wait_for_end(self, seconds: float) -> bool:
         """Return whether the process ends within that time, without reaping it."""

@@ -11,7 +11,7 @@ client meanwhile.
 
 import math
 import select
-import signal
+from collections.abc import Callable
 
 from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
@@ -31,25 +31,36 @@ class ProgramPipe:
         program: The program.
         warnings: Takes what the program writes to its standard error.
         patience: How long the program may take to end.
+        check_first: Called with the client's first bytes, before the program gets them; may raise an error.
 
     Attributes:
         bytes_in: Bytes that the program has got.
         bytes_out: Bytes that it has written to its standard output, and that were read.
     """
 
-    def __init__(self, peer: RawPeer, program: Program, warnings: ProgramWarnings, *, patience: Patience) -> None:
+    def __init__(
+        self,
+        peer: RawPeer,
+        program: Program,
+        warnings: ProgramWarnings,
+        *,
+        patience: Patience,
+        check_first: Callable[[bytes], None],
+    ) -> None:
         self._peer = peer
         self._program = program
         self._warnings = warnings
         self._patience = patience
+        self._check_first: Callable[[bytes], None] | None = check_first
         self._to_program = memoryview(b"")
         self._input_ended = False
         self._input_left: int | None = None  # bytes of the client that a stopping server still reads; None for all
-        self._open = {program.stdout, program.stderr}
+        self._last = b""  # the last byte for the program
+        self._open = {descriptor for descriptor in (program.stdout, program.stderr) if descriptor >= 0}
         self._output_ended = False  # whether the client knows that nothing more comes
         self._output_left: int | None = None  # bytes of output that a program that has exited leaves; None before that
         self._stopping = False
-        self._signals: list[signal.Signals] = [signal.SIGTERM, signal.SIGKILL]  # those that the program has not got yet
+        self._signals = list(program.signals)  # those that the program has not got yet
         self._until = Deadline.after(None)  # when the program gets the next of them
         self.bytes_in = self.bytes_out = 0
 
@@ -58,6 +69,7 @@ class ProgramPipe:
 
         Raises:
             PeerGoneError: The connection ends before that.
+            ProtocolError: The client's first bytes are refused.
         """
         while self._output_left is None or self._output_left > 0 or self._peer.queued_bytes:
             try:
@@ -76,16 +88,11 @@ class ProgramPipe:
     def _carry(self) -> None:
         """Wait until a side is ready, and carry what can be carried at once."""
         program, peer = self._program, self._peer
+        if self._output_left and not peer.queued_bytes:  # it is all there, and nothing more counts
+            self._read_program()
+            return
         for_input = self._reads_client
-        look_at = Deadline.after(LOOK_S if program.exit_fd is None and self._output_left is None else None)
-        try:
-            ready = peer.wait(
-                self._list_events(), for_input=for_input, until=min(self._until, look_at), stopping=self._stopping
-            )
-        except TimeoutError:
-            if self._until.has_passed:
-                raise
-            ready = set()
+        ready = self._wait(for_input=for_input)
         if peer.fileno() in ready:
             if peer.queued_bytes:
                 peer.send_ready()
@@ -101,10 +108,21 @@ class ProgramPipe:
             self._begin_end()
         self._end_directions()
 
+    def _wait(self, *, for_input: bool) -> set[int]:
+        """Return the descriptors that are ready; raise TimeoutError when the program must get the next signal."""
+        looks = self._program.exit_fd is None and self._output_left is None
+        until = min(self._until, Deadline.after(LOOK_S if looks else None))
+        try:
+            return self._peer.wait(self._list_events(), for_input=for_input, until=until, stopping=self._stopping)
+        except TimeoutError:
+            if self._until.has_passed:
+                raise
+            return set()
+
     def _list_events(self) -> dict[int, int]:
         program = self._program
         events = dict.fromkeys(self._open, select.POLLIN)
-        if self._peer.queued_bytes or self._output_left == 0:
+        if self._peer.queued_bytes or self._output_left is not None:
             events.pop(program.stdout, None)
         if self._to_program and program.stdin is not None:
             events[program.stdin] = select.POLLOUT
@@ -116,15 +134,26 @@ class ProgramPipe:
         left = self._input_left
         data = self._peer.receive_ready(READ_BYTES if left is None else min(READ_BYTES, left))
         if data is None:
-            self._input_ended = left is not None
+            if left is not None:
+                self._end_input()
         elif not data:
-            self._input_ended = True
+            self._end_input()
         else:
+            if self._check_first is not None:
+                self._check_first(data)
+                self._check_first = None
             if left is not None:
                 self._input_left = max(0, left - len(data))
-                self._input_ended = not self._input_left
+            self._last = data[-1:]
             self._to_program = memoryview(data)
             self._write_program()
+            if self._input_left == 0:
+                self._end_input()
+
+    def _end_input(self) -> None:
+        """Note that the client's input has ended; the program learns it when it has got what stands before."""
+        self._input_ended = True
+        self._to_program = memoryview(bytes(self._to_program) + self._program.make_input_end(self._last))
 
     def _write_program(self) -> None:
         """Write to the program what its pipe takes; what a program that reads no more doesn't take is lost."""
@@ -137,6 +166,7 @@ class ProgramPipe:
         left = self._output_left
         data = self._program.read(self._program.stdout, READ_BYTES if left is None else min(READ_BYTES, left))
         if data is None:
+            self._output_left = left if left is None else 0
             return
         if not data:
             self._open.discard(self._program.stdout)
@@ -145,7 +175,7 @@ class ProgramPipe:
         self.bytes_out += len(data)
         if left is not None:
             self._output_left = left - len(data)
-        if self._stopping and len(self._signals) > 1:
+        if self._stopping and len(self._signals) == len(self._program.signals):
             self._until = Deadline.after(self._patience.last_output_s)
         self._peer.send_ready(data)
 
@@ -168,7 +198,8 @@ class ProgramPipe:
         self._stopping = True
         if not self._input_ended:
             self._input_left = self._peer.count_unread()
-            self._input_ended = not self._input_left
+            if not self._input_left:
+                self._end_input()
         self._until = Deadline.after(self._patience.last_output_s)
         self._end_directions()
 

@@ -128,6 +128,20 @@ def test_the_environment_is_a_chosen_one() -> None:
         assert not [line for line in told if "SECRET" in line or "DATA_DIR" in line]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs the other system's shell")
+def test_a_shell_on_a_terminal_with_their_client() -> None:
+    with process(
+        *("serve", "exec", "--port", "0", "--pty", "--log-format", "json", "--", "sh", "-i"),
+        env={**os.environ, "TERM": "vt220"},
+    ) as run:
+        port = run.event("listening")["port"]
+        command = [tool("socat", "socat"), "-t", "20", "-", f"TCP:127.0.0.1:{port}"]
+        script = b"echo $TERM; stty size; tty; exit 4\n"
+        done = subprocess.run(command, input=script, capture_output=True, timeout=60, check=False)
+        assert b"vt220\r\n24 80\r\n/dev/pts/" in done.stdout
+        assert run.event("program_ended")["how"] == "exit code 4"
+
+
 WRONG = {
     "no command": ((), "COMMAND... is missing"),
     "no such program": (("--", "no-such-program"), "There is no program 'no-such-program' that can be run"),
@@ -208,3 +222,13 @@ def test_a_second_client_hears_nothing_of_the_first() -> None:
         send_and_half_close(one, b"one")
         send_and_half_close(two, b"two")
         assert (receive_all(one), receive_all(two)) == (b"one", b"two")
+
+
+@pytest.mark.parametrize("options", [(), ("--http",)])
+def test_curl_is_refused_unless_requests_are_let_in(options: tuple[str, ...]) -> None:
+    answer = "read line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nanswer'"
+    with serving(*options, "--", "sh", "-c", answer) as (_, port):
+        command = [tool("curl", "curl"), "-s", "--max-time", "20", f"http://127.0.0.1:{port}/"]
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S * 2, check=False)
+        assert done.stdout == (b"answer" if options else b"")
+        assert (done.returncode == 0) == bool(options)
