@@ -18,13 +18,15 @@ _ITEM = 8
 """Characters that are copied at once, and lines in a group."""
 _SHORT_OFFSETS = 1 << 32
 """From this offset on, a line shows 16 digits of the offset instead of 8."""
-_AT_ONCE = 32_768
-"""Bytes whose lines are made at once: those of more would not stay in the processor's cache."""
+_AT_ONCE = 65_536
+"""Bytes whose lines are made at once: a read has no more, so they are never copied together."""
 _ASCII = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))  # noqa: PLR2004  printable ASCII
 
 
 def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> str:
-    """Return `data` as lines of a mark, an offset, up to 16 bytes in hex, and their ASCII characters.
+    r"""Return `data` as lines of a mark, an offset, up to 16 bytes in hex, and their ASCII characters.
+
+    They are joined by ``\n``: the last one has no end.
 
     Args:
         data: The bytes.
@@ -39,8 +41,9 @@ def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> 
         _format_groups(data[start : min(start + _AT_ONCE, grouped)], offset + start, front, digits)
         for start in range(0, grouped, _AT_ONCE)
     ]
-    parts.append(_format_rows(data[grouped:], offset + grouped, front, digits))
-    return "".join(parts)
+    if grouped < len(data):
+        parts.append(_format_rows(data[grouped:], offset + grouped, front, digits))
+    return "\n".join(parts)
 
 
 def _format_rows(data: bytes, offset: int, front: str, digits: int) -> str:
@@ -50,8 +53,8 @@ def _format_rows(data: bytes, offset: int, front: str, digits: int) -> str:
         row = data[start : start + ROW_BYTES]
         left, right = row[:8].hex(" "), row[8:].hex(" ")
         characters = row.translate(_ASCII).decode()
-        lines.append(f"{front}{offset + start:0{digits}x}  {left:<23}  {right:<23}  |{characters}|\n")
-    return "".join(lines)
+        lines.append(f"{front}{offset + start:0{digits}x}  {left:<23}  {right:<23}  |{characters}|")
+    return "\n".join(lines)
 
 
 def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
@@ -69,7 +72,7 @@ def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
     _copy_column(hexed, 0, lines, hex_at, width=24, rows=rows)  # the space behind it is one of two between columns
     _copy_column(hexed, 24, lines, hex_at + 25, width=24, rows=rows)
     _copy_column(memoryview(data.translate(_ASCII)), 0, lines, hex_at + 51, width=ROW_BYTES, rows=rows)
-    return str(lines, "ascii")
+    return str(lines[:-1], "ascii")
 
 
 def _copy_column(source: memoryview, source_at: int, lines: memoryview, at: int, *, width: int, rows: int) -> None:

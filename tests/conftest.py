@@ -20,8 +20,9 @@ from tests.support.tools import unavailable
 from tests.support.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
 
 settings.register_profile(  # how long an example takes, or is made, says nothing here
-    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "patient", settings(), deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("thorough", settings.get_profile("patient"), max_examples=1_000)
 settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")

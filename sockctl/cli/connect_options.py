@@ -78,6 +78,16 @@ class ConnectingOptions:
 class ChatContentOptions(ContentOptions):
     """The same, and what a chat has besides."""
 
+    datagram_size: Annotated[
+        int | None,
+        declare(
+            CONTENT,
+            help="With udp://: send each block of so many bytes of the input as a datagram; else each line is one.",
+            min=1,
+            max=65_507,
+            metavar="BYTES",
+        ),
+    ] = None
     log: Annotated[
         Path | None,
         declare(
@@ -201,6 +211,7 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
             "--recv-only",
             "--crlf",
             "--read-size",
+            "--datagram-size",
             "--hex",
             "--output",
             "--log",

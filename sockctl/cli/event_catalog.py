@@ -12,7 +12,7 @@ from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.client import ENDED
 from sockctl.events.reasons import DisconnectReason, ForgottenReason, Reason, RefusalReason, UnansweredReason
 
-_CLIENT = {"client", "client_tls", "client_web", "reconnecting"}
+_CLIENT = {"client", "client_tls", "client_udp", "client_web", "reconnecting"}
 """The modules whose events a client emits; the others are a server's."""
 
 

@@ -11,7 +11,6 @@ from sockctl.cli.prompts import ask, may_ask
 from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event, Record
-from sockctl.events.formats import encode_json
 from sockctl.events.server import EVERY_INTERFACE, Listening, LoopbackOnly, PortTaken, Reachable, UnixListening
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import format_address, is_abstract, parse_host, parse_port
@@ -161,6 +160,8 @@ def encode_place(listeners: Listeners, service: str, further: Iterable[Event] = 
         service: What listens.
         further: Events behind these.
     """
+    from sockctl.events.formats import encode_json
+
     own = (Listening(host=host, port=listeners.port, backlog=listeners.backlog) for host in listeners.hosts)
     events = [*own, *list_unix_events(listeners), *further]
     return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

@@ -27,6 +27,7 @@ from sockctl.events.client import Greeted, InputEnded
 from sockctl.text import format_count
 
 if TYPE_CHECKING:
+    from sockctl.client.datagram_exchange import DatagramExchange
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
     from sockctl.client.web_exchange import WebExchange
@@ -54,6 +55,7 @@ class ClientConnection:
             has asked or welcomed: the user meant them for the lost connection.
         goes_on: Whether the client tries another server if this one doesn't let it in.
         local: Whether it is a connection over a Unix socket.
+        peer: The server, for people.
         number: The number of the client at the other end, where this side has listened; None where it has connected.
 
     Attributes:
@@ -62,6 +64,7 @@ class ClientConnection:
         started: When it began.
         ending: Why it ended; None while it stands.
         local: True for a Unix socket, else None, as events have it.
+        datagrams: The datagrams of UDP; None for a connection of another kind.
         wants_input: Whether the input is to be read.
         wake_at: When `settle` is due at the latest; None for never.
     """
@@ -79,6 +82,7 @@ class ClientConnection:
         returning: bool = False,
         goes_on: bool = False,
         local: bool = False,
+        peer: str = "",
         number: int | None = None,
     ) -> None:
         self.protocol = protocol
@@ -101,7 +105,9 @@ class ClientConnection:
         self.local = True if local else None
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
+        self.datagrams = self._open_datagrams(peer) if settings.udp else None
         self._web = self._open_web(now) if settings.web else None
+        self._exchange = self._web or self.datagrams
         self._held_until = now + settings.first_line_held_s
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
@@ -114,6 +120,12 @@ class ClientConnection:
         from sockctl.client.web_exchange import WebExchange
 
         return WebExchange(self._settings, self._sender, self._receiver, self._events, now)
+
+    def _open_datagrams(self, peer: str) -> "DatagramExchange":
+        from sockctl.client.datagram_exchange import DatagramExchange
+
+        scripted = self._script is not None
+        return DatagramExchange(self._settings, self._sender, self._receiver, self._events, peer, scripted=scripted)
 
     @property
     def input_ended(self) -> bool:
@@ -177,9 +189,10 @@ class ClientConnection:
             return
         self._idleness.note_traffic(now)
         self._heard_at = now
-        if self._web is not None:
-            self.meter.count_received(len(data), now)
-            if self._web.receive(data, now):
+        if self._exchange is not None:
+            if self.datagrams is None:
+                self.meter.count_received(len(data), now)
+            if self._exchange.receive(data, now):
                 self._receive_end(now)
             return
         if not self.meter.bytes_in and not self._encrypted and self._number is None and data.startswith(TLS_ALERT):
@@ -235,9 +248,13 @@ class ClientConnection:
     def judge(self, error: SockctlError | None) -> SockctlError | None:
         """Return the error of the connection's end, with which it ended if there is one."""
         ended = self.input_ended
-        return judge_end(
+        judged = judge_end(
             error, self.protocol, self._script, self._receiver, self._sender, self._settings, input_ended=ended
         )
+        if judged is not None or self.datagrams is None:
+            return judged
+        is_met = self._script is not None and self._script.ended and self._script.ends_by_expecting
+        return self.datagrams.judge(is_wanted=is_met or self._receiver.has_enough)
 
     def _receive_end(self, now: float) -> None:
         if self.protocol is not None:
@@ -283,8 +300,8 @@ class ClientConnection:
             UnsendableError: A line is too long for a message.
         """
         source, protocol = self._source, self.protocol
-        if self._web is not None:
-            self._sender.send(self._web.encode_input(source, data))
+        if self._exchange is not None:
+            self._sender.send(self._exchange.encode_input(source, data))
         elif protocol is None or isinstance(source, PipeInput):
             self._sender.send(source.feed_raw(data))
         elif self._returning and not protocol.has_turn:
@@ -323,7 +340,10 @@ class ClientConnection:
         self._idleness.note_traffic(now)
         self._rest.note_sent(now)
         self._sender.count_sent(count)
-        self.meter.count_sent(count, now)
+        if self.datagrams is None:
+            self.meter.count_sent(count, now)
+        else:
+            self.datagrams.note_sent(count, now)
 
     # The time.
 
@@ -340,6 +360,7 @@ class ClientConnection:
             return
         sender, script, protocol = self._sender, self._script, self.protocol
         times: list[float | None] = [self._idleness.settle(now)]
+        times.append(None if self.datagrams is None else self.datagrams.settle(now))
         if protocol is not None:
             times += self._settle_messages(protocol, now)
         if self.meter.sum_at is not None and now >= self.meter.sum_at:
@@ -349,7 +370,7 @@ class ClientConnection:
             times += [script.due_at, self._limit_script_end(script, now)]
         times.append(self._settle_end(now))
         if self.ending is None and self._quit_at is not None and now >= self._quit_at:
-            self._finish(EndReason.QUIT_AFTER, now)
+            self._finish(EndReason.STOPPED if self._has_all_answers else EndReason.QUIT_AFTER, now)
         times += [self.meter.sum_at, self._quit_at, self._stop_at]
         self.wake_at = min([time for time in times if time is not None], default=None)
         can_read = (
@@ -357,8 +378,14 @@ class ClientConnection:
             and not self._settings.recv_only
             and not self.input_ended
             and sender.unsent_bytes < MAX_UNSENT_BYTES
+            and not (self.datagrams is not None and self.datagrams.is_full)
         )
         self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
+
+    @property
+    def _has_all_answers(self) -> bool:
+        """Whether no datagram waits for an answer; False for a connection."""
+        return self.datagrams is not None and not self.datagrams.answers.waiting
 
     def _settle_end(self, now: float) -> float | None:
         """End, or end the own side, where that is due; return when that goes on."""
@@ -387,7 +414,7 @@ class ClientConnection:
 
     def _limit_script_end(self, script: "Script", now: float) -> float | None:
         """Return when a script must be over that waits for the server's end. A short count is the error then."""
-        if self._settings.quit_after_s is not None or self._settings.send_only:
+        if self._settings.quit_after_s is not None or self._settings.send_only or self.datagrams is not None:
             return None
         if script.is_late(now):
             from sockctl.client.script import make_never_ended_error
@@ -404,9 +431,9 @@ class ClientConnection:
 
     def _settle_own_end(self, now: float) -> float | None:
         """End the own side, now that everything was sent; return when that goes on."""
-        if self._web is not None:
-            due_at = self._web.settle_end(now, wait_s=self._wait_for_end_s)
-            self._quit_at = self._web.quit_at
+        if self._exchange is not None:
+            due_at = self._exchange.settle_end(now, wait_s=self._wait_for_end_s)
+            self._quit_at = self._exchange.quit_at
             return due_at
         if not self._sender.half_closed:
             self._half_close(now)

@@ -17,7 +17,7 @@ from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, ListenError, PeerGoneError
 from sockctl.events.connection import ClientConnected, TlsEstablished, TlsFailed
 from sockctl.events.reasons import RefusalReason
-from sockctl.net.acceptor import PASSED_OVER
+from sockctl.net.accept_errors import PASSED_OVER
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import extract_host, format_address
 from sockctl.net.listener import Listeners

@@ -12,6 +12,7 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import (
     BytesToSend,
     BytesToShow,
+    DatagramToShow,
     EndReason,
     EventToEmit,
     LastBytes,
@@ -77,7 +78,7 @@ class Link:
         self._connect = connect
         self._screen = screen
         self._output = output
-        self._dump = output if output.shows_wire else None
+        self._dump = output if output.shows_wire and not session.settings.udp else None
         self._user = user
         self._log = log
         self._lines = lines
@@ -119,8 +120,8 @@ class Link:
         sock.setblocking(False)
         self._sock = sock
         self._reads = True
+        self._may_pend = hasattr(sock, "pending")
         if isinstance(sock, TlsTransport):
-            self._may_pend = True
             sock.read_bytes = min(sock.read_bytes, self._read_bytes)
         self._unsent.clear()
         server = None
@@ -185,6 +186,8 @@ class Link:
             case LastBytes(data) if self._sock is not None and not self._unsent:
                 with contextlib.suppress(OSError):  # the connection has ended, or the server doesn't read
                     self._sock.send(data)
+            case DatagramToShow(data, is_sent):
+                self._output.show_datagram(data, is_sent=is_sent)
             case SessionEnded():
                 self.ended = event
             case QuestionAsked() | TextReturned() | TextArrived() if self._user is not None:

@@ -73,6 +73,12 @@ def _run_session(
     screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
 
     def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
+        if settings.udp:
+            from sockctl.net.udp.connector import open_datagrams
+
+            return open_datagrams(
+                endpoint, tell=emit, timeout_s=settings.timeout_s, family=settings.family, source=settings.source
+            )
         trusted = policy
         if policy is not None and not asks:
             from dataclasses import replace
@@ -232,7 +238,8 @@ def choose_output(
     if settings.json:
         return JsonOutput(screen, client=client)
     if not screen.person:
-        return PlainOutput(screen, None, errors_apart=not settings.terminal)
+        keeps_ends = settings.datagram_bytes is not None
+        return PlainOutput(screen, None, errors_apart=not settings.terminal, keeps_ends=keeps_ends)
     from sockctl.client.chat.formatter import MessageFormatter
 
     formatter = MessageFormatter(colours=screen.colours)

@@ -32,6 +32,7 @@ from sockctl.client.session_parts import Protocols, make_script, make_source, ma
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
 from sockctl.errors import ConnectionBrokenError, InputDiscardedError, SockctlError
+from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import is_unix
 from sockctl.text import format_count
@@ -153,6 +154,7 @@ class ClientSession:
             returning=self._absence is not None and self.settings.terminal,
             goes_on=goes_on,
             local=is_unix(self.targets.current.host),
+            peer=str(self.targets.current),
             number=self._number,
         )
         if self._absence is not None:
@@ -201,13 +203,12 @@ class ClientSession:
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
             seconds = round(now - connection.started, 3)
-            self._events.append(
-                EventToEmit(
-                    Disconnected(
-                        connection=self._number, reason=reason, **moved, seconds=seconds, local=connection.local
-                    )
-                )
+            ended: Event = Disconnected(
+                connection=self._number, reason=reason, **moved, seconds=seconds, local=connection.local
             )
+            if connection.datagrams is not None:
+                ended = connection.datagrams.make_ended(reason, now, seconds)
+            self._events.append(EventToEmit(ended))
         return self.advance(now)
 
     # From the user and the clock.

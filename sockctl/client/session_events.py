@@ -80,6 +80,18 @@ class WebMessageToShow(NamedTuple):
     is_text: bool
 
 
+class DatagramToShow(NamedTuple):
+    """Show a datagram.
+
+    Attributes:
+        data: Its bytes.
+        is_sent: Whether it was sent: then it is shown where both directions are.
+    """
+
+    data: bytes
+    is_sent: bool = False
+
+
 class MessageToShow(NamedTuple):
     """Show a message.
 
@@ -172,6 +184,7 @@ SessionEvent = (
     | LastBytes
     | BytesToShow
     | WebMessageToShow
+    | DatagramToShow
     | MessageToShow
     | MessageToLog
     | QuestionAsked

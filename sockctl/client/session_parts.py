@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def make_source(settings: ClientSettings) -> LineInput | PipeInput:
     """Return the input of the session."""
-    if settings.terminal or settings.messages or (settings.web and not settings.binary):
+    in_lines = (settings.web and not settings.binary) or (settings.udp and settings.datagram_bytes is None)
+    if settings.terminal or settings.messages or in_lines:
         return LineInput(crlf=settings.crlf, by_hand=settings.terminal)
     return PipeInput(crlf=settings.crlf)
 

@@ -107,7 +107,7 @@ class DataPassed(ConnectionEvent):
     def dump(self) -> str:
         if not self.hex:
             return self.below
-        hexed = format_hex(self.hex, self.offset or 0, mark=_MARKS[self.direction])[:-1]
+        hexed = format_hex(self.hex, self.offset or 0, mark=_MARKS[self.direction])
         return f"{self.below}\n{hexed}" if self.below else hexed
 
 

@@ -32,9 +32,9 @@ class DescriptorSink:
 
         A write that stops in the middle of a line (a full disk) leaves it torn; the next one begins a new line.
         """
-        start = b"\n" if self._torn else b""
-        texts = [f"{text}\n" if (text := self._style(record)) else "" for record in records]
-        data = start + "".join(texts).encode()
+        start = ["\n"] if self._torn else []
+        texts = [self._style(record) for record in records]
+        data = "".join(start + [part for text in texts if text for part in (text, "\n")]).encode()
         written = 0
         try:
             while written < len(data):
@@ -105,6 +105,6 @@ class FileSink(DescriptorSink):
 
 
 def _count_whole(texts: Sequence[str], size: int) -> int:
-    """Return how many of the texts lie wholly within the first `size` bytes."""
-    ends = accumulate(len(text.encode()) for text in texts)
+    """Return how many texts lie wholly within the first `size` bytes. A line feed follows each that isn't empty."""
+    ends = accumulate(len(text.encode()) + bool(text) for text in texts)
     return sum(end <= size for end in ends)

@@ -5,7 +5,6 @@ when the system has no descriptor left, and hangs at its close while one client 
 listening sockets and a wake-up at once, accepts all waiting clients, and pauses while the system has nothing left.
 """
 
-import errno
 import math
 import select
 import selectors
@@ -19,6 +18,7 @@ from typing import Any
 from sockctl.events.acceptance import AcceptPaused, AcceptResumed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import RefusalReason
+from sockctl.net.accept_errors import PASSED_OVER
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.refusals import Refusals
@@ -26,15 +26,6 @@ from sockctl.net.refusals import Refusals
 ACCEPTS_PER_ROUND = 64
 STATE_HOLDS_S = 1.0
 """Accepting counts as paused until it has worked for so long; changes are emitted at most once in so long."""
-PASSED_OVER = frozenset(
-    getattr(errno, name)
-    for name in (
-        *("EAGAIN", "ECONNABORTED", "EINTR", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
-        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"),
-    )
-    if hasattr(errno, name)
-)
-"""The errors of accept() if no client waits any more, or if the waiting client has gone (accept(2))."""
 
 
 class Acceptor:

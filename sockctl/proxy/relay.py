@@ -229,9 +229,15 @@ class Relay:
         if self._left == 0:
             self._drop()
         elif self._up.is_through and self._down.is_through:
-            self.finish(TARGET_CLOSED if self._ended_first is self._down else None)
+            self.finish(self._find_reason())
         if not self.is_over:
             self._update()
+
+    def _find_reason(self) -> Reason | None:
+        """Return why a relay is over whose sides have both ended; None where the client ended first."""
+        if self._drain_at is not None:
+            return DisconnectReason.SERVER_STOPPING
+        return TARGET_CLOSED if self._ended_first is self._down else None
 
     def _update(self) -> None:
         """Wait on both sides for what can happen next."""
@@ -277,7 +283,7 @@ class Relay:
 
     def _finish_drained(self, now: float) -> None:
         answered = self._last is not self._up and now - self.connection.last_active >= QUIET_S
-        if answered and self._up.is_empty and self._down.is_empty and not count_unread_bytes(self._target.fd):
+        if answered and self._up.is_through and self._down.is_empty and not count_unread_bytes(self._target.fd):
             self.finish(DisconnectReason.SERVER_STOPPING)
 
 

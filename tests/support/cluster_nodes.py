@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from sockctl.cli.exit_codes import ExitCode
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
 from tests.support.running import START_S, TIMEOUT_S, UNMEASURED, free_port, listens, wait_until
 from tests.support.sentinels import Watched
@@ -68,12 +69,14 @@ class ChatNode:
 
     def wait_until_ready(self) -> None:
         """Wait until it accepts connections."""
-        wait_until(
-            lambda: self._has_ended() or self._there(lambda: listens(self.port)),
-            timeout_s=START_S,
-            what=f"that {self.name} listens",
-        )
+        wait_until(self._is_ready, timeout_s=START_S, what=f"that {self.name} listens")
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
+
+    def _is_ready(self) -> bool:
+        """Start it again where a busy machine didn't let the engine answer within the node's short times."""
+        if self._process is not None and self._process.poll() == ExitCode.TIMED_OUT:
+            self.start(wait=False)
+        return self._has_ended() or self._there(lambda: listens(self.port))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
