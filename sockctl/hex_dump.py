@@ -18,15 +18,18 @@ _ITEM = 8
 """Characters that are copied at once, and lines in a group."""
 _SHORT_OFFSETS = 1 << 32
 """From this offset on, a line shows 16 digits of the offset instead of 8."""
-_AT_ONCE = 65_536
-"""Bytes whose lines are made at once: a read has no more, so they are never copied together."""
+_AT_ONCE = 32_768
+"""Bytes whose lines are made at once: those of more would not stay in the processor's cache."""
 _ASCII = bytes(code if 0x20 <= code < 0x7F else 0x2E for code in range(256))  # noqa: PLR2004  printable ASCII
 
 
 def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> str:
-    r"""Return `data` as lines of a mark, an offset, up to 16 bytes in hex, and their ASCII characters.
+    """As `encode_hex`, as text."""
+    return encode_hex(data, offset, mark=mark).decode("ascii")
 
-    They are joined by ``\n``: the last one has no end.
+
+def encode_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> bytes:
+    """Return `data` as lines of a mark, an offset, up to 16 bytes in hex, and their ASCII characters.
 
     Args:
         data: The bytes.
@@ -37,27 +40,26 @@ def format_hex(data: bytes | memoryview, offset: int = 0, *, mark: str = "") -> 
     front = f"{mark} " if mark else ""
     digits = 8 if offset + len(data) <= _SHORT_OFFSETS else 16
     grouped = len(data) - len(data) % (ROW_BYTES * _ITEM)
-    parts = [
+    parts: list[bytes | memoryview] = [
         _format_groups(data[start : min(start + _AT_ONCE, grouped)], offset + start, front, digits)
         for start in range(0, grouped, _AT_ONCE)
     ]
-    if grouped < len(data):
-        parts.append(_format_rows(data[grouped:], offset + grouped, front, digits))
-    return "\n".join(parts)
+    parts.append(_format_rows(data[grouped:], offset + grouped, front, digits))
+    return b"".join(parts)
 
 
-def _format_rows(data: bytes, offset: int, front: str, digits: int) -> str:
+def _format_rows(data: bytes, offset: int, front: str, digits: int) -> bytes:
     """Return the lines of a few bytes."""
     lines = []
     for start in range(0, len(data), ROW_BYTES):
         row = data[start : start + ROW_BYTES]
         left, right = row[:8].hex(" "), row[8:].hex(" ")
         characters = row.translate(_ASCII).decode()
-        lines.append(f"{front}{offset + start:0{digits}x}  {left:<23}  {right:<23}  |{characters}|")
-    return "\n".join(lines)
+        lines.append(f"{front}{offset + start:0{digits}x}  {left:<23}  {right:<23}  |{characters}|\n")
+    return "".join(lines).encode("ascii")
 
 
-def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
+def _format_groups(data: bytes, offset: int, front: str, digits: int) -> memoryview:
     """Return the lines of bytes that fill groups of lines."""
     rows = len(data) // ROW_BYTES
     line = f"{front}{'':{digits}}  {'':23}  {'':23}  |{'':{ROW_BYTES}}|\n".encode()
@@ -72,7 +74,7 @@ def _format_groups(data: bytes, offset: int, front: str, digits: int) -> str:
     _copy_column(hexed, 0, lines, hex_at, width=24, rows=rows)  # the space behind it is one of two between columns
     _copy_column(hexed, 24, lines, hex_at + 25, width=24, rows=rows)
     _copy_column(memoryview(data.translate(_ASCII)), 0, lines, hex_at + 51, width=ROW_BYTES, rows=rows)
-    return str(lines[:-1], "ascii")
+    return lines
 
 
 def _copy_column(source: memoryview, source_at: int, lines: memoryview, at: int, *, width: int, rows: int) -> None:

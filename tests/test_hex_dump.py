@@ -15,9 +15,9 @@ def format_slowly(data: bytes, offset: int, mark: str) -> str:
     front = f"{mark} " if mark else ""
     digits = 8 if offset + len(data) <= 1 << 32 else 16
     rows = [(start, data[start : start + ROW_BYTES]) for start in range(0, len(data), ROW_BYTES)]
-    return "\n".join(
+    return "".join(
         f"{front}{offset + start:0{digits}x}  {row[:8].hex(' '):<23}  {row[8:].hex(' '):<23}  "
-        f"|{''.join(chr(byte) if 0x20 <= byte < 0x7F else '.' for byte in row)}|"
+        f"|{''.join(chr(byte) if 0x20 <= byte < 0x7F else '.' for byte in row)}|\n"
         for start, row in rows
     )
 

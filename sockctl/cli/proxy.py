@@ -10,7 +10,7 @@ from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.options import with_option_group
 from sockctl.cli.proxy_options import ProxyOptions
-from sockctl.cli.server_options import ServerOptions, with_server_options
+from sockctl.cli.server_options import LogFormat, ServerOptions, with_server_options
 from sockctl.errors import InputNeededError, OptionError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def proxy(
         raise InputNeededError(f"The target {text!r} has no port: write HOST:PORT, such as localhost:80.")
     if listen:
         server = _choose_place(server, listen[0])
-    settings = _make_settings(own, target)
+    settings = _make_settings(own, target, is_json=server.log_format is LogFormat.JSON)
     raise typer.Exit(serve(Proxy(settings), server, warnings=_list_warnings(settings)))
 
 
@@ -92,7 +92,7 @@ def _choose_place(server: ServerOptions, text: str) -> ServerOptions:
     return dataclasses.replace(server, host=parse_host(host) if host else "", port=parse_port(port, any_free=True))
 
 
-def _make_settings(own: ProxyOptions, target: "Target") -> "ProxySettings":
+def _make_settings(own: ProxyOptions, target: "Target", *, is_json: bool) -> "ProxySettings":
     from sockctl.net.address import Endpoint
     from sockctl.proxy.settings import Impairments, ProxySettings
 
@@ -106,6 +106,7 @@ def _make_settings(own: ProxyOptions, target: "Target") -> "ProxySettings":
         connect_s=own.connect_timeout,
         sums=own.sums,
         hex_dump=own.hex_dump,
+        is_json=is_json,
         dump=own.dump,
         impairments=Impairments(delay_s=own.delay or 0.0, bytes_per_s=own.rate, drop_after=own.drop_after),
     )

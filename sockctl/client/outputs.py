@@ -104,7 +104,7 @@ class PlainOutput(Output):
         elif is_text:
             self._screen.write(self._text.feed(data + b"\n", final=True).encode())
         else:
-            self._screen.write(f"{format_hex(data[:HEX_BYTES], mark='<')}\n".encode())
+            self._screen.write(format_hex(data[:HEX_BYTES], mark="<").encode())
             if len(data) > HEX_BYTES:
                 self._screen.remark(f"{len(data) - HEX_BYTES:,} bytes more; in a pipe, all of them come as they are.")
 
@@ -170,22 +170,17 @@ class HexOutput(Output):
         """Show a datagram: a line that says how long it is, and its bytes, from its own first one on."""
         direction = ">" if is_sent else "<"
         size = f"a datagram of {format_count(len(data), 'byte')}" if data else "an empty datagram"
-        dump = f"{format_hex(data, mark=direction)}\n" if data else ""
-        self._screen.write(f"{direction} {size}\n{dump}".encode())
+        self._screen.write(f"{direction} {size}\n{format_hex(data, mark=direction)}".encode())
 
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
-        self._show(">", self._sent, data)
+        self._screen.write(format_hex(data, self._sent, mark=">").encode())
         self._sent += len(data)
 
     def show_received(self, data: bytes) -> None:
         """Show bytes that were received."""
-        self._show("<", self._received, data)
+        self._screen.write(format_hex(data, self._received, mark="<").encode())
         self._received += len(data)
-
-    def _show(self, mark: str, offset: int, data: bytes) -> None:
-        if data:
-            self._screen.write(f"{format_hex(data, offset, mark=mark)}\n".encode())
 
 
 class JsonOutput(Output):

@@ -59,9 +59,12 @@ class Event:
         return ""
 
     @property
-    def dump(self) -> str:
-        """Further lines that a person reads below the event, such as a hex dump; made safe for a terminal already."""
-        return ""
+    def dump(self) -> bytes:
+        """Further lines that a person reads below the event, such as a hex dump, each with its end.
+
+        They are UTF-8, and made safe for a terminal already. Text formats show them, JSON doesn't.
+        """
+        return b""
 
     @property
     def text(self) -> str:

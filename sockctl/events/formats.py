@@ -84,10 +84,9 @@ class FileFormat:
         """Return the line."""
         time, _, event = record
         text = event.text if self._explainer.explains(event) else event.happened
-        line = make_visible(
+        return make_visible(
             f"{self._stamps.format_second(time)}.{int(time % 1 * 1000):03} {event.name} {_format_origin(event)}{text}"
         )
-        return _add_dump(line, event)
 
 
 class PipeFormat:
@@ -109,10 +108,9 @@ class PipeFormat:
         text = event.text if self._explainer.explains(event) else event.happened
         rest = make_visible(f"{_format_origin(event)}{text}")
         name = f"{event.name:<{NAME_COLUMNS}}"
-        line = (
+        return (
             f"{self._stamps.format_second(time)} {paint(name, _STYLES[event.level]) if self._colours else name} {rest}"
         )
-        return _add_dump(line, event)
 
 
 class TerminalFormat:
@@ -148,7 +146,7 @@ class TerminalFormat:
         head = f"{self._paint(stamp, Style.FAINT)} {self._paint(name, _STYLES[event.level])}"
         between = f"\n{' ' * indent}"
         lines = self._format_lines(event, first=first, rest=rest)
-        return _add_dump(f"{head}{' ' if roomy else between}{between.join(lines)}", event)
+        return f"{head}{' ' if roomy else between}{between.join(lines)}"
 
     def _was_shown(self, event: Event) -> bool:
         key = event.shown_once
@@ -204,11 +202,6 @@ def encode_json(record: Record) -> str:
     event = record.event
     head = {"time": stamp.replace("+00:00", "Z"), "event": event.name, "service": record.service}
     return escape_json(json.dumps({**head, **event.fields, "text": event.text}, ensure_ascii=False))
-
-
-def _add_dump(text: str, event: Event) -> str:
-    """Return the text of an event with its further lines below."""
-    return f"{text}\n{dump}" if (dump := event.dump) else text
 
 
 def _format_origin(event: Event) -> str:

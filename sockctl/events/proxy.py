@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from sockctl.events.base import HELD_BYTES, ConnectionEvent, Event, Level
-from sockctl.hex_dump import format_hex
 from sockctl.text import format_bytes, format_count, format_delay, format_seconds
 
 TO_TARGET = "to_target"
@@ -13,11 +12,14 @@ TO_CLIENT = "to_client"
 _MARKS = {TO_TARGET: ">", TO_CLIENT: "<"}
 _SENDERS = {TO_TARGET: "client", TO_CLIENT: "target"}
 _GETTERS = {TO_TARGET: "target", TO_CLIENT: "client"}
-_DUMPED = 5
-"""Characters that a byte takes in a hex dump, and a little more."""
 
 _Bytes = bytes
 """The type, in a class whose field has its name."""
+
+
+def _format_gap(gap_s: float) -> str:
+    """Return a time in milliseconds, else in seconds: in ASCII, since a long dump in other text is slow to write."""
+    return f"{gap_s * 1000:.3g} ms" if gap_s < 1 else format_seconds(gap_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,8 @@ class TargetFailed(ConnectionEvent):
 class DataPassed(ConnectionEvent):
     """Bytes passed, ``to_target`` or ``to_client``. While traffic is busy, the event is a sum over `seconds`.
 
-    `gap_s` is the time since the connection's last bytes, `seen` has what the proxy recognised. With ``--hex``, `hex`
-    has all bytes, and `offset` says where they begin in their direction.
+    `gap_s` is the time since the connection's last bytes, `seen` has what the proxy recognised. With ``--hex``,
+    `offset` says where the bytes begin in their direction, and `hex` has them all where events are JSON.
     """
 
     direction: str
@@ -78,16 +80,16 @@ class DataPassed(ConnectionEvent):
     hex: _Bytes | None = None
     offset: int | None = None
     sentences: Sequence[str] = field(default=(), repr=False)
-    below: str = field(default="", repr=False)
+    below: _Bytes = field(default=b"", repr=False)
 
     @property
     def held_bytes(self) -> int:
         shown = sum(map(len, self.sentences)) + len(self.below)
-        return HELD_BYTES + 2 * shown + _DUMPED * len(self.hex or b"")
+        return HELD_BYTES + shown + len(self.hex or b"")
 
     @property
     def is_summed(self) -> bool:
-        return self.hex is None
+        return self.offset is None
 
     @property
     def happened(self) -> str:
@@ -95,7 +97,7 @@ class DataPassed(ConnectionEvent):
         if self.seconds is not None:
             calls = format_count(self.reads or 0, "read")
             return f"{mark} {format_bytes(self.bytes)} in {calls} within {format_seconds(self.seconds)}."
-        gap = "" if self.gap_s is None else f" after {format_delay(self.gap_s)}"
+        gap = "" if self.gap_s is None else f" after {_format_gap(self.gap_s)}"
         said = f": {' '.join(self.sentences)}" if self.sentences else "."
         return f"{mark} {format_count(self.bytes, 'byte')}{gap}{said}"
 
@@ -104,11 +106,8 @@ class DataPassed(ConnectionEvent):
         return "" if self.seconds is None else "So much passes that the proxy tells a sum."
 
     @property
-    def dump(self) -> str:
-        if not self.hex:
-            return self.below
-        hexed = format_hex(self.hex, self.offset or 0, mark=_MARKS[self.direction])
-        return f"{self.below}\n{hexed}" if self.below else hexed
+    def dump(self) -> _Bytes:
+        return self.below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def split_request_line(line: bytes) -> tuple[str, str, str] | None:
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rstrip().rpartition(b" ")
     found = _VERSION.fullmatch(version)
-    if found is None or not target or not _METHOD.fullmatch(method):
+    if found is None or not target or not _METHOD.fullmatch(method) or not may_become_request(line[:-1]):
         return None
     return method.decode(), target.decode(errors="replace").strip(), found[1].decode()
 

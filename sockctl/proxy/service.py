@@ -124,6 +124,7 @@ class Proxy(ConnectionService):
             self._loop,
             inspector=None if settings.sums else Inspector(messages=settings.messages),
             hex_dump=settings.hex_dump,
+            is_json=settings.is_json,
             dumps=None if self._dump is None else self._dump.open(connection, self._journal.emit),
             now=time.monotonic(),
         )

@@ -44,6 +44,7 @@ class ProxySettings:
         connect_s: Seconds to connect to the target.
         sums: Whether only sums are told, and nothing is looked into.
         hex_dump: Whether all bytes are shown in hex.
+        is_json: Whether events are written as JSON.
         dump: The folder for the bytes of each connection; None for none.
         impairments: What makes the network a bad one.
     """
@@ -55,5 +56,6 @@ class ProxySettings:
     connect_s: float = 10.0
     sums: bool = False
     hex_dump: bool = False
+    is_json: bool = False
     dump: Path | None = None
     impairments: Impairments = field(default_factory=Impairments)

@@ -10,6 +10,7 @@ from typing import Protocol, TypedDict
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.proxy import BytesHeld, ConnectionDropped, DataPassed, SideEnded, TargetBroken
+from sockctl.hex_dump import encode_hex
 from sockctl.net.connection import Connection
 from sockctl.proxy.dump_files import DumpFiles
 from sockctl.proxy.inspector import Inspector
@@ -27,7 +28,7 @@ SUM_S = 1.0
 TEXT_BYTES = 1_024
 """Bytes of text that are shown of one read."""
 _MARKS = {True: ">", False: "<"}
-"""The marks of things that were recognised late, by whether they go towards the target."""
+"""The marks of both directions, by whether they go towards the target."""
 
 
 class _Origin(TypedDict):
@@ -63,6 +64,7 @@ class Telling:
         timer: Reminds of sums.
         inspector: Recognises what passes; None for sums alone.
         hex_dump: Whether all bytes are shown in hex.
+        is_json: Whether events are written as JSON.
         dumps: Keeps all bytes in files; None for none.
         now: The time.
     """
@@ -75,6 +77,7 @@ class Telling:
         *,
         inspector: Inspector | None,
         hex_dump: bool,
+        is_json: bool,
         dumps: DumpFiles | None,
         now: float,
     ) -> None:
@@ -83,6 +86,7 @@ class Telling:
         self._timer = timer
         self._inspector = inspector
         self._hex_dump = hex_dump
+        self._is_json = is_json
         self._dumps = dumps
         self._is_silent = not journal.emits(Level.INFO)
         self._shows_details = journal.emits(Level.DETAIL)
@@ -153,16 +157,20 @@ class Telling:
     def _emit(self, way: Way, data: memoryview, now: float, seen: Sequence[Seen]) -> None:
         """Tell of one read, and what was recognised in it."""
         sentences: list[str] = []
-        below: list[str] = []
+        below: list[bytes] = []
         for item in seen:
             mark = "" if item.towards_target == way.towards_target else f"({_MARKS[item.towards_target]}) "
             if isinstance(item, Text) and not item.hidden:
                 if not self._hex_dump:
-                    below.append(render_text(item.data, limit=TEXT_BYTES))
+                    below.append(f"{render_text(item.data, limit=TEXT_BYTES)}\n".encode())
             else:
                 sentences.append(f"{mark}{item.text}")
                 if self._shows_details:
-                    below += [f"  {make_visible(line)}" for line in item.details]
+                    below += [f"  {make_visible(line)}\n".encode() for line in item.details]
+        offset = way.bytes - len(data) if self._hex_dump else None
+        if offset is not None and data and not self._is_json:
+            # Here, not where events are written: that thread writes the dump before this one meanwhile.
+            below.append(encode_hex(data, offset, mark=_MARKS[way.towards_target]))
         self._journal.emit(
             DataPassed(
                 **self._origin,
@@ -170,10 +178,10 @@ class Telling:
                 bytes=len(data),
                 gap_s=round(now - self._last_at, 6),
                 seen=[item.fields for item in seen] or None,
-                hex=bytes(data) if self._hex_dump else None,
-                offset=way.bytes - len(data) if self._hex_dump else None,
+                hex=bytes(data) if self._hex_dump and self._is_json else None,
+                offset=offset,
                 sentences=sentences,
-                below="\n".join(below),
+                below=b"".join(below),
             )
         )
 

@@ -33,6 +33,7 @@ def parts() -> list[list[str]]:
         [*own, "tests.benchmarks.udp"],
         [*own, "tests.benchmarks.decoder"],
         [*own, "tests.benchmarks.bench"],
+        [*own, "tests.benchmarks.exec"],
         [*own, "tests.benchmarks.start"],
         [*own, "tests.benchmarks.shares"],
     ]

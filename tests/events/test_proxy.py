@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from sockctl.events.base import ConnectionEvent, Record
 from sockctl.events.explain import Explain
-from sockctl.events.formats import FileFormat, PipeFormat, TerminalFormat, encode_json
+from sockctl.events.formats import FileFormat, Format, PipeFormat, TerminalFormat, encode_json
 from sockctl.events.proxy import BadNetwork, BytesHeld, ConnectionDropped, DataPassed, SideEnded, TargetConnected
+from sockctl.events.sinks import FileSink
 
 PEER = "127.0.0.1:50000"
 
@@ -15,7 +18,8 @@ def passed(**fields: object) -> DataPassed:
 @pytest.mark.parametrize(
     ("event", "text"),
     [
-        (passed(gap_s=0.0015), "> 6 bytes after 2 ms."),
+        (passed(gap_s=0.000207), "> 6 bytes after 0.207 ms."),
+        (passed(gap_s=2.51), "> 6 bytes after 2.5 s."),
         (passed(direction="to_client", sentences=("One.", "Two.")), "< 6 bytes: One. Two."),
         (passed(bytes=3 << 20, reads=2, seconds=1.0), "> 3.0 MiB in 2 reads within 1.0 s."),
         (
@@ -51,22 +55,25 @@ def test_a_bad_network_says_what_it_does(faults: dict[str, int], text: str) -> N
     assert text in BadNetwork(**faults).happened
 
 
-def test_bytes_are_shown_below_the_line_in_each_form_of_text() -> None:
-    shown = passed(hex=b"hello\n", offset=16, below="seen")
-    record = Record(0.0, "proxy", shown)
-    for text_format in (
+def test_what_is_below_the_line_is_shown_in_each_form_of_text_and_not_in_json(tmp_path: Path) -> None:
+    record = Record(0.0, "proxy", passed(offset=16, below="sëen\n> 00000010  68\n".encode()))
+    styles: list[Format] = [
         FileFormat(),
         PipeFormat(colours=False),
         TerminalFormat(colours=False, columns=lambda: 80, explain=Explain.NEVER),
-    ):
-        first, below, dump = text_format(record).split("\n")
-        assert first.endswith("> 6 bytes.")
-        assert below == "seen"
-        assert dump.startswith("> 00000010  68 65 6c 6c 6f 0a  ")
+        encode_json,
+    ]
+    for number, style in enumerate(styles):
+        sink = FileSink(tmp_path / str(number), style)
+        sink.write([record, record])
+        sink.close()
+        lines = (tmp_path / str(number)).read_text().splitlines()
+        below = [] if style is encode_json else ["sëen", "> 00000010  68"]
+        assert [line for line in lines if "6 bytes." not in line] == below * 2
 
 
 def test_json_has_all_bytes_in_hex_and_no_lines_for_people() -> None:
-    line = encode_json(Record(0.0, "proxy", passed(hex=b"\x00\xff", offset=0, below="seen", seen=[{"kind": "x"}])))
+    line = encode_json(Record(0.0, "proxy", passed(hex=b"\x00\xff", offset=0, below=b"seen", seen=[{"kind": "x"}])))
     assert '"hex": "00ff", "offset": 0' in line
     assert '"seen": [{"kind": "x"}]' in line
     assert "below" not in line
@@ -74,6 +81,7 @@ def test_json_has_all_bytes_in_hex_and_no_lines_for_people() -> None:
 
 
 def test_an_event_with_bytes_takes_its_memory_and_is_never_summed() -> None:
-    assert passed(hex=b"x" * 1000, offset=0).held_bytes > passed().held_bytes + 4000
-    assert not passed(hex=b"x", offset=0).is_summed
+    assert passed(hex=b"x" * 1000, offset=0).held_bytes >= passed().held_bytes + 1000
+    assert passed(below=b"x" * 5000, offset=0).held_bytes >= passed().held_bytes + 5000
+    assert not passed(below=b"x", offset=0).is_summed
     assert passed().is_summed

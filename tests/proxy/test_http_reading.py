@@ -6,7 +6,7 @@ import pytest
 
 from sockctl.proxy.http_heads import HttpBody, HttpRequest, HttpResponse
 from sockctl.proxy.seen import HIDDEN, Seen
-from tests.support.inspecting import DIALOGUES, FROM, OPENING, TO, Step, count_kinds, inspect
+from tests.support.inspecting import DIALOGUES, FROM, OPENING, TO, Step, count_kinds, inspect, inspect_cut, join
 from tests.support.web import make_request
 
 NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -170,6 +170,9 @@ def test_what_only_begins_like_http_is_text() -> None:
         for towards in (TO, FROM):
             assert count_kinds(inspect([(towards, data)])) == [f"{'>' if towards else '<'} text"]
     assert count_kinds(inspect([(TO, b"GET lost")])) == ["> text"]
+    for line in (b"GET /\0 HTTP/1.1\n", b"GET /" + b"a" * 2_000 + b"\0 HTTP/1.1\n"):
+        assert count_kinds(inspect([(TO, line)])) == ["> text", "> bytes"]
+        assert join(inspect_cut([(TO, line)], [1] * 3_000)) == join(inspect([(TO, line)]))
     assert count_kinds(inspect([(FROM, b"HTTP/1.1 fine\n\n")])) == ["< given_up"]
 
 

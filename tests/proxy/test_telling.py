@@ -22,7 +22,7 @@ def test_text_is_told_with_its_direction_and_its_time() -> None:
     assert (first.direction, first.bytes, second.direction, second.bytes) == ("to_target", 26, "to_client", 13)
     assert 0 <= second.gap_s < 60
     assert first.happened.startswith("> 26 bytes after ")
-    assert first.dump.split("\n") == ["hello, wörld", "second line"]
+    assert first.dump.decode().splitlines() == ["hello, wörld", "second line"]
     assert second.seen[0]["kind"] == "text"
 
 
@@ -30,8 +30,8 @@ def test_what_could_steer_a_terminal_is_shown_as_a_sign() -> None:
     with proxied() as proxy, proxy.pair() as (client, there):
         pass_on(client, there, b"title \x1b]0;gotcha\x07 and \x9b\n")
         (told,) = proxy.told("data_passed")
-    assert "\x1b" not in told.dump
-    assert "␛" in told.dump
+    assert b"\x1b" not in told.dump
+    assert "␛" in told.dump.decode()
 
 
 def test_http_is_recognised() -> None:
@@ -40,20 +40,30 @@ def test_http_is_recognised() -> None:
         (told,) = proxy.told("data_passed")
     assert told.seen[0]["kind"] == "http_request"
     assert "GET /page" in told.happened
-    assert "there.example" in told.dump, "details are shown with -v"
+    assert b"there.example" in told.dump, "details are shown with -v"
 
 
 def test_all_bytes_are_shown_in_hex() -> None:
-    data = bytes(range(256)) * 600
     with proxied(hex_dump=True) as proxy, proxy.pair() as (client, there):
+        pass_on(client, there, b"hello")
+        pass_on(client, there, b"the end")
+        told = proxy.told("data_passed", 2)
+    assert told[-1].dump.decode() == f"> 00000005  {b'the end'.hex(' '):<48}  |the end|\n"
+    assert not told[-1].is_summed
+    assert "hex" not in told[-1].fields
+
+
+def test_json_has_all_bytes_in_hex() -> None:
+    data = bytes(range(256)) * 600
+    with proxied(hex_dump=True, is_json=True) as proxy, proxy.pair() as (client, there):
         pass_on(client, there, data)
         pass_on(client, there, b"the end")
         wait_until(lambda: sum(event.bytes for event in proxy.told("data_passed")) == len(data) + 7)
         told = proxy.told("data_passed")
     assert b"".join(event.hex for event in told) == data + b"the end"
-    assert told[-1].dump == "> 00025800  74 68 65 20 65 6e 64                              |the end|"
     assert told[-1].fields["hex"] == b"the end".hex()
-    assert not told[-1].is_summed
+    assert told[-1].offset == len(data)
+    assert not told[-1].dump
 
 
 def test_busy_traffic_becomes_sums_that_have_every_byte() -> None:
