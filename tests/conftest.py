@@ -2,11 +2,13 @@
 
 import contextlib
 import gc
+import os
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,23 @@ settings.register_profile("thorough", settings.get_profile("patient"), max_examp
 settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")
+TESTS = Path(__file__).parent
 
 
-def pytest_collection() -> None:
-    """Collect no garbage while tests are collected: all of it stays."""
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect no garbage while tests are collected: all of it stays. Share the work of compiling them."""
     gc.disable()
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" in os.environ:
+        _import_from(int(os.environ["PYTEST_XDIST_WORKER"][2:]) / int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+def _import_from(share: float) -> None:
+    """Import the modules of tests from another one on than other workers, which find them compiled then."""
+    modules = sorted(path.relative_to(TESTS.parent).with_suffix("") for path in TESTS.rglob("test_*.py"))
+    first = int(len(modules) * share)
+    for module in modules[first:] + modules[:first]:
+        with contextlib.suppress(Exception):  # an error comes again where pytest imports it
+            import_module(".".join(module.parts))
 
 
 def pytest_collection_finish() -> None:

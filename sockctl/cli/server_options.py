@@ -70,7 +70,7 @@ StrictPort = Annotated[
 UnixPlace = Annotated[
     str | None,
     typer.Option(
-        help="Listen on this Unix socket, or on @NAME (Linux); with --port, there as well.",
+        help="Listen on this Unix socket, or on @NAME (Linux); with a port, there as well.",
         parser=parse_unix_place,
         metavar="PATH",
         show_default=False,

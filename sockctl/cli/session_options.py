@@ -54,9 +54,9 @@ class ContentOptions:
         declare(
             CONTENT,
             "--read-size",
-            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 65536]",
+            help="The most bytes that one recv() takes; with -v, each call is told, however many. [default: 262144]",
             min=1,
-            max=65_536,
+            max=262_144,
             metavar="BYTES",
         ),
     ] = None
@@ -73,8 +73,8 @@ class ContentOptions:
     quit_after: Annotated[
         float | None,
         options.declare_time(
-            "After the input's end, wait so long for the server's. [default: 2 on a terminal, with --send-only, and "
-            "after a script that ends with an expectation; else no limit]",
+            "After the input's end, wait so long for the other side's. [default: 2 on a terminal, with --send-only, "
+            "and after a script that ends with an expectation; else no limit]",
             at_least=0,
             panel=CONTENT,
         ),

@@ -16,6 +16,7 @@ from sockctl.client.link import READ_BYTES, Link
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.terminal import STDIN
+from sockctl.text import make_visible
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -194,7 +195,13 @@ class IoLoop:
         """Hand on what was entered in the line editor."""
         texts, is_typing, ended = entries.take()
         for text in texts:
-            self._type(text if self._door is None else _encode_entry(text))
+            if self._door is None:
+                self._type(text)
+                continue
+            if "\n" in text.strip():  # the editor leaves it to the session to show that
+                self._screen.remark("\n".join(f"> {make_visible(line)}" for line in text.split("\n")))
+                self._screen.flush()
+            self._type(_encode_entry(text))
         if is_typing and not texts:
             for link in self.links:
                 link.perform(link.session.note_typing(time.monotonic()))

@@ -16,7 +16,7 @@ from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
 from sockctl.protocol.http_rules import is_request
-from sockctl.services.program import Patience, Program
+from sockctl.services.program import PROGRAM_DESCRIPTORS, Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
@@ -55,6 +55,7 @@ class Exec(RawService, Conversation[RawPeer]):
         terminal: bool = False,
         http: bool = False,
     ) -> None:
+        self.descriptors = PROGRAM_DESCRIPTORS * max_programs
         self._argv = list(argv)
         self._environment = dict(environment)
         self._max_programs = max_programs

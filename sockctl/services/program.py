@@ -19,6 +19,8 @@ LINE_CHARACTERS = 8_192
 """The server splits a longer line of a program: each piece fits a frame, however long JSON's escapes are."""
 READ_BYTES = 65_536
 POLL_S = 0.01
+PROGRAM_DESCRIPTORS = 4
+"""Descriptors that a program takes of this process: three pipes, and that of its end."""
 ENDED_BY_SERVER = "the server ended it with its connection"
 WELL_ENDED = frozenset({"exit code 0", ENDED_BY_SERVER})
 """The ends of a program that has not failed."""

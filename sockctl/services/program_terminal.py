@@ -105,7 +105,7 @@ class TerminalProgram(Program):
 def _list_groups() -> Iterator[tuple[int, int]]:
     """Yield the group and the session of each process that has not ended; none where the system has no /proc."""
     for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it ends just now
             state, _, group, session = path.read_text("utf-8", "replace").rpartition(")")[2].split()[:4]
             if state != "Z":
                 yield int(group), int(session)

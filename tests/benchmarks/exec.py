@@ -3,7 +3,7 @@
 The first figure is MB/s through one connection: its client sends without waiting, and reads what comes back. The client
 has 16 KiB in flight in the second one, since ncat stops for good when a client sends more than it reads. The third is
 programs/s: a client connects, sends a byte, gets it back, and leaves; then the next one comes. The servers take turns,
-several rounds, and the medians are printed with their ratios. What isn't installed is left out.
+several rounds, and the medians of the figures and of the rounds' ratios are printed. What isn't installed is left out.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from tests.support.running import UNMEASURED, free_port, listens, wait_until
 
-ROUNDS = 5
+ROUNDS = 7
 MEGABYTES = 200
 FEW_MEGABYTES = 20
 WINDOW = 16_384
@@ -97,12 +97,13 @@ def main() -> None:
                 for what, value in measured.items():
                     figures.setdefault(what, {}).setdefault(name, []).append(value)
     for what, by_name in figures.items():
-        own = statistics.median(by_name["sockctl"])
         for name, values in by_name.items():
-            middle = statistics.median(values)
-            ratio = f"  sockctl: {own / middle:.2f} times" if middle and name != "sockctl" else ""
-            shown = f"{middle:8.0f}" if middle else "       -"
-            print(f"{what:24} {name:22} {shown}  ({min(values):.0f} to {max(values):.0f}){ratio}")
+            ratios = [own / theirs for own, theirs in zip(by_name["sockctl"], values, strict=True) if theirs]
+            if not ratios:
+                continue
+            beside = f"  sockctl: {statistics.median(ratios):.2f} times" if name != "sockctl" else ""
+            spread = f"({min(values):.0f} to {max(values):.0f})"
+            print(f"{what:24} {name:22} {statistics.median(values):8.0f}  {spread}{beside}")
 
 
 if __name__ == "__main__":

@@ -105,3 +105,15 @@ def test_it_asks_for_the_port(terminal: Any) -> None:
     child.expect("Type lines")
     child.sendeof()
     assert ended(child) == 0
+
+
+def test_no_line_of_a_paste_is_a_command(terminal: Any) -> None:
+    child, port = start(terminal)
+    with connect(port, "127.0.0.1") as client:
+        child.expect("client_connected")
+        child.send("\x1b[200~one\rexit\rthree\x1b[201~\r")
+        assert receive_exactly(client, 15) == b"one\nexit\nthree\n"
+        child.expect("> one.*> exit.*> three")
+        child.send("exit\r")
+        assert receive_all(client) == b""
+    assert ended(child) == 0

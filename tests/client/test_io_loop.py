@@ -136,7 +136,7 @@ def test_quit_after_bounds_the_wait() -> None:
         it.far.close()
         started = time.monotonic()
         assert it.join() is EndReason.QUIT_AFTER
-        assert 0.2 < time.monotonic() - started < 2
+        assert 0.2 < time.monotonic() - started < 10
 
 
 def test_a_stop_from_another_thread() -> None:

@@ -471,7 +471,7 @@ def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
                 break
             time.sleep(0.05)
         assert run.sink.wait_for("tls_failed")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8, "all bytes take 10 s"
 
 
 def test_a_client_that_leaves_during_the_handshake(files: Files) -> None:
@@ -486,8 +486,8 @@ def test_a_stop_during_a_handshake(files: Files) -> None:
     with running(Echo(), secure=securing(files)) as run, run.client():
         run.sink.wait_for("client_connected")
         started = time.monotonic()
-        run.stop()
-        assert time.monotonic() - started < 5
+        run.stop(TIMEOUT_S)
+        assert time.monotonic() - started < Timeouts().handshake_s * 0.9
     assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 
@@ -497,14 +497,14 @@ def test_the_stop_answers_what_had_come(files: Files) -> None:
         assert receive_exactly(sock, 1) == b"a"
         sock.sendall(b"b" * 100_000)
         started = time.monotonic()
-        stopper = threading.Thread(target=run.stop)
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         got = b""
         while part := sock.recv(65_536):
             got += part
         sock.close()
         stopper.join(TIMEOUT_S)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < TIMEOUT_S / 2
         assert set(got) <= {ord("b")}
 
 

@@ -155,9 +155,9 @@ def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
 
 
 def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
-    with running(ProgramReply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(UPPER, max_programs=1, idle_s=3.0)) as run, frame_client(run.port) as client:
         started = time.monotonic()
-        while time.monotonic() - started < 2.5:
+        while time.monotonic() - started < 3.5:
             client.line("a")
             client.expect("say", text="A")
             time.sleep(0.05)

@@ -108,7 +108,7 @@ def test_an_interactive_shell_and_its_jobs_end_with_the_connection(how: str) -> 
 def test_all_output_comes() -> None:
     with serving("seq", "30000", patience=PATIENT) as run, run.client() as sock:
         assert receive_all(sock) == b"".join(b"%d\r\n" % number for number in range(1, 30_001))
-        assert run.sink.wait_for("program_ended")[0].how == "exit code 0"
+        assert run.sink.wait_for("program_ended")[0].how == "exit code 0", run.sink.events
 
 
 def test_no_descriptor_is_left() -> None:

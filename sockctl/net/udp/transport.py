@@ -6,7 +6,7 @@ error of the next call. That ends nothing: the next datagram may find a server.
 
 import socket
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 
 from sockctl.net.udp.framing import DATAGRAM, FAILURE, HEAD_BYTES, find_frames, frame
 
@@ -24,14 +24,16 @@ class DatagramTransport:
         sock: The socket, connected; it is closed with this.
 
     Attributes:
-        address: The other end.
+        address: The other end, as getpeername() returns it.
+        family: The family of the address.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         self._failures: list[bytes] = []
-        self.address: tuple[str, int] = sock.getpeername()[:2]
+        self.address: tuple[Any, ...] = sock.getpeername()
+        self.family = sock.family
 
     @property
     def pending(self) -> bool:

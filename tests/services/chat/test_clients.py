@@ -29,7 +29,7 @@ from tests.support.chat_load import (
     stalled,
 )
 from tests.support.frames import framed
-from tests.support.running import wait_until
+from tests.support.running import TIMEOUT_S, wait_until
 from tests.support.scripted_peer import ScriptedPeer
 from tests.support.tls import securing, self_signed, tls_client
 from tests.support.two_hosts import TwoHosts, on_every_network
@@ -79,7 +79,7 @@ def test_a_large_history_is_no_slowness_and_fills_no_memory(tmp_path: Path, secu
         reader.line(f"/history {count}")
         reader.line("/who")
         wait_until(lambda: outbox_of(remotes(run, "reader")[0]) > OUTBOX_BYTES)
-        ann.sock.settimeout(2)
+        ann.sock.settimeout(TIMEOUT_S / 2)
         for number in range(40):  # 160 KB, which may wait behind the history
             ann.line(f"{number}{text[:3990]}")
             ann.until("say")
