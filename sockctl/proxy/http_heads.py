@@ -111,6 +111,7 @@ class HttpBody(Seen):
     """
 
     kind: ClassVar[str] = "http_body"
+    is_notable: ClassVar[bool] = False
 
     chunks: int | None = None
 

@@ -26,11 +26,13 @@ class Seen:
 
     Attributes:
         kind: The stable name that programs rely on.
+        is_notable: Whether it is told even while so much passes that sums are told.
         towards_target: Whether it goes from the client to the target.
         size: Its bytes.
     """
 
     kind: ClassVar[str] = "seen"
+    is_notable: ClassVar[bool] = True
 
     towards_target: bool
     size: int
@@ -72,6 +74,7 @@ class Text(Seen):
     """
 
     kind: ClassVar[str] = "text"
+    is_notable: ClassVar[bool] = False
 
     data: bytes
     hidden: bool = False
@@ -157,6 +160,7 @@ class More(Seen):
     """
 
     kind: ClassVar[str] = "more"
+    is_notable: ClassVar[bool] = False
 
     count: int
 

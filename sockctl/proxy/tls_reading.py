@@ -83,6 +83,7 @@ class TlsData(Seen):
     """
 
     kind: ClassVar[str] = "tls_data"
+    is_notable: ClassVar[bool] = False
 
     records: int
 

@@ -30,6 +30,7 @@ def parts() -> list[list[str]]:
         [*own, "tests.benchmarks.logins"],
         [*own, "tests.benchmarks.growth"],
         [*own, "tests.benchmarks.tls"],
+        [*own, "tests.benchmarks.proxy"],
         [*own, "tests.benchmarks.udp"],
         [*own, "tests.benchmarks.decoder"],
         [*own, "tests.benchmarks.bench"],
