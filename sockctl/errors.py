@@ -463,7 +463,7 @@ class StoreWriteError(StoreError):
 
 
 class ProgramError(SockctlError):
-    """The program of ``--reply-with`` can't be run."""
+    """The program that a server is to start for clients can't be run."""
 
 
 class ScriptError(SockctlError):

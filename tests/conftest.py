@@ -2,28 +2,55 @@
 
 import contextlib
 import gc
+import os
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.measuring import measured_processes
 from tests.support.processes import ForkServer, use
 from tests.support.terminal import terminals
 from tests.support.tools import unavailable
 from tests.support.two_hosts import FAR, LINES, NEAR, Line, TwoHosts, UnavailableError, two_hosts
 
 settings.register_profile(  # how long an example takes, or is made, says nothing here
-    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "patient", settings(), deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("thorough", settings.get_profile("patient"), max_examples=1_000)
 settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")
+TESTS = Path(__file__).parent
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Collect no garbage while tests are collected: all of it stays. Share the work of compiling them."""
+    gc.disable()
+    if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" in os.environ:
+        _import_from(int(os.environ["PYTEST_XDIST_WORKER"][2:]) / int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+def _import_from(share: float) -> None:
+    """Import the modules of tests from another one on than other workers, which find them compiled then."""
+    modules = sorted(path.relative_to(TESTS.parent).with_suffix("") for path in TESTS.rglob("test_*.py"))
+    first = int(len(modules) * share)
+    for module in modules[first:] + modules[:first]:
+        with contextlib.suppress(Exception):  # an error comes again where pytest imports it
+            import_module(".".join(module.parts))
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of each later collection of garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,16 +79,17 @@ def runtime_folder() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def fork_server() -> Iterator[None]:
-    """Start processes quickly; see `tests.support.processes`."""
-    if not sys.platform.startswith("linux"):
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Start processes quickly, measured or not; see `tests.support.processes` and `tests.support.measuring`."""
+    with measured_processes(tmp_path_factory.mktemp("measured")):
+        if not sys.platform.startswith("linux"):
+            yield
+            return
+        server = ForkServer()
+        use(server)
         yield
-        return
-    server = ForkServer()
-    use(server)
-    yield
-    use(None)
-    server.close()
+        use(None)
+        server.close()
 
 
 @pytest.fixture(autouse=True)

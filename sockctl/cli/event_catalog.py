@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sockctl import events, proxy, services
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.client import ENDED
-from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
+from sockctl.events.reasons import DisconnectReason, ForgottenReason, Reason, RefusalReason, UnansweredReason
 
-_CLIENT = {"client", "client_tls", "client_web", "reconnecting"}
+_CLIENT = {"client", "client_tls", "client_udp", "client_web", "reconnecting"}
 """The modules whose events a client emits; the others are a server's."""
 
 
@@ -34,7 +34,7 @@ class ReasonEntry(NamedTuple):
 
     name: str
     why: str
-    """What the reason is for: ``refused``, ``disconnected`` (of a server), or ``ended`` (of a client)."""
+    """What the reason is for: ``refused``, ``disconnected``, ``unanswered``, ``forgotten``; of a client ``ended``."""
     sentence: str
 
 
@@ -52,9 +52,13 @@ def list_events() -> Iterator[EventEntry]:
 
 
 def list_reasons() -> Iterator[ReasonEntry]:
-    """Yield every reason: why a server refuses a client, why it closes a connection, why a client's session ends."""
+    """Yield every reason: why a server refuses, closes, doesn't answer or forgets, and why a client's session ends."""
     for refusal in RefusalReason:
         yield ReasonEntry(str(refusal), "refused", _make_sentence(refusal.explanation))
+    for unanswered in UnansweredReason:
+        yield ReasonEntry(str(unanswered), "unanswered", _make_sentence(unanswered.explanation))
+    for forgotten in ForgottenReason:
+        yield ReasonEntry(str(forgotten), "forgotten", forgotten.explanation)
     for end in (*DisconnectReason, *_list_reasons_of_services()):
         yield ReasonEntry(str(end), "disconnected", end.explanation)
     for name, sentence in ENDED.items():

@@ -67,7 +67,8 @@ class TargetFailed(ConnectionEvent):
 class DataPassed(ConnectionEvent):
     """Bytes passed, ``to_target`` or ``to_client``. While traffic is busy, the event is a sum over `seconds`.
 
-    `gap_s` is the time since the connection's last bytes, `seen` has what the proxy recognised. With ``--hex``,
+    `gap_s` is the time since the connection's last bytes, `seen` has what the proxy recognised; in a sum, the first
+    things that are no mere data. `seen_bytes` is the memory that `seen` takes. With ``--hex``,
     `offset` says where the bytes begin in their direction, and `hex` has them all where events are JSON.
     """
 
@@ -79,13 +80,14 @@ class DataPassed(ConnectionEvent):
     seen: Sequence[dict[str, Any]] | None = None
     hex: _Bytes | None = None
     offset: int | None = None
+    seen_bytes: int = field(default=0, repr=False)
     sentences: Sequence[str] = field(default=(), repr=False)
     below: _Bytes = field(default=b"", repr=False)
 
     @property
     def held_bytes(self) -> int:
         shown = sum(map(len, self.sentences)) + len(self.below)
-        return HELD_BYTES + shown + len(self.hex or b"")
+        return HELD_BYTES + shown + len(self.hex or b"") + self.seen_bytes
 
     @property
     def is_summed(self) -> bool:
@@ -93,12 +95,11 @@ class DataPassed(ConnectionEvent):
 
     @property
     def happened(self) -> str:
-        mark = _MARKS[self.direction]
+        mark, said = _MARKS[self.direction], f": {' '.join(self.sentences)}" if self.sentences else "."
         if self.seconds is not None:
             calls = format_count(self.reads or 0, "read")
-            return f"{mark} {format_bytes(self.bytes)} in {calls} within {format_seconds(self.seconds)}."
+            return f"{mark} {format_bytes(self.bytes)} in {calls} within {format_seconds(self.seconds)}{said}"
         gap = "" if self.gap_s is None else f" after {_format_gap(self.gap_s)}"
-        said = f": {' '.join(self.sentences)}" if self.sentences else "."
         return f"{mark} {format_count(self.bytes, 'byte')}{gap}{said}"
 
     @property

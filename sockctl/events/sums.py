@@ -12,7 +12,7 @@ from sockctl.text import format_count, format_seconds
 PER_SECOND = 100
 """Events of one kind and one address that are written one by one in a second."""
 WINDOW_S = 1.0
-AMOUNTS = ("bytes", "portions", "reads", "sends", "bytes_in", "bytes_out")
+AMOUNTS = ("bytes", "portions", "reads", "sends", "bytes_in", "bytes_out", "datagrams", "datagrams_in", "datagrams_out")
 """Fields of events that a sum adds up, so that no byte is missing in the log."""
 
 

@@ -163,6 +163,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         )
         return all(ended) and not self._conversations
 
+    def abandon(self) -> None:
+        """Leave nothing behind: the process is about to end without `stop`, or in the middle of it."""
+        self._service.abandon()
+
     # For those who watch the server: any thread.
 
     def inspect(self) -> list[Inspection]:

@@ -48,6 +48,9 @@ class Service(ABC):
     def stop(self) -> None:  # noqa: B027  as above
         """End; the server calls it when the last client has gone."""
 
+    def abandon(self) -> None:  # noqa: B027  as above
+        """Leave nothing behind: the process is about to end at once; any thread may call it."""
+
     def count(self) -> dict[str, int]:
         """Return counts of the service's own, for the operator who watches it; any thread may call it."""
         return {}
@@ -65,6 +68,10 @@ class RawService(Service):
 
     def ended(self, peer: RawPeer) -> None:
         """React to the end of the input of `peer`; bytes sent now still reach the client."""
+
+    def describe_client(self, peer: RawPeer) -> ClientDescription:  # noqa: ARG002  bytes have no login
+        """Return what the service knows of `peer`; any thread may call it, at any time, and it must not block."""
+        return NOBODY
 
 
 class MessageService(Service):

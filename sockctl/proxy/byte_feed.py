@@ -83,8 +83,10 @@ class ByteFeed:
         if isinstance(self._data, memoryview):  # which can't be searched
             self._data, self._at = bytes(self._data[self._at :]), 0
         end = self._data.find(b"\n", self._at + self._searched, self._at + limit)
+        if end >= 0:
+            return end + 1 - self._at
         self._searched = min(self.available, limit)
-        return end + 1 - self._at if end >= 0 else 0
+        return 0
 
     def wait(self, count: int) -> Reading[bool]:
         """Wait for `count` bytes; return whether they have come before the end."""

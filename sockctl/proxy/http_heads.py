@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sockctl.proxy.seen import HIDDEN, Seen
+from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen, shorten
 from sockctl.text import format_bytes, format_count
 
+HEADER_BYTES = 300
+"""Bytes of memory that a header takes beside its characters."""
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
 )
@@ -34,14 +36,18 @@ class HttpHead(Seen):
     chunked: bool
 
     @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * self.size + HEADER_BYTES * len(self.headers)
+
+    @property
     def details(self) -> Sequence[str]:
-        return [f"{name}: {value}" for name, value in self.headers]
+        return [shorten(f"{name}: {value}") for name, value in self.headers]
 
     @property
     def body(self) -> str:
         """The body in words, with a comma in front; empty for none."""
         kind = find_header(self.headers, "content-type")
-        of_kind = f" ({kind.partition(';')[0]})" if kind else ""
+        of_kind = f" ({shorten(kind.partition(';')[0])})" if kind else ""
         if self.chunked:
             return f", body in chunks{of_kind}"
         if self.body_bytes is None:
@@ -69,9 +75,9 @@ class HttpRequest(HttpHead):
 
     @property
     def text(self) -> str:
-        host = f" at {self.host}" if self.host else ""
-        upgrade = f", wants to change to {self.upgrade}" if self.upgrade else ""
-        return f"HTTP request {self.method} {self.target}{host}{self.body}{upgrade}."
+        host = f" at {shorten(self.host)}" if self.host else ""
+        upgrade = f", wants to change to {shorten(self.upgrade)}" if self.upgrade else ""
+        return f"HTTP request {self.method} {shorten(self.target)}{host}{self.body}{upgrade}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +98,8 @@ class HttpResponse(HttpHead):
 
     @property
     def text(self) -> str:
-        changes = f", the connection changes to {self.upgrade}" if self.upgrade else ""
-        return f"HTTP response {self.status} {self.reason}".rstrip() + f"{self.body}{changes}."
+        changes = f", the connection changes to {shorten(self.upgrade)}" if self.upgrade else ""
+        return f"HTTP response {self.status} {shorten(self.reason)}".rstrip() + f"{self.body}{changes}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +111,7 @@ class HttpBody(Seen):
     """
 
     kind: ClassVar[str] = "http_body"
+    is_notable: ClassVar[bool] = False
 
     chunks: int | None = None
 

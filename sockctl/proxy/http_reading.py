@@ -12,35 +12,54 @@ from sockctl.proxy.http_heads import Headers, HttpBody, HttpRequest, HttpRespons
 
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
-LINE_BYTES = 8_192
-"""Bytes of the first line that tells HTTP from other text (RFC 9112, section 3: at least 8,000 octets)."""
+LOOK_BYTES = 1_024
+"""Bytes of an incomplete first line that tell whether a request may begin: looking at all again and again costs."""
 MAX_PENDING = 1_000
 """Requests without a response that are remembered."""
 HELD_BYTES = 65_536
 """Bytes that are kept behind a request which may change the protocol, until its response has come."""
 _CHUNK_LINE_BYTES = 1_024
-_REQUEST = re.compile(rb"([A-Z]{2,20}) ([!-~\x80-\xff]{1,65536}) HTTP/(1\.[01])\r?\n")
-_RESPONSE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
-_MAY_BECOME_REQUEST = re.compile(rb"[A-Z]{1,20}(?: [!-~\x80-\xff]*(?: [HTP/0-9.]{0,8}\r?)?)?")
-_RESPONSE_BEGIN = b"HTTP/1."
+_METHOD = re.compile(rb"[A-Z]{2,20}")
+_VERSION = re.compile(rb"HTTP/([0-9.]{1,8})")
+_MAY_BECOME_REQUEST = re.compile(rb"[A-Z]{1,20}(?: [^\x00-\x1f]*\r?)?")
+_STATUS = re.compile(rb"[1-5][0-9]{2}")
+RESPONSE_BEGIN = b"HTTP/"
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _NO_BODY = frozenset({204, 304})
 SWITCHING = 101
 
 
 def may_become_request(data: bytes) -> bool:
-    """Return whether `data`, in which no line is complete, may be the beginning of a request."""
+    """Return whether `data`, in which no line is complete, may be the beginning of a request, as far as it goes."""
     return _MAY_BECOME_REQUEST.fullmatch(data) is not None
 
 
 def may_become_response(data: bytes) -> bool:
     """Return whether `data` may be the beginning of a response."""
-    return _RESPONSE_BEGIN.startswith(data[: len(_RESPONSE_BEGIN)])
+    return RESPONSE_BEGIN.startswith(data[: len(RESPONSE_BEGIN)])
 
 
-def is_request_line(line: bytes) -> bool:
-    """Return whether a line begins a request."""
-    return _REQUEST.fullmatch(line) is not None
+def split_request_line(line: bytes) -> tuple[str, str, str] | None:
+    """Return the method, the target and the version in the line that begins a request; None if it is none.
+
+    A wrong target or version makes no text of a request: its headers may be secrets.
+    """
+    method, _, rest = line.partition(b" ")
+    target, _, version = rest.rstrip().rpartition(b" ")
+    found = _VERSION.fullmatch(version)
+    if found is None or not target or not _METHOD.fullmatch(method) or not may_become_request(line[:-1]):
+        return None
+    return method.decode(), target.decode(errors="replace").strip(), found[1].decode()
+
+
+def split_status_line(line: bytes) -> tuple[str, int, str] | None:
+    """Return the version, the status and the words in the line that begins a response; None if it is none."""
+    version, _, rest = line.partition(b" ")
+    status, _, reason = rest.strip().partition(b" ")
+    found = _VERSION.fullmatch(version)
+    if found is None or not _STATUS.fullmatch(status):
+        return None
+    return found[1].decode(), int(status), reason.decode(errors="replace").strip()
 
 
 def read_requests(side: Side) -> Reading[None]:
@@ -57,10 +76,9 @@ def read_requests(side: Side) -> Reading[None]:
             return
         feed.inside = "an HTTP request"
         head, headers, size = yield from _read_head(side)
-        found = _REQUEST.fullmatch(head)
-        if found is None:
+        if (first := split_request_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP request")
-        method, target, version = (part.decode(errors="replace") for part in found.groups())
+        method, target, version = first
         chunked, length = _find_length(headers)
         upgrade = find_header(headers, "upgrade")
         side.add(
@@ -102,10 +120,9 @@ def read_responses(side: Side) -> Reading[None]:
             return
         feed.inside = "an HTTP response"
         head, headers, size = yield from _read_head(side)
-        found = _RESPONSE.fullmatch(head)
-        if found is None:
+        if (first := split_status_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP response")
-        status = int(found[2])
+        version, status, reason = first
         is_final = status >= 200 or status == SWITCHING  # noqa: PLR2004  others are hints ahead of the response
         request = exchange.requests.popleft() if exchange.requests and is_final else None
         method = "" if request is None else request.method
@@ -118,12 +135,12 @@ def read_responses(side: Side) -> Reading[None]:
             HttpResponse(
                 towards_target=False,
                 size=size,
-                version=found[1].decode(),
+                version=version,
                 headers=hide_secrets(headers),
                 body_bytes=length,
                 chunked=chunked,
                 status=status,
-                reason=(found[3] or b"").decode(errors="replace"),
+                reason=reason,
                 upgrade=upgrade or None,
             )
         )

@@ -13,11 +13,11 @@ from sockctl.protocol.greeting import MAX_GREETING_BYTES, parse_greeting
 from sockctl.protocol.messages import Message, decode_message, format_line
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Exchange, Side
-from sockctl.proxy.seen import HIDDEN, Seen
+from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen, shorten
 from sockctl.text import format_bytes
 
-SHOWN_CHARACTERS = 300
-"""Characters of a message that its sentence shows; the fields have all of it."""
+JSON_BYTES = 30
+"""Bytes of memory that a byte of JSON takes at most, such as a third of ``{},``."""
 _SECRET_FIELDS = ("token", "password")
 _SAID = frozenset({"line", "block", "answer"})
 """The kinds in which a client sends what its user has typed."""
@@ -55,6 +55,10 @@ class MessageSeen(Seen):
     message: dict[str, Any]
 
     @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + JSON_BYTES * self.size
+
+    @property
     def text(self) -> str:
         return describe_message(self.message)
 
@@ -70,6 +74,10 @@ class FrameSeen(Seen):
     kind: ClassVar[str] = "frame"
 
     content: str | None
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * len(self.content or "")
 
     @property
     def text(self) -> str:
@@ -155,12 +163,6 @@ def describe_message(fields: dict[str, Any]) -> str:
     if fields.get("text") == HIDDEN:
         line = HIDDEN
     return shorten(f"Message {message.kind}: {line}" if line else f"Message {message.kind}.")
-
-
-def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return the beginning of a text as one line, and how much is left out."""
-    shown = " ".join(text[: limit + 1].splitlines())
-    return shown if len(text) <= limit else f"{shown[:limit]}… ({len(text) - limit:,} characters more)"
 
 
 def _hear(message: Message, exchange: Exchange) -> bool:

@@ -18,12 +18,14 @@ from sockctl.protocol.greeting import PREFIX
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
 from sockctl.proxy.http_reading import (
-    LINE_BYTES,
-    is_request_line,
+    HEAD_BYTES,
+    LOOK_BYTES,
+    RESPONSE_BEGIN,
     may_become_request,
     may_become_response,
     read_requests,
     read_responses,
+    split_request_line,
 )
 from sockctl.proxy.message_reading import read_frames, read_greeting
 from sockctl.proxy.text_reading import is_text, read_text
@@ -88,23 +90,23 @@ def _seems_framed(side: Side) -> Reading[bool]:
 def _seems_request(side: Side) -> Reading[bool]:
     """Return whether an HTTP request follows."""
     feed = side.feed
-    while b"\n" not in (begun := feed.peek(LINE_BYTES)):
-        if feed.ended or len(begun) == LINE_BYTES or not may_become_request(begun):
+    while not (size := feed.find_line_end(HEAD_BYTES)):
+        if feed.ended or feed.available >= HEAD_BYTES or not may_become_request(feed.peek(LOOK_BYTES)):
             return False
         yield
-    line = begun[: begun.index(b"\n") + 1]
+    line = feed.peek(size)
     if _HTTP_2.startswith(line):
         yield from feed.wait(len(_HTTP_2))
         if feed.peek(len(_HTTP_2)) == _HTTP_2:
             raise NotUnderstoodError("it is HTTP/2, of which the proxy knows the beginning alone")
-    return is_request_line(line)
+    return split_request_line(line) is not None
 
 
 def _seems_response(side: Side) -> Reading[bool]:
     """Return whether an HTTP response follows."""
     feed = side.feed
-    while b"\n" not in (begun := feed.peek(LINE_BYTES)):
-        if feed.ended or len(begun) == LINE_BYTES or not may_become_response(begun):
+    while not (size := feed.find_line_end(HEAD_BYTES)):
+        if feed.ended or feed.available >= HEAD_BYTES or not may_become_response(feed.peek(LOOK_BYTES)):
             return False
         yield
-    return begun.startswith(b"HTTP/1.")
+    return feed.peek(size).startswith(RESPONSE_BEGIN)

@@ -6,8 +6,14 @@ from typing import Any, ClassVar
 
 from sockctl.text import format_bytes, format_count
 
+WIDEST = 4
+"""Bytes of memory that a character takes at most."""
 HIDDEN = "(hidden)"
 """Stands for a password, a token, or the value of a header that may hold one."""
+HELD_BYTES = 2_000
+"""Bytes of memory that a thing takes whose fields are short."""
+SHOWN_CHARACTERS = 300
+"""Characters of a stranger's text in a sentence; the fields have all of it."""
 TEXT_BYTES = 4_096
 """Bytes of a piece of text that are kept to be shown."""
 FIRST_BYTES = 64
@@ -20,11 +26,13 @@ class Seen:
 
     Attributes:
         kind: The stable name that programs rely on.
+        is_notable: Whether it is told even while so much passes that sums are told.
         towards_target: Whether it goes from the client to the target.
         size: Its bytes.
     """
 
     kind: ClassVar[str] = "seen"
+    is_notable: ClassVar[bool] = True
 
     towards_target: bool
     size: int
@@ -38,6 +46,11 @@ class Seen:
     def details(self) -> Sequence[str]:
         """Further lines for a reader who wants to know more; made safe as `text` is."""
         return ()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of memory that it takes at most while an event with its fields waits."""
+        return HELD_BYTES
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -61,9 +74,14 @@ class Text(Seen):
     """
 
     kind: ClassVar[str] = "text"
+    is_notable: ClassVar[bool] = False
 
     data: bytes
     hidden: bool = False
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * len(self.data)
 
     @property
     def text(self) -> str:
@@ -142,9 +160,16 @@ class More(Seen):
     """
 
     kind: ClassVar[str] = "more"
+    is_notable: ClassVar[bool] = False
 
     count: int
 
     @property
     def text(self) -> str:
         return f"{format_count(self.count, 'more thing')} like these, {format_bytes(self.size)}."
+
+
+def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return the beginning of a text as one line, and how much is left out."""
+    shown = " ".join(text[: limit + 1].splitlines())
+    return shown if len(text) <= limit else f"{shown[:limit]}… ({len(text) - limit:,} characters more)"

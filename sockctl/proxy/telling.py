@@ -27,6 +27,10 @@ CALM_AT_ONCE = 40.0
 SUM_S = 1.0
 TEXT_BYTES = 1_024
 """Bytes of text that are shown of one read."""
+SENTENCES = 10
+"""Things of one event that are told in words; JSON has all of a read."""
+SUM_BYTES = 100_000
+"""Memory that the things of a sum take at most, until it is told."""
 _MARKS = {True: ">", False: "<"}
 """The marks of both directions, by whether they go towards the target."""
 
@@ -41,11 +45,25 @@ class _Origin(TypedDict):
 class _Sum:
     """What has passed one way and isn't told yet."""
 
-    __slots__ = ("bytes", "reads", "since")
+    __slots__ = ("bytes", "left_out", "reads", "seen", "seen_bytes", "since")
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.bytes = self.reads = 0
+        self.bytes = self.reads = self.seen_bytes = self.left_out = 0
+        self.seen: list[Seen] = []
+
+    def add(self, count: int, seen: Sequence[Seen]) -> None:
+        """Add a read."""
+        self.bytes += count
+        self.reads += 1
+        for item in seen:
+            if not item.is_notable:
+                continue
+            if len(self.seen) < SENTENCES and self.seen_bytes + item.held_bytes <= SUM_BYTES:
+                self.seen.append(item)
+                self.seen_bytes += item.held_bytes
+            else:
+                self.left_out += 1
 
 
 class SumTimer(Protocol):
@@ -106,13 +124,12 @@ class Telling:
         if self._hex_dump:
             self._emit(way, data, now, seen)
         elif (total := self._sums.get(way)) is not None:
-            total.bytes += len(data)
-            total.reads += 1
+            total.add(len(data), seen)
         elif self._calm.accept(now):
             self._emit(way, data, now, seen)
         else:
             total = self._sums[way] = _Sum(now)
-            total.bytes, total.reads = len(data), 1
+            total.add(len(data), seen)
             self._timer.add_sum(self, way, now + SUM_S)
         self._last_at = now
 
@@ -120,10 +137,18 @@ class Telling:
         """Tell the sum of a direction, if there still is one."""
         total = self._sums.pop(way, None)
         if total is not None:
-            seconds = round(now - total.since, 3)
+            sentences, below = self._describe(way, total.seen, left_out=total.left_out)
             self._journal.emit(
                 DataPassed(
-                    **self._origin, direction=way.direction, bytes=total.bytes, reads=total.reads, seconds=seconds
+                    **self._origin,
+                    direction=way.direction,
+                    bytes=total.bytes,
+                    reads=total.reads,
+                    seconds=round(now - total.since, 3),
+                    seen=[item.fields for item in total.seen] or None,
+                    seen_bytes=total.seen_bytes,
+                    sentences=sentences,
+                    below=b"".join(below),
                 )
             )
 
@@ -156,17 +181,7 @@ class Telling:
 
     def _emit(self, way: Way, data: memoryview, now: float, seen: Sequence[Seen]) -> None:
         """Tell of one read, and what was recognised in it."""
-        sentences: list[str] = []
-        below: list[bytes] = []
-        for item in seen:
-            mark = "" if item.towards_target == way.towards_target else f"({_MARKS[item.towards_target]}) "
-            if isinstance(item, Text) and not item.hidden:
-                if not self._hex_dump:
-                    below.append(f"{render_text(item.data, limit=TEXT_BYTES)}\n".encode())
-            else:
-                sentences.append(f"{mark}{item.text}")
-                if self._shows_details:
-                    below += [f"  {make_visible(line)}\n".encode() for line in item.details]
+        sentences, below = self._describe(way, seen)
         offset = way.bytes - len(data) if self._hex_dump else None
         if offset is not None and data and not self._is_json:
             # Here, not where events are written: that thread writes the dump before this one meanwhile.
@@ -178,12 +193,32 @@ class Telling:
                 bytes=len(data),
                 gap_s=round(now - self._last_at, 6),
                 seen=[item.fields for item in seen] or None,
+                seen_bytes=sum(item.held_bytes for item in seen),
                 hex=bytes(data) if self._hex_dump and self._is_json else None,
                 offset=offset,
                 sentences=sentences,
                 below=b"".join(below),
             )
         )
+
+    def _describe(self, way: Way, seen: Sequence[Seen], *, left_out: int = 0) -> tuple[list[str], list[bytes]]:
+        """Return what was recognised as sentences, and as lines below them."""
+        sentences: list[str] = []
+        below: list[bytes] = []
+        for item in seen:
+            mark = "" if item.towards_target == way.towards_target else f"({_MARKS[item.towards_target]}) "
+            if isinstance(item, Text) and not item.hidden:
+                if not self._hex_dump:
+                    below.append(f"{render_text(item.data, limit=TEXT_BYTES)}\n".encode())
+            elif len(sentences) == SENTENCES:
+                left_out += 1
+            else:
+                sentences.append(f"{mark}{item.text}")
+                if self._shows_details:
+                    below += [f"  {make_visible(line)}\n".encode() for line in item.details]
+        if left_out:
+            sentences.append(f"… and {left_out:,} more.")
+        return sentences, below
 
     @property
     def _origin(self) -> _Origin:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sockctl.proxy.tls_names import name_cipher, name_version
+from sockctl.text import make_visible
 
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a ServerHello that is a HelloRetryRequest."""
@@ -89,7 +90,7 @@ def decode_client_hello(body: bytes) -> ClientHello:
     extensions = _read_extensions(fields)
     names = _Fields(extensions.get(SERVER_NAME, b""))
     names.take(3)  # the length of the list, and the type of the first name
-    server_name = names.block(2).decode("ascii", "replace")
+    server_name = _read_name(names.block(2))
     offered = _Fields(_Fields(extensions.get(SUPPORTED_VERSIONS, b"")).block(1))
     versions: list[str] = []
     while offered and len(versions) < MAX_OFFERED:
@@ -121,6 +122,10 @@ def decode_server_hello(body: bytes) -> ServerHello:
     )
 
 
+def _read_name(name: bytes) -> str:
+    return make_visible(name.decode("ascii", "replace"))
+
+
 def _means_nothing(number: int) -> bool:
     """Return whether a client has offered a number only to see whether servers pass over unknown ones (RFC 8701)."""
     return number & ~_GREASE_DIGITS == _GREASE
@@ -141,5 +146,5 @@ def _read_alpn(extensions: dict[int, bytes]) -> tuple[str, ...]:
     while names and len(protocols) < MAX_OFFERED:
         name = names.block(1)
         if not _means_nothing(int.from_bytes(name)):
-            protocols.append(name.decode("ascii", "replace"))
+            protocols.append(_read_name(name))
     return tuple(protocols)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
-from sockctl.proxy.seen import Seen
+from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.proxy.tls_hello import ClientHello, ServerHello, decode_client_hello, decode_server_hello
 from sockctl.proxy.tls_names import VERSIONS, name_alert, name_handshake
 from sockctl.text import format_bytes, format_count
@@ -16,6 +16,8 @@ MAX_RECORD_BYTES = 16_384 + 2_048
 """RFC 5246, section 6.2.3: TLS 1.2 lets encryption add so much."""
 KEPT_BYTES = 65_536
 """Bytes of handshake messages that are kept, until one is complete."""
+MAX_NAMED = 20
+"""Messages of a record that are named."""
 _ALERT_BYTES = 2
 _MAJOR = 3
 
@@ -27,7 +29,7 @@ class TlsRecord(Seen):
     Attributes:
         content: ``handshake``, ``alert``, ``change_cipher_spec`` or ``heartbeat``.
         encrypted: Whether it can't be read.
-        messages: The handshake messages that this record completes.
+        messages: The handshake messages that this record completes, the first 20 of them.
         alert: The alert's level and name.
         hello: What a hello in it says.
     """
@@ -41,6 +43,10 @@ class TlsRecord(Seen):
     hello: ClientHello | ServerHello | None = None
 
     @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * self.size
+
+    @property
     def text(self) -> str:
         if self.encrypted:
             return f"TLS {self.content}, encrypted, {format_bytes(self.size)}."
@@ -48,7 +54,7 @@ class TlsRecord(Seen):
             return f"TLS alert: {self.alert}."
         if self.content == "handshake":
             said = [name for name in self.messages if self.hello is None or name not in {"ClientHello", "ServerHello"}]
-            parts = [*([str(self.hello)] if self.hello else []), *said]
+            parts = [*([shorten(str(self.hello))] if self.hello else []), *said]
             return f"TLS {'; '.join(parts)}." if parts else "TLS handshake, a part of a message."
         return f"TLS {self.content}, {format_bytes(self.size)}."
 
@@ -77,6 +83,7 @@ class TlsData(Seen):
     """
 
     kind: ClassVar[str] = "tls_data"
+    is_notable: ClassVar[bool] = False
 
     records: int
 
@@ -187,4 +194,4 @@ class _Handshake:
             elif names[-1] == "ServerHello":
                 hello = decode_server_hello(body)
                 self._side.exchange.tls_version = hello.version
-        return tuple(names), hello
+        return tuple(names[:MAX_NAMED]), hello

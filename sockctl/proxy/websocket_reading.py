@@ -11,8 +11,8 @@ from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, SHORT_BYTES, TEXT
 from sockctl.proxy.byte_feed import EndOfBytesError, NotUnderstoodError, Reading
 from sockctl.proxy.exchange import Side
-from sockctl.proxy.message_reading import describe_message, read_message, shorten
-from sockctl.proxy.seen import Seen
+from sockctl.proxy.message_reading import JSON_BYTES, describe_message, read_message
+from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.text import format_bytes
 
 _COMPRESSED, _RESERVED, _OPCODE, _MASKED, _SIZE = 0x40, 0x30, 0x0F, 0x80, 0x7F
@@ -55,6 +55,11 @@ class WebSocketFrame(Seen):
     message: dict[str, Any] | None = None
     content: str | None = None
     code: int | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        per_byte = JSON_BYTES if self.message is not None else WIDEST
+        return HELD_BYTES + per_byte * min(self.payload_bytes, LIMIT_BYTES)
 
     @property
     def text(self) -> str:

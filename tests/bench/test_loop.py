@@ -19,7 +19,7 @@ def test_a_loop_waits_for_short_times_too(poller: type[SelectorPoller] | None) -
         began = time.monotonic()
         loop.step(0.0005)
         loop.step(0)
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5
         assert not heard
         os.write(sender, b"x")
         loop.step(1.0)

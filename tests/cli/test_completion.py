@@ -14,7 +14,7 @@ from sockctl.client.known_hosts import KnownHosts
 from sockctl.client.token_store import Login, TokenStore
 from sockctl.services.known_clients import KnownClients
 from tests.support.accounts import accounts_at
-from tests.support.running import TIMEOUT_S, sockctl
+from tests.support.running import TIMEOUT_S, UNMEASURED, sockctl
 from tests.support.tools import unavailable
 
 LATER = "2999-01-01T00:00:00Z"
@@ -45,7 +45,7 @@ COMPLETED = {
 @pytest.fixture
 def kept(tmp_path: Path) -> dict[str, str]:
     """Return an environment in which names are kept of all that the shell completes."""
-    environment = {**os.environ, "SOCKCTL_DATA_DIR": str(tmp_path), "SOCKCTL_STATE_DIR": str(tmp_path)}
+    environment = {**UNMEASURED, "SOCKCTL_DATA_DIR": str(tmp_path), "SOCKCTL_STATE_DIR": str(tmp_path)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     environment |= {"TERM": "dumb", "HOME": str(tmp_path), "NO_COLOR": "1"}
     KnownClients(tmp_path).remember("192.0.2.7", "mary")

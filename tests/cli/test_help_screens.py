@@ -10,6 +10,7 @@ COMMANDS = (
     "serve echo",
     "serve chat",
     "connect",
+    "listen",
     "proxy",
     "bench echo",
     "users add",

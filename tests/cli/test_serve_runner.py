@@ -183,7 +183,7 @@ def test_a_terminal_that_is_stopped_holds_up_nobody() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
-    with echo_process() as (run, port), connect(port) as idle, connect(port) as busy:
+    with echo_process("--drain-timeout", "60") as (run, port), connect(port) as idle, connect(port) as busy:
         busy.sendall(b"a" * 200_000)
         receive_exactly(busy, 1)
         wait_until(lambda: count_unacked_bytes(busy.fileno()) == 0)  # the server's side has got all of it
@@ -195,7 +195,7 @@ def test_a_signal_drains_and_exits_0(number: signal.Signals) -> None:
         assert receive_all(idle) == b""
         busy.close()
         assert run.wait() == 0
-        assert time.monotonic() - started < 5, "less than the drain may take"
+        assert time.monotonic() - started < 30, "less than the drain may take"
     assert run.events[-1] == "server_stopped"
     assert sum('"client_disconnected"' in line for line in run.lines) == 2
     assert not any("Traceback" in line for line in run.lines)
@@ -217,7 +217,7 @@ def test_drain_timeout() -> None:
         send_without_reading(stalled)
         started = time.monotonic()
         assert run.end() == 0
-        assert 0.4 < time.monotonic() - started < 5
+        assert 0.4 < time.monotonic() - started < 30
     assert any('"drain_timeout"' in line for line in run.lines)
 
 

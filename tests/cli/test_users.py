@@ -21,6 +21,7 @@ from sockctl.accounts.hash_queue import HashQueue
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, make_cheap
 from tests.support.changes import changed
+from tests.support.processes import Popen
 from tests.support.running import SOCKCTL, TIMEOUT_S, UNMEASURED, sockctl
 
 KILLS = max(60, int(os.environ.get("SOCKCTL_SOAK_KILLS", "0")) // 10)
@@ -247,7 +248,7 @@ def test_killed_commands_spoil_nothing(tmp_path: Path) -> None:
             "--data-dir",
             str(tmp_path),
         ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UNMEASURED) as process:
+        with Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UNMEASURED) as process:
             if number % 10:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(chance.uniform(0.6, 1.05) * usual_s)

@@ -94,6 +94,20 @@ def test_hex_dump(written: list[bytes]) -> None:
     ]
 
 
+def test_hex_dumps_of_datagrams_begin_on_lines_of_their_own(written: list[bytes]) -> None:
+    output = HexOutput(screen(person=False))
+    output.show_datagram(b"abc", is_sent=True)
+    output.show_datagram(b"", is_sent=False)
+    output.show_datagram(b"d", is_sent=False)
+    assert text_of(written).splitlines() == [
+        "> a datagram of 3 bytes",
+        "> 00000000  61 62 63                                          |abc|",
+        "< an empty datagram",
+        "< a datagram of 1 byte",
+        "< 00000000  64                                                |d|",
+    ]
+
+
 @pytest.mark.parametrize("person", [False, True])
 def test_json_is_one_object_a_line(written: list[bytes], person: bool) -> None:
     output = JsonOutput(screen(person=person))

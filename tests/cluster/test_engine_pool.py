@@ -50,10 +50,10 @@ def test_a_slow_engine_is_asked_once_a_second(impatient: EnginePool, engine: Red
         with pytest.raises(EngineTimeoutError, match="did not answer"):
             ask(impatient)
         began = time.monotonic()
-        for _ in range(20):
+        for _ in range(50):
             with pytest.raises(EngineTimeoutError, match="too slow"):
                 ask(impatient)
-        assert time.monotonic() - began < 3, "each would have waited for 0.3 s"
+        assert time.monotonic() - began < 12, "each would have waited for 0.3 s"
 
 
 def test_more_threads_than_connections(pool: EnginePool, engine: RedisServer) -> None:

@@ -47,10 +47,13 @@ def test_the_engine_that_a_sentinel_names(watched: Watched) -> None:
 def test_a_sentinel_that_is_away_is_passed_over(watched: Watched) -> None:
     with serving(silent) as port, contextlib.closing(by_sentinels(free_port(), port, *watched.ports)) as engine:
         assert engine.ask("PING") == b"PONG"
-        engine.close()
-        began = time.monotonic()
-        assert engine.ask("PING") == b"PONG"  # the one that answered is asked first now
-        assert time.monotonic() - began < 0.9
+        took_s = []
+        for _ in range(5):  # a busy machine may delay any of them
+            engine.close()
+            began = time.monotonic()
+            assert engine.ask("PING") == b"PONG"  # the one that answered is asked first now
+            took_s.append(time.monotonic() - began)
+        assert min(took_s) < 0.9
 
 
 def test_no_sentinel_answers() -> None:

@@ -26,21 +26,20 @@ from tests.support.running import (
 @asking_and_trying
 def test_idle_connections_are_closed_and_busy_ones_are_not(make_event_loop: type[EventLoop]) -> None:
     with (
-        running(Echo(), timeouts=Timeouts(idle_s=0.8), make_event_loop=make_event_loop) as run,
+        running(Echo(), timeouts=Timeouts(idle_s=2.0), make_event_loop=make_event_loop) as run,
         run.client() as busy,
         run.client() as idle,
     ):
         idle.sendall(b"a")
         receive_exactly(idle, 1)
-        started = time.monotonic()
-        while time.monotonic() - started < 1.6:
+        while not run.sink.named("client_disconnected"):
             busy.sendall(b"b")
             receive_exactly(busy, 1)
             time.sleep(0.05)
         assert receive_all(idle) == b""
         assert reason_of(run, 2) is DisconnectReason.IDLE_TIMEOUT
         seconds = run.sink.named("client_disconnected")[0].seconds
-        assert 0.8 <= seconds < TIMEOUT_S
+        assert 2.0 <= seconds < TIMEOUT_S
         busy.sendall(b"c")
         assert receive_exactly(busy, 1) == b"c"
 
@@ -83,14 +82,14 @@ def test_a_half_closed_client_that_never_reads_is_dropped_by_the_idle_rule() -> 
 @asking_and_trying
 def test_a_half_closed_client_that_reads_slowly_gets_everything(make_event_loop: type[EventLoop]) -> None:
     with (
-        running(LastWords(), timeouts=Timeouts(idle_s=2.0), make_event_loop=make_event_loop) as run,
+        running(LastWords(), timeouts=Timeouts(idle_s=3.0), make_event_loop=make_event_loop) as run,
         run.client() as slow,
     ):
         slow.shutdown(socket.SHUT_WR)
         received = 0
         while received < 20_000_000:
             received += len(receive_exactly(slow, 1_000_000))
-            time.sleep(0.15)  # slower than the idle rule would allow if reading didn't count
+            time.sleep(0.2)  # slower than the idle rule would allow if reading didn't count
         assert receive_all(slow) == b""
         assert reason_of(run) is DisconnectReason.CLIENT_CLOSED
 

@@ -172,7 +172,7 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> 
         if drip:
             dripper.start()
         assert client.expect("error", code="timeout")
-        assert 0.4 < time.monotonic() - started < 3
+        assert 0.4 < time.monotonic() - started < 7, "all that drips takes 8 s"
         end.set()
         if drip:
             dripper.join(TIMEOUT_S)
@@ -288,8 +288,8 @@ def test_the_stop_says_goodbye_and_answers_what_had_come() -> None:
         run.sink.wait_for("client_connected", 2)
         client.line("last words")
         started = time.monotonic()
-        run.stop()
-        assert time.monotonic() - started < 4
+        run.stop(TIMEOUT_S)
+        assert time.monotonic() - started < TIMEOUT_S / 2
         assert [one["kind"] for one in client.rest()] == ["say", "bye"]
         assert receive_all(sock).endswith(b"The server is stopping. Goodbye!\r\n")
 

@@ -102,17 +102,16 @@ def test_a_drip_does_not_stretch_the_deadline(pair: tuple[MessageSocket, socket.
     def drip() -> None:
         for byte in frame("x" * 60):
             far.sendall(bytes([byte]))
-            if done.wait(0.05):
-                return
+            done.wait(0.2)
 
     dripper = threading.Thread(target=drip)
     started = time.monotonic()
     dripper.start()
     with pytest.raises(MessageTimeoutError):
         sock.receive_message(timeout_s=0.4)
-    assert 0.3 < time.monotonic() - started < 2
-    assert sock.receive_message(timeout_s=TIMEOUT_S) == "x" * 60, "what had come is kept"
+    assert 0.3 < time.monotonic() - started < 8, "all that drips takes 12 s"
     done.set()
+    assert sock.receive_message(timeout_s=TIMEOUT_S) == "x" * 60, "what had come is kept"
     dripper.join(TIMEOUT_S)
 
 
@@ -182,7 +181,7 @@ def test_a_drip_does_not_stretch_the_deadline_of_any_socket(own_s: float | None)
     def drip() -> None:
         for byte in frame("x" * 200):
             far.sendall(bytes([byte]))
-            if done.wait(0.03):
+            if done.wait(0.05):
                 return
 
     dripper = threading.Thread(target=drip)
@@ -192,7 +191,7 @@ def test_a_drip_does_not_stretch_the_deadline_of_any_socket(own_s: float | None)
         dripper.start()
         with pytest.raises(MessageTimeoutError, match="the connection can't be used any more"):
             receive_message(near, timeout_s=0.3)
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.25 < time.monotonic() - started < 8
         done.set()
         dripper.join(TIMEOUT_S)
 
@@ -531,7 +530,7 @@ def test_a_drip_over_tls_does_not_stretch_the_deadline(certificate: Path) -> Non
         def drip() -> None:
             for byte in frame("x" * 200):
                 far.sendall(bytes([byte]))
-                if done.wait(0.03):
+                if done.wait(0.05):
                     return
 
         dripper = threading.Thread(target=drip)
@@ -539,7 +538,7 @@ def test_a_drip_over_tls_does_not_stretch_the_deadline(certificate: Path) -> Non
         dripper.start()
         with pytest.raises(MessageTimeoutError, match="can't be used any more"):
             receive_message(near, timeout_s=0.3)
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.25 < time.monotonic() - started < 8
         assert near.gettimeout() == TIMEOUT_S
         done.set()
         dripper.join(TIMEOUT_S)

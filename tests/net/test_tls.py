@@ -29,7 +29,7 @@ from tests.support.tls import blind_context, securing, self_signed, tls_client
 from tests.support.two_hosts import on_every_network, server_address
 
 Files = tuple[Path, Path]
-SECONDS = float(os.environ.get("SOCKCTL_SOAK_SECONDS", "5"))
+SECONDS = float(os.environ.get("SOCKCTL_SOAK_SECONDS", "1"))
 """How long many clients talk at once."""
 MANY = Limits(max_clients=200, max_clients_per_address=200, max_pending=200)
 
@@ -247,7 +247,7 @@ class Talker:
 
     def __init__(self, port: int, seed: int, *, framed: bool) -> None:
         self.received = 0
-        data = random.Random(seed).randbytes(1 << 18)
+        data = random.Random(seed).randbytes(1 << 16)
         if framed:
             texts = [data[start : start + 500].hex() for start in range(0, len(data), 500)]
             self._out = b"".join(encode_frame(encode_message(make_message("line", text))) for text in texts)
@@ -263,7 +263,8 @@ class Talker:
     def step(self, until: float) -> bool:
         """Send and receive what can be at once; return whether there is more to come."""
         due = self._rounds * len(self._in)
-        if not self._waiting and time.monotonic() < until and self.received > due - 2 * len(self._in):
+        may_begin = not self._rounds or time.monotonic() < until
+        if not self._waiting and may_begin and self.received > due - 2 * len(self._in):
             self._waiting, self._rounds = self._out, self._rounds + 1
         with contextlib.suppress(BlockingIOError):
             if self._waiting:
@@ -470,7 +471,7 @@ def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
                 break
             time.sleep(0.05)
         assert run.sink.wait_for("tls_failed")
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 8, "all bytes take 10 s"
 
 
 def test_a_client_that_leaves_during_the_handshake(files: Files) -> None:
@@ -485,8 +486,8 @@ def test_a_stop_during_a_handshake(files: Files) -> None:
     with running(Echo(), secure=securing(files)) as run, run.client():
         run.sink.wait_for("client_connected")
         started = time.monotonic()
-        run.stop()
-        assert time.monotonic() - started < 5
+        run.stop(TIMEOUT_S)
+        assert time.monotonic() - started < Timeouts().handshake_s * 0.9
     assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 
@@ -496,14 +497,14 @@ def test_the_stop_answers_what_had_come(files: Files) -> None:
         assert receive_exactly(sock, 1) == b"a"
         sock.sendall(b"b" * 100_000)
         started = time.monotonic()
-        stopper = threading.Thread(target=run.stop)
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         got = b""
         while part := sock.recv(65_536):
             got += part
         sock.close()
         stopper.join(TIMEOUT_S)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < TIMEOUT_S / 2
         assert set(got) <= {ord("b")}
 
 

@@ -53,7 +53,7 @@ def test_junk_is_an_error_or_lines(junk: bytes, sizes: list[int]) -> None:
     check_junk(LineDecoder(limit_bytes=20), pieces(junk, sizes), limit_bytes=20)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(
     st.lists(st.sampled_from([*TELNET, b"a", b"\xfa", b"\xff", b"\xff\xfa", b"\xff\xf0", b"\xf0", b"\xfb"])).map(
         b"".join

@@ -88,7 +88,7 @@ def decode_by_library(data: bytes) -> tuple[list[WebFrame], int]:
     return found, int(sent.code) if broke and sent is not None else 0
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(streams, cuts, st.lists(st.booleans(), min_size=41, max_size=41))
 def test_any_bytes_give_what_the_library_gives(data: bytes, sizes: list[int], ways: list[bool]) -> None:
     compare_with_library(data, sizes, ways)
@@ -246,7 +246,7 @@ def test_close_codes() -> None:
     assert Opcode.CLOSE == CLOSE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=70_000), st.sampled_from([TEXT, BINARY, PING, PONG]))), cuts)
 def test_frames_of_a_server_are_not_masked(messages: list[tuple[bytes, int]], sizes: list[int]) -> None:
     wanted = [(opcode, data[:125] if opcode in {PING, PONG} else data) for data, opcode in messages]

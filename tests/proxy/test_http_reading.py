@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sockctl.proxy.http_heads import HttpBody, HttpRequest, HttpResponse
-from sockctl.proxy.seen import Seen
-from tests.support.inspecting import DIALOGUES, FROM, OPENING, TO, Step, count_kinds, inspect
+from sockctl.proxy.seen import HIDDEN, Seen
+from tests.support.inspecting import DIALOGUES, FROM, OPENING, TO, Step, count_kinds, inspect, inspect_cut, join
 from tests.support.web import make_request
 
 NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -158,10 +158,45 @@ def test_another_protocol_is_recognised_anew() -> None:
 
 
 def test_what_only_begins_like_http_is_text() -> None:
-    for data in (b"HELO mail\r\n", b"GET\n", b"GET / HTTP/9.9\r\n", b"HTTP is fine\n", b"G"):
+    for data in (
+        b"HELO mail\r\n",
+        b"GET\n",
+        b"GET / HTTP/a\r\n",
+        b"GET / \r\n",
+        b"HTTP is fine\n",
+        b"G",
+        b"get / HTTP/1.1\n",
+    ):
         for towards in (TO, FROM):
-            assert {one.kind for one in inspect([(towards, data)])} <= {"text", "given_up"}
+            assert count_kinds(inspect([(towards, data)])) == [f"{'>' if towards else '<'} text"]
     assert count_kinds(inspect([(TO, b"GET lost")])) == ["> text"]
+    for line in (b"GET /\0 HTTP/1.1\n", b"GET /" + b"a" * 2_000 + b"\0 HTTP/1.1\n"):
+        assert count_kinds(inspect([(TO, line)])) == ["> text", "> bytes"]
+        assert join(inspect_cut([(TO, line)], [1] * 3_000)) == join(inspect([(TO, line)]))
+    assert count_kinds(inspect([(FROM, b"HTTP/1.1 fine\n\n")])) == ["< given_up"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET / HTTP/7",
+        "GET /a b HTTP/1.1 ",
+        "GET  / HTTP/1.1",
+        f"GET /{'a' * 20_000} HTTP/1.1",
+        "FROBNICATE * HTTP/1.1",
+        "GET /\x7fü HTTP/1.1",
+    ],
+)
+def test_a_wrong_first_line_shows_no_secret(line: str) -> None:
+    seen = request_of("Cookie: id=secret", line=line)
+    assert seen.headers[1] == ("Cookie", HIDDEN)
+    assert not seen.target.startswith(" ")
+
+
+def test_a_line_of_spaces_costs_little() -> None:
+    for line in (b"GET" + b" " * 60_000, b"HTTP/1.1" + b" " * 60_000):
+        for end in (b"\r\n", b"\rx\n", b"x"):
+            inspect([(TO, line + end), (FROM, line + end)])
 
 
 def test_many_requests_without_a_response_end_the_reading() -> None:

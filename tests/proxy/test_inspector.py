@@ -4,7 +4,7 @@ import random
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sockctl.protocol.web_frames import encode_web_frame
@@ -63,6 +63,7 @@ def test_every_byte_alone_says_the_same(name: str) -> None:
 @given(mutated() | rubbish, cuts, st.booleans())
 def test_any_cut_says_the_same(steps: list[Step], sizes: list[int], messages: bool) -> None:
     whole = inspect(steps, messages=messages)
+    assume(not any(isinstance(one, More) for one in whole))  # what is counted depends on what came at once
     assert join(inspect_cut(steps, sizes, messages=messages)) == join(whole)
     for one in whole:
         assert one.text

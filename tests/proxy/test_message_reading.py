@@ -1,6 +1,6 @@
 """Messages of sockctl that pass: their kinds and texts, and no password or token."""
 
-from sockctl.proxy.message_reading import SHOWN_CHARACTERS, MessageSeen, shorten
+from sockctl.proxy.message_reading import MessageSeen
 from tests.support.inspecting import DIALOGUES, FROM, TO, inspect, message
 
 GREETING = (FROM, b"sockctl/1 chat\r\n")
@@ -72,8 +72,3 @@ def test_what_is_no_frame_ends_the_reading() -> None:
 def test_another_first_line_is_text() -> None:
     for line in (b"sockctl/1\r\n", b"sockctl/1 chat" + b"x" * 80 + b"\r\n", b"sock", b"s\n"):
         assert [one.kind for one in inspect([(FROM, line)])] == ["text"]
-
-
-def test_long_texts_are_cut() -> None:
-    assert shorten("a" * SHOWN_CHARACTERS) == "a" * SHOWN_CHARACTERS
-    assert shorten("a\nb" + "c" * 1_000, 5) == "a bcc… (998 characters more)"

@@ -108,3 +108,30 @@ def test_events_of_the_core_do_not_tell_the_bytes_again() -> None:
         proxy.told("client_disconnected")
         assert not proxy.run.sink.named("data_received")
         assert all(event.level >= Level.DETAIL for event in proxy.run.sink.events)
+
+
+def test_only_the_first_things_of_a_read_are_told_in_words() -> None:
+    with proxied() as proxy, proxy.pair() as (client, there):
+        pass_on(client, there, REQUEST * 15)
+        wait_until(lambda: sum(event.bytes for event in proxy.told("data_passed")) == 15 * len(REQUEST))
+        told = proxy.told("data_passed")
+    assert sum(len(event.seen or ()) for event in told) == 15
+    if len(told) == 1:  # they came in one read
+        assert told[0].happened.endswith("… and 5 more.")
+        assert told[0].happened.count("GET /page") == 10
+        assert told[0].held_bytes > 15 * 2_000
+
+
+def test_a_sum_has_what_is_notable() -> None:
+    with proxied() as proxy, proxy.pair() as (client, there):
+        for _ in range(200):
+            pass_on(client, there, REQUEST)
+        client.close()
+        there.close()
+        proxy.told("client_disconnected")
+        sums = [event for event in proxy.told("data_passed") if event.seconds is not None]
+    assert sums, "200 reads at once are more than are told one by one"
+    assert sums[0].seen[0]["kind"] == "http_request"
+    assert "HTTP request GET /page" in sums[0].happened
+    assert len(sums[0].seen) <= 10
+    assert all(event.reads <= 10 or "more." in event.happened for event in sums)

@@ -87,6 +87,13 @@ def test_numbers_that_mean_nothing_are_left_out() -> None:
     assert str(hello) == "ClientHello, no server name, offers TLS 1.3, ALPN h2"
 
 
+def test_names_are_one_line() -> None:
+    ((_, data),) = make_hellos("g.example", "h2", "ab")
+    hello = hello_of([(TO, data.replace(b"g.example", b"g\nexample").replace(b"\2ab", b"\2a\n"))])
+    assert isinstance(hello, ClientHello)
+    assert (hello.server_name, hello.alpn) == ("g␊example", ("h2", "a␊"))
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -312,7 +312,7 @@ def ending(peer: ScriptedPeer, change: Callable[[], object]) -> Callable[[], Non
 
     def step() -> None:
         change()
-        wait_until(lambda: peer.reason is SESSION_ENDED, timeout_s=2.0)
+        wait_until(lambda: peer.reason is SESSION_ENDED)
 
     return step
 
@@ -621,11 +621,11 @@ def test_who_floods_has_no_longer_to_log_in(tmp_path: Path) -> None:
     with served(tmp_path, login_s=0.5) as run, frame_client(run.port) as client:
         began = time.monotonic()
         with contextlib.suppress(OSError):  # the end comes while it sends
-            while time.monotonic() - began < 5:
+            while time.monotonic() - began < 15:
                 client.sock.sendall(pongs)
         (ended,) = run.sink.wait_for("client_disconnected")
         assert ended.reason is DisconnectReason.LOGIN_TIMEOUT
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 def test_nobody_needs_more_than_4_kib_to_log_in(tmp_path: Path) -> None:

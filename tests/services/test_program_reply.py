@@ -155,9 +155,9 @@ def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
 
 
 def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
-    with running(ProgramReply(UPPER, max_programs=1, idle_s=2.0)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(UPPER, max_programs=1, idle_s=3.0)) as run, frame_client(run.port) as client:
         started = time.monotonic()
-        while time.monotonic() - started < 2.5:
+        while time.monotonic() - started < 3.5:
             client.line("a")
             client.expect("say", text="A")
             time.sleep(0.05)
@@ -248,13 +248,13 @@ def test_it_knows_whom_it_answers() -> None:
 
 
 def test_a_program_killed_by_a_signal() -> None:
-    program = Program(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), {})
+    program = Program(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), dict(os.environ))
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)  # a busy machine takes its time to start it
     assert program.end() == "killed by SIGKILL"
 
 
 def test_a_group_of_its_own() -> None:
-    program = Program(python("input()"), {})
+    program = Program(python("input()"), dict(os.environ))
     assert os.getpgid(program.pid) == program.pid != os.getpgid(0)
     os.killpg(program.pid, signal.SIGTERM)
     assert program.end() == "killed by SIGTERM"

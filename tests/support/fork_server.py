@@ -1,14 +1,14 @@
 """Forks `python -m sockctl` from a process that has imported all of it: the program behind `tests.support.processes`.
 
 It takes requests as JSON, with descriptors, from the socket whose number is its argument, and answers with the id of
-the new process. Coverage measures the new process where its environment asks for that, as in any other.
+the new process. Coverage measures the new process where its environment asks for that, as in any other; its
+configuration is the second argument, if the tests themselves are measured.
 """
 
 import atexit
 import ctypes
 import fcntl
 import gc
-import inspect
 import json
 import os
 import pkgutil
@@ -93,15 +93,33 @@ def _enter_network(namespace: int) -> None:
         raise OSError(ctypes.get_errno(), "the network namespace can't be entered")
 
 
+def _prepare_coverage(configuration: str) -> coverage.Coverage:
+    """Return what measures a new process, ready to start: to make it takes longer than most commands."""
+    made = coverage.Coverage(config_file=configuration)
+    made.start()
+    made.stop()
+    return made
+
+
+def _start_coverage(prepared: coverage.Coverage) -> None:
+    def save() -> None:
+        prepared.stop()
+        prepared.save()
+
+    atexit.register(save)
+    prepared.start()
+
+
 def main() -> None:
     """Serve until the test worker ends; be `python -m sockctl` in each process that it asked for."""
     _import_all()
-    inspect.stack()  # coverage calls it at each start, and only the first time takes long
+    prepared = _prepare_coverage(sys.argv[2]) if sys.argv[2:] else None
     gc.freeze()  # a collection in a new process copies no pages of what was imported
     with socket.socket(fileno=int(sys.argv[1])) as requests:
         request = _fork_for_each(requests)
     if request is not None:
-        coverage.process_startup()
+        if prepared is not None and "COVERAGE_PROCESS_START" in os.environ:
+            _start_coverage(prepared)
         _run_sockctl()
 
 

@@ -44,9 +44,10 @@ class ForkServer:
         self._environment = _fixed_at_start(os.environ)
         self._network = _NETWORK.readlink()
         self._lock = threading.Lock()  # guards one exchange on the socket, and who is given orphans meanwhile
+        measured = [os.environ["COVERAGE_PROCESS_START"]] if "COVERAGE_PROCESS_START" in os.environ else []
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.support.fork_server", str(theirs.fileno()), *measured],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.PIPE,  # pipes, since a process that is forked believes that it can't seek in them
                 stdout=subprocess.PIPE,
