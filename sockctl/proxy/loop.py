@@ -58,6 +58,7 @@ class RelayLoop:
         self._timers: Deadlines[Relay] = Deadlines()
         self._sums: deque[tuple[float, Telling, Way]] = deque()  # in the order in which they are due
         self._check_at = math.inf
+        self._changed = False  # whether something may be due earlier than before
         self._draining = False
         self._stopping = False
         self._poller.register(self._calls.fileno(), 1)
@@ -111,12 +112,14 @@ class RelayLoop:
         """Have a relay flush at a time; infinity for never."""
         if at < math.inf:
             self._timers.set(relay, at)
+            self._changed = True
         else:
             self._timers.discard(relay)
 
     def add_sum(self, telling: Telling, way: Way, due_at: float) -> None:
         """Have `telling` tell the sum of a direction at a time, which is none before that of an earlier call."""
         self._sums.append((due_at, telling, way))
+        self._changed = True
 
     def remove(self, relay: Relay) -> None:
         """Forget a relay, which has ended."""
@@ -127,24 +130,31 @@ class RelayLoop:
     # Below: the loop.
 
     def _run(self) -> None:
-        calls, relays = self._calls, self._relays
+        """Go round by round. A round of one read is the hot path of each round trip, so it calls little."""
+        calls, relays, poll, clock = self._calls, self._relays, self._poller.poll, time.monotonic
         calls.thread_id = threading.get_ident()
-        now = time.monotonic()
+        now, due_at = clock(), math.inf
         while not self._stopping:
-            for fd, events in self._poller.poll(self._find_wait_s(now)):
+            wait_s = 0.0 if calls else None if due_at == math.inf else max(0.0, due_at - now)
+            ready = poll(wait_s)
+            for fd, events in ready:
                 found = relays.get(fd)
                 if found is None:
                     calls.consume_wake()
                     continue
-                now = time.monotonic()
+                now = clock()
                 relay, side = found
                 try:
                     relay.react(side, events, now)
                 except Exception as error:  # noqa: BLE001  a defect on one connection must not end the others
                     self._fail(relay, error)
-            now = time.monotonic()
-            self._make_calls()
-            self._do_what_is_due(now)
+            if calls:
+                self._make_calls()
+            if self._changed or not ready or now >= due_at:
+                self._changed = False
+                now = clock()
+                self._do_what_is_due(now)
+                due_at = self._find_due_at()
             if self._waits_for_journal:
                 self._wait_for_journal()
         self._make_calls()
@@ -153,12 +163,9 @@ class RelayLoop:
         self._poller.close()
         calls.close()
 
-    def _find_wait_s(self, now: float) -> float | None:
-        if self._calls:
-            return 0.0
+    def _find_due_at(self) -> float:
         sum_at = self._sums[0][0] if self._sums else math.inf
-        due_at = min(self._timers.find_next_at(), sum_at, self._check_at)
-        return None if due_at == math.inf else max(0.0, due_at - now)
+        return min(self._timers.find_next_at(), sum_at, self._check_at)
 
     def _make_calls(self) -> None:
         for call, relay in self._calls.pop_all():
@@ -192,6 +199,7 @@ class RelayLoop:
             side.interest = _FORGOTTEN
             self._relays[side.fd] = relay, side
         relay.start(self)
+        self._changed = True
         if self._draining:
             relay.drain(time.monotonic())
 
@@ -200,6 +208,7 @@ class RelayLoop:
         for relay in {relay for relay, _ in self._relays.values()}:
             self._guard(relay, lambda one: one.drain(now))
         self._check_at = now
+        self._changed = True
 
     def _guard(self, relay: Relay, call: Callable[[Relay], None]) -> None:
         try:

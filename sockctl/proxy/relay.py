@@ -121,9 +121,7 @@ class Relay:
         self._go_on(now)
 
     def read(self, way: Way, now: float) -> None:
-        """Read once from a direction's source, and pass on what came."""
-        if self.is_over or not way.may_read:
-            return
+        """Read once from a direction's source, which may be read, and pass on what came."""
         try:
             count = way.source.receive_into(self._stage.buffer)
         except BlockingIOError:

@@ -89,7 +89,9 @@ class ClientSide(Side):
 
     def _receive_into(self, buffer: bytearray) -> int:
         count = self.sock.recv_into(buffer)
-        self.connection.count_received(count)
+        connection = self.connection
+        connection.bytes_in += count  # as `count_received` does, without a call for each read
+        connection.reads += 1
         return count
 
     def _send_counted(self, data: bytes | memoryview) -> int:
