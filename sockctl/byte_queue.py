@@ -61,6 +61,11 @@ class ByteQueue(Generic[T]):
             self._bytes -= bytes_taken
         return taken, ended
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes of the items that wait; any thread may ask."""
+        return self._bytes
+
     def pop_dropped(self) -> int:
         """Return how many items were dropped since the last call."""
         with self._lock:

@@ -57,6 +57,10 @@ class LogFileError(SockctlError):
     """The log file can't be opened."""
 
 
+class DumpError(SockctlError):
+    """The folder for the bytes of connections can't be used."""
+
+
 class SinkError(SockctlError):
     """Events could not be written.
 
@@ -459,7 +463,7 @@ class StoreWriteError(StoreError):
 
 
 class ProgramError(SockctlError):
-    """The program of ``--reply-with`` can't be run."""
+    """The program that a server is to start for clients can't be run."""
 
 
 class ScriptError(SockctlError):

@@ -45,12 +45,14 @@ class Where:
         family: The address family, AF_INET, AF_INET6 or AF_UNIX.
         address: The socket address; that of a Unix socket is its one part.
         tls: How TLS is spoken; None where it isn't.
+        udp: Whether datagrams are sent there.
     """
 
     name: str
     family: int
     address: tuple[Any, ...]
     tls: Tls | None = None
+    udp: bool = False
 
     @property
     def socket_address(self) -> Any:
@@ -135,6 +137,11 @@ class Plan:
         fields = json.loads(text)
         servers = tuple(map(Where.from_fields, fields.pop("servers")))
         return cls(servers=servers, kind=Kind(fields.pop("kind")), **fields)
+
+    @property
+    def udp(self) -> bool:
+        """Whether the clients send datagrams."""
+        return self.servers[0].udp
 
     @property
     def target(self) -> str:

@@ -5,6 +5,7 @@
     target            the server, HOST:PORT; of a chat on several servers all of them, with commas between
     servers           how many they are
     tls               whether its connections were encrypted
+    udp               whether the messages were datagrams of UDP
     loop              closed (each client waits for its answers) or open (messages are due on a clock)
     clients, joined   how many were wanted, and how many got in before the measuring; for logins they are the same
     senders           how many members of a chat spoke; else null
@@ -21,6 +22,9 @@
     per_second        answered by seconds
     bytes             bytes of messages in what was answered; with bytes_per_second
     errors            what went wrong, by reason: each client's first error, after which it is out (but for logins)
+    out_of_order      datagrams that came back behind a later one; null over TCP, as the next two
+    duplicates        datagrams that came back once more
+    late              datagrams that came back when their time was up; they count as lost
     held_back         how often a chat's flood limit held messages back
     latency_us        min, mean, p50, p90, p99, p99.9, max in microseconds; null where nothing was answered. It runs
                       from when a message was sent, in an open loop from when it was due, to its answer; in a chat to
@@ -35,11 +39,12 @@
     interrupted       whether the user stopped it
     ok                whether nothing was lost or wrong
 
-Reasons of errors: not_connected (refused, or no answer in time), tls (no TLS, or another certificate), closed (by the
-server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a chat), reordered (messages of
-a chat: other members heard them in another order, or their sender said them in another), extra (more than was sent),
-not_greeted and the other codes of protocol errors, name_refused, password_asked, no_password (it was let in
-without one), and the codes of a server's own `error` messages, such as busy, throttled, login_failed and flooding.
+Reasons of errors: not_connected (refused, or no answer in time), refused (by ICMP), tls (no TLS, or another
+certificate), closed (by the server), reset, no_answer (in time), corrupt, missing or doubled (bytes, or messages of a
+chat), reordered (messages of a chat: other members heard them in another order, or their sender said them in another),
+extra (more than was sent), not_greeted and the other codes of protocol errors, name_refused, password_asked,
+no_password (it was let in without one), and the codes of a server's own `error` messages, such as busy, throttled,
+login_failed and flooding.
 
 With ``--compare`` the object is {"schema", "kind", "compare": [TARGET, TARGET2], "rounds": [[report, report], …],
 "ratios", "interrupted", "ok"}. `ratios` has, for per_second, p50 and p99, the first server's figure divided by the
@@ -81,6 +86,7 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "target": plan.target,
         "servers": len(plan.servers),
         "tls": all(server.tls is not None for server in plan.servers),
+        "udp": plan.udp,
         "loop": "open" if open_loop else "closed",
         "clients": plan.clients,
         "joined": stats.clients,
@@ -99,6 +105,9 @@ def report(plan: Plan, outcome: Outcome, *, cores: int) -> Fields:
         "bytes": stats.bytes,
         "bytes_per_second": _divide(stats.bytes, seconds),
         "errors": dict(stats.errors.most_common()),
+        "out_of_order": stats.out_of_order if plan.udp else None,
+        "duplicates": stats.duplicates if plan.udp else None,
+        "late": stats.late if plan.udp else None,
         "held_back": stats.held_back,
         "latency_us": _encode_latencies(stats.latencies),
         "echo_us": _encode_latencies(stats.echoes),

@@ -23,6 +23,9 @@ class Stats:
         answered: Correct answers.
         bytes: Bytes of messages in the correct answers.
         held_back: How often a chat's flood limit held messages back.
+        out_of_order: Datagrams that came back behind a later one.
+        duplicates: Datagrams that came back once more.
+        late: Datagrams that came back when their time was up; they are no answers.
         clients: Clients that got in, before the measuring.
         began: When the measuring began.
         ended: When the last answer came, or the measuring ended without one.
@@ -40,6 +43,9 @@ class Stats:
     answered: int = 0
     bytes: int = 0
     held_back: int = 0
+    out_of_order: int = 0
+    duplicates: int = 0
+    late: int = 0
     clients: int = 0
     began: float = 0.0
     ended: float = 0.0
@@ -72,6 +78,9 @@ class Stats:
         self.answered += other.answered
         self.bytes += other.bytes
         self.held_back += other.held_back
+        self.out_of_order += other.out_of_order
+        self.duplicates += other.duplicates
+        self.late += other.late
         self.clients += other.clients
         self.began = min(self.began, other.began)
         self.ended = max(self.ended, other.ended)

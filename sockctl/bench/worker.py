@@ -178,6 +178,10 @@ class Worker:
 
 def _make_pool(context: WorkerContext) -> ClientPool:
     match context.plan.kind:
+        case Kind.ECHO if context.plan.udp:
+            from sockctl.bench.datagrams import DatagramPool  # noqa: PLC0415
+
+            return DatagramPool(context)
         case Kind.ECHO:
             from sockctl.bench.echo import EchoPool  # noqa: PLC0415  each loads its own only
 

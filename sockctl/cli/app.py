@@ -23,6 +23,8 @@ from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, sa
 COMMANDS = {
     "serve": "Start a server.",
     "connect": "Connect, send standard input, print what comes back.",
+    "listen": "Wait for a client, send standard input to it, print what it sends.",
+    "proxy": "Stand between a client and a server, and see what passes.",
     "logout": "Log out of a server.",
     "logins": "See and end the logins that 'connect' has kept.",
     "clients": "See and change whom 'serve identify' knows.",
@@ -40,6 +42,8 @@ COMMANDS = {
 PANELS = {
     "serve": "Serve",
     "connect": "Talk",
+    "listen": "Talk",
+    "proxy": "Talk",
     "logout": "Talk",
     "watch": "Measure",
     "bench": "Measure",

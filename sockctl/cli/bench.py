@@ -41,7 +41,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="[SCHEME://]HOST[:PORT]",
-        help="The server; unix:PATH stands for HOST:PORT.",
+        help="The server; unix:PATH stands for HOST:PORT. udp:// sends datagrams (echo alone).",
         show_default=False,
         autocompletion=complete_targets,
     ),
@@ -80,6 +80,7 @@ Processes = Annotated[
 @app.command(
     epilog="Examples:\n  sockctl bench echo localhost:9090 --depth 16\n"
     "  sockctl bench echo localhost:9090 --rate 1000\n"
+    "  sockctl bench echo udp://localhost:9090\n"
     f"  sockctl bench echo localhost:9090 --compare localhost:7\n\n{_EXIT_CODES}\n\n{_FIELDS}"
 )
 @with_bench_options
@@ -99,6 +100,9 @@ def echo(
 
     Each client sends its own lines and compares what comes back, byte for byte; the first byte that is wrong, missing
     or too much counts as an error, and ends that client. It begins with one connection that says nothing.
+
+    Over UDP (udp://HOST:PORT), each message is a datagram with a number in it. One that isn't back within --timeout is
+    lost, and another takes its place; what comes late, out of order or twice is counted.
     """
     from sockctl.bench.plan import Kind
     from sockctl.cli.bench_runner import Wanted, run_bench

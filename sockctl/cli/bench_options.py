@@ -59,11 +59,13 @@ class BenchOptions:
         ),
     ] = None
     timeout: Annotated[
-        float,
+        float | None,
         options.declare_time(
-            "Give up on a connection, or an answer, that takes longer.", at_least=0.001, panel=DURATION
+            "Give up on a connection, or an answer, that takes longer. [default: 5; 1 for a datagram]",
+            at_least=0.001,
+            panel=DURATION,
         ),
-    ] = options.Seconds(5)
+    ] = None
     compare: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +91,12 @@ class BenchOptions:
         if self.duration is not None or self.count is not None:
             return self.duration
         return 5.0 if self.compare is None else 2.0
+
+    def find_timeout_s(self, *, udp: bool = False) -> float:
+        """Return how long a connection or an answer may take."""
+        if self.timeout is not None:
+            return self.timeout
+        return 1.0 if udp else 5.0
 
     @property
     def warm_up_s(self) -> float:

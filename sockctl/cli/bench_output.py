@@ -41,14 +41,17 @@ Fields = dict[str, Any]
 def format_report(one: Fields, look: Look) -> Iterator[str]:
     """Yield the lines of a report's table."""
     kind = Kind(one["kind"])
-    tls = " (TLS)" if one["tls"] else ""
+    tls = " (TLS)" if one["tls"] else " (UDP)" if one["udp"] else ""
     yield look.fold(f"{kind} {one['target']}{tls}: {_describe_setting(one)}, {format_seconds(one['seconds'])}")
-    yield f"{_UNITS[kind]:<11}{one['answered']:,} ({_format_rate(one['per_second'])}/s)"
+    yield f"{'datagrams' if one['udp'] else _UNITS[kind]:<11}{one['answered']:,} ({_format_rate(one['per_second'])}/s)"
     if kind is not Kind.LOGIN:
         yield f"{'bytes':<11}{format_bytes(one['bytes'])} ({format_bytes(int(one['bytes_per_second']))}/s)"
-    errors = _describe_errors(one)
+    if one["udp"]:
+        line = look.fold(f"{'lost':<11}{_describe_loss(one)}")
+        yield look.paint(line, Style.ERROR) if one["lost"] else line
+    errors = _describe_errors({**one, "lost": 0} if one["udp"] else one)
     line = look.fold(f"{'errors':<11}{errors}")
-    yield line if one["ok"] else look.paint(line, Style.ERROR)
+    yield line if one["ok"] or errors == "none" else look.paint(line, Style.ERROR)
     if one["ok"] and one["servers"] > 1:
         yield look.fold(f"{'checked':<11}{_describe_checks(one)}")
     if one["latency_us"]:
@@ -136,6 +139,14 @@ def _describe_setting(one: Fields) -> str:
     if one["size_bytes"]:
         parts.append(format_count(one["size_bytes"], "byte"))
     return ", ".join(parts)
+
+
+def _describe_loss(one: Fields) -> str:
+    """Return what became of the datagrams that were not answered once, in order and in time."""
+    share = 100 * one["lost"] / one["expected"] if one["expected"] else 0.0
+    said = [f"{one['lost']:,} of {one['expected']:,} ({share:.3g} %)"]
+    extra = (("out_of_order", "out of order"), ("duplicates", "twice"), ("late", "late"))
+    return ", ".join([*said, *(f"{one[field]:,} {words}" for field, words in extra if one[field])])
 
 
 def _describe_errors(one: Fields) -> str:

@@ -12,6 +12,7 @@ import typer
 from sockctl.bench.coordinator import measure
 from sockctl.bench.plan import Kind, Plan, Tls, Where
 from sockctl.bench.report import make_comparison, report
+from sockctl.cli.bench_datagrams import find_datagram_server
 from sockctl.cli.bench_options import BenchOptions
 from sockctl.cli.bench_output import format_comparison, format_report
 from sockctl.cli.bench_progress import ProgressLine
@@ -24,6 +25,7 @@ from sockctl.errors import AddressError, InsecureError
 from sockctl.events.base import Event
 from sockctl.net.address import Endpoint, find_unix_address, is_unix, parse_targets
 from sockctl.net.connector import Secure, connect
+from sockctl.net.schemes import is_udp_address
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.os_limits import count_usable_cores
 from sockctl.terminal import STDERR, is_terminal, say_error
@@ -76,7 +78,7 @@ class Wanted:
             depth=self.depth,
             rate=self.rate,
             warm_up_s=self.options.warm_up_s,
-            timeout_s=self.options.timeout,
+            timeout_s=self.options.find_timeout_s(udp=servers[0].udp),
             senders=self.senders,
             user=self.user,
             password=self.password,
@@ -175,6 +177,13 @@ def _find_servers(targets: Sequence[tuple[str, str | None]], wanted: Wanted) -> 
     Connects to each server once, as ``connect`` does, to find an address that answers, and to check the certificate.
     """
     options = wanted.options
+    if any(is_udp_address(target) for target, _ in targets):
+        return [
+            [find_datagram_server(target, port, wanted.kind, wanted.size_bytes, options)]
+            if is_udp_address(target)
+            else _find_servers([(target, port)], wanted)[0]
+            for target, port in targets
+        ]
     groups = [_parse_servers(target, port, wanted) for target, port in targets]
     policy = options.tls_options.make_policy(
         wanted=any(encrypted for group in groups for _, encrypted in group),
@@ -220,7 +229,7 @@ def _find_server(endpoint: Endpoint, wanted: Wanted, policy: "TlsPolicy | None")
             places.append(_find_place(sock, endpoint))
             return trust.secure(sock, timeout_s)
 
-    with connect(endpoint, tell=_ignore, timeout_s=wanted.options.timeout, secure=secure) as sock:
+    with connect(endpoint, tell=_ignore, timeout_s=wanted.options.find_timeout_s(), secure=secure) as sock:
         if isinstance(sock, socket.socket):
             places.append(_find_place(sock, endpoint))
         if wanted.kind is Kind.LOGIN and not wanted.insecure and is_in_clear(sock):

@@ -36,6 +36,7 @@ _KEPT = {
     "serve auth": "users.json, sessions.db and settings.json in the data directory",
     "serve chat": "chat.json, chat-history.jsonl and, with --auth, users.json and sessions.db in the data directory",
     "connect": "known_hosts.json and tokens.json in the state directory",
+    "listen": "with --tls, a certificate of its own in the data directory",
     "logout": "tokens.json in the state directory",
     "logins": "tokens.json in the state directory",
     "hosts": "known_hosts.json in the state directory",

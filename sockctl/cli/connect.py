@@ -2,16 +2,17 @@
 
 import functools
 import socket
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sockctl.cli import options
-from sockctl.cli.commands import Command, declare_command
+from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
+from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, is_terminal
 
@@ -27,7 +28,8 @@ _EPILOG = "\n\n".join(
         "Examples:\n  sockctl connect localhost 9090\n  printf abc | sockctl connect localhost:9090\n"
         "  sockctl connect localhost:9090 --send hello --expect hello\n  sockctl connect -z localhost 22 80-90\n"
         "  sockctl connect sockctls://one:9090,two:9090\n"
-        "  sockctl connect wss://server.example/path --send hello --expect hello",
+        "  sockctl connect wss://server.example/path --send hello --expect hello\n"
+        "  sockctl connect -v udp://localhost:9090 --send hello",
         explain_exit_codes(
             ExitCode.INTERRUPTED,
             meanings={
@@ -42,23 +44,10 @@ _EPILOG = "\n\n".join(
         ),
     )
 )
-ORDER = "order of the options"
-
-
-class _InOrder(Command):
-    """A command that knows in which order its options were given, also between different ones."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse the arguments, and keep the order in the context."""
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
-        ctx.meta[ORDER] = [parameter.name for parameter in order]
-        return super().parse_args(ctx, args)
-
-
 app = declare_command()
 
 
-@app.command(cls=_InOrder, epilog=_EPILOG)
+@app.command(cls=InOrder, epilog=_EPILOG)
 @functools.partial(options.with_option_group, name="given", group=ConnectOptions)
 def connect(
     ctx: typer.Context,
@@ -66,9 +55,9 @@ def connect(
         str | None,
         typer.Argument(
             metavar="[[SCHEME://]HOST[:PORT][,…]]",
-            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS), and "
-            "ws, wss (WebSocket, with a path). unix:PATH stands for HOST:PORT. Several servers of one chat stand with "
-            "commas between them.",
+            help="Where to connect. Schemes: tcp, tls (raw bytes), sockctl, sockctls (messages; the s is for TLS), ws, "
+            "wss (WebSocket, with a path), and udp (datagrams). unix:PATH stands for HOST:PORT. Several servers of one "
+            "chat stand with commas between them.",
             show_default=False,
             autocompletion=complete_targets,
         ),
@@ -105,6 +94,9 @@ def connect(
     Several servers of one chat stand with commas between them. The client takes the first that lets it in. Where that
     one fails or stops, the client comes back at the next one.
 
+    Over UDP (udp://), each line is a datagram, and each that comes is a line. After the end of the input the client
+    waits until each has an answer, or --timeout is up (exit 5), and -v tells what was answered, lost or out of order.
+
     Over WebSocket, each line is a text message, and each text that comes is a line. Binary messages come as their
     bytes, and as a hex dump on a terminal. After the end of the input the client closes the WebSocket (1000) once the
     server has answered a Ping, or --quit-after is over. wss:// trusts what the system's authorities vouch for, where
@@ -120,7 +112,12 @@ def connect(
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
     no_input = given.script.no_input
     endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
-    settings = _make_settings(given, _read_steps(ctx.meta[ORDER], given), first.scheme)
+    steps = read_steps(ctx.meta[ORDER], given.script, given.content)
+    if first.scheme == "udp" or given.content.datagram_size is not None:
+        from sockctl.cli.connect_udp import check_options
+
+        check_options(given, first.scheme, steps)
+    settings = _make_settings(given, steps, first.scheme)
     wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
     web, vouched = None, False
     if settings.web or given.web.are_given:
@@ -145,21 +142,6 @@ def connect(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _read_steps(order: "Sequence[str]", given: ConnectOptions) -> "list[Step]":
-    """Return the steps of a script; none where standard input is read."""
-    wanted = given.script
-    if not (wanted.send or wanted.expect or wanted.script):
-        return []
-    from sockctl.client.script_steps import Send, parse_steps
-
-    steps = parse_steps(order, send=wanted.send or [], expect=wanted.expect or [], script=wanted.script)
-    if given.content.recv_only and any(isinstance(step, Send) for step in steps):
-        raise OptionError("The script sends lines, and --recv-only sends nothing: leave one out.")
-    if given.content.send_only and not all(isinstance(step, Send) for step in steps):
-        raise OptionError("The script waits, and --send-only shows and hears nothing: leave one out.")
-    return steps
-
-
 def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str | None) -> "ClientSettings":
     from sockctl.client.settings import ClientSettings
 
@@ -170,25 +152,16 @@ def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str |
     return ClientSettings(
         terminal=terminal,
         messages=messages,
-        quiet=content.quiet,
-        verbose=content.verbose,
-        read_bytes=content.read_size,
-        explain=content.explain,
-        hex_dump=content.hex_dump,
-        json=content.json,
-        plain=content.plain,
-        crlf=content.crlf,
+        **content.list_settings(),
         web=scheme in {"ws", "wss"},
         binary=given.web.binary,
-        send_only=content.send_only,
-        recv_only=content.recv_only,
-        output=content.output,
+        udp=scheme == "udp",
+        datagram_bytes=content.datagram_size,
         log=content.log,
         steps=steps,
         count=given.script.count,
         timeout_s=connecting.timeout,
         idle_timeout_s=connecting.idle_timeout,
-        quit_after_s=content.quit_after,
         session=not login.no_session,
         user=_check_user(login.user),
         keep_typed=not login.no_typed_history,
@@ -243,6 +216,8 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
     family, source = _choose_family(given)
     states = []
     for host, own in numbers:
+        if wanted[0].scheme == "udp":
+            raise OptionError("-z looks whether a handshake succeeds, and UDP has none: send something, and see.")
         if host is not None and is_unix(host):
             raise OptionError("-z looks at ports, and a Unix socket has none: connect to it to see whether it is open.")
         if host is None or not own:
@@ -282,8 +257,12 @@ def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -
 def _parse_targets(text: str, port: str | None = None) -> "list[Target]":
     """Return the targets that a text names, or the one WebSocket; raise an AddressError where it names none."""
     from sockctl.net.address import parse_targets
-    from sockctl.net.schemes import is_web_address
+    from sockctl.net.schemes import is_udp_address, is_web_address
 
+    if is_udp_address(text):
+        from sockctl.net.udp.target import parse_udp_target
+
+        return [parse_udp_target(text, port)]
     if not is_web_address(text):
         return parse_targets(text, port)
     from sockctl.net.web.url import parse_web_target

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl.cli.connect_options import WebSocketOptions
-from sockctl.cli.extras import WEB_LIBRARIES, needing
-from sockctl.errors import LibraryMissingError, OptionError
+from sockctl.cli.extras import needing
+from sockctl.errors import OptionError
 from sockctl.net.address import Endpoint, Target
 from sockctl.net.schemes import WEB_PORTS
 from sockctl.text import make_visible
@@ -44,12 +44,7 @@ def make_request(target: Target, options: WebSocketOptions, *, encrypted: bool) 
             "--binary, --subprotocol, --header and --header-file are for WebSocket: write ws://HOST:PORT/PATH, or wss://."
         )
     scheme = target.scheme
-    with needing(
-        WEB_LIBRARIES,
-        lambda library: LibraryMissingError(
-            f"{scheme}:// needs the library {library}, which isn't installed: pip install 'sockctl[web]' brings it."
-        ),
-    ):
+    with needing("web", f"{scheme}://"):
         from sockctl.client import web_exchange as _exchange  # noqa: F401  better now than with a connection
         from sockctl.net.web.client import WebRequest
     given = [_parse_header(text, f"--header number {number}") for number, text in enumerate(options.header or [], 1)]

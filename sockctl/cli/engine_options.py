@@ -13,7 +13,7 @@ import typer
 
 from sockctl.cli.extras import needing
 from sockctl.cli.options import Seconds, declare_time, with_option_group
-from sockctl.errors import AddressError, EngineTimeoutError, LibraryMissingError, OptionError
+from sockctl.errors import AddressError, EngineTimeoutError, OptionError
 
 if TYPE_CHECKING:
     from sockctl.cluster.engine import Engine
@@ -225,12 +225,9 @@ def needing_redis() -> AbstractContextManager[None]:
     """Explain where the block imports redis-py with hiredis, and they aren't installed.
 
     Raises:
-        LibraryMissingError: It isn't installed.
+        LibraryMissingError: One of them isn't installed.
     """
-    return needing(
-        {"redis", "hiredis"},
-        lambda _: LibraryMissingError("The library redis is not installed: pip install 'sockctl[cluster]' brings it."),
-    )
+    return needing("cluster", "redis://")
 
 
 def ask_in_time(access: "EngineAccess", ask: Callable[["Engine"], _Made]) -> _Made:

@@ -7,12 +7,12 @@ import pkgutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sockctl import events, services
+from sockctl import events, proxy, services
 from sockctl.events.base import ConnectionEvent, Event
 from sockctl.events.client import ENDED
-from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
+from sockctl.events.reasons import DisconnectReason, ForgottenReason, Reason, RefusalReason, UnansweredReason
 
-_CLIENT = {"client", "client_tls", "client_web", "reconnecting"}
+_CLIENT = {"client", "client_tls", "client_udp", "client_web", "reconnecting"}
 """The modules whose events a client emits; the others are a server's."""
 
 
@@ -34,7 +34,7 @@ class ReasonEntry(NamedTuple):
 
     name: str
     why: str
-    """What the reason is for: ``refused``, ``disconnected`` (of a server), or ``ended`` (of a client)."""
+    """What the reason is for: ``refused``, ``disconnected``, ``unanswered``, ``forgotten``; of a client ``ended``."""
     sentence: str
 
 
@@ -47,14 +47,18 @@ def list_events() -> Iterator[EventEntry]:
             if not _is_event_of(kind, module.__name__):
                 continue
             sentence = " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()).replace("`", "")
-            fields = tuple(field.name for field in dataclasses.fields(kind))
+            fields = tuple(field.name for field in dataclasses.fields(kind) if field.repr)
             yield EventEntry(kind.name, side, kind.level.name.lower(), fields, sentence)
 
 
 def list_reasons() -> Iterator[ReasonEntry]:
-    """Yield every reason: why a server refuses a client, why it closes a connection, why a client's session ends."""
+    """Yield every reason: why a server refuses, closes, doesn't answer or forgets, and why a client's session ends."""
     for refusal in RefusalReason:
         yield ReasonEntry(str(refusal), "refused", _make_sentence(refusal.explanation))
+    for unanswered in UnansweredReason:
+        yield ReasonEntry(str(unanswered), "unanswered", _make_sentence(unanswered.explanation))
+    for forgotten in ForgottenReason:
+        yield ReasonEntry(str(forgotten), "forgotten", forgotten.explanation)
     for end in (*DisconnectReason, *_list_reasons_of_services()):
         yield ReasonEntry(str(end), "disconnected", end.explanation)
     for name, sentence in ENDED.items():
@@ -74,9 +78,10 @@ def _is_event_of(kind: object, module: str) -> bool:
 def _list_reasons_of_services() -> list[Reason]:
     """Return the reasons that services have, each once."""
     found: dict[Reason, None] = {}
-    for each in pkgutil.walk_packages(services.__path__, f"{services.__name__}."):
-        values = vars(importlib.import_module(each.name)).values()
-        found.update((value, None) for value in values if type(value) is Reason)
+    for room in (services, proxy):
+        for each in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            values = vars(importlib.import_module(each.name)).values()
+            found.update((value, None) for value in values if type(value) is Reason)
     return list(found)
 
 

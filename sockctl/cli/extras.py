@@ -1,25 +1,34 @@
 """Libraries that come with an extra of the package, since only some commands need them."""
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 
-from sockctl.errors import SockctlError
+from sockctl.errors import LibraryMissingError
 
-WEB_LIBRARIES = frozenset({"websockets", "h11"})
+_LIBRARIES = {
+    "cluster": {"redis", "hiredis"},
+    "metrics": {"prometheus_client"},
+    "web": {"websockets", "h11"},
+}
 
 
 @contextlib.contextmanager
-def needing(libraries: Collection[str], explain: Callable[[str], SockctlError]) -> Iterator[None]:
-    """Explain where the block imports one of these libraries, and it isn't installed.
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Explain where the block imports a library of an extra, and it isn't installed.
 
     Args:
-        libraries: The names of the libraries.
-        explain: Returns the error for a library that is missing. Other failures of an import stay as they are.
+        extra: The name of the extra.
+        what: What needs the library, such as an option.
+
+    Raises:
+        LibraryMissingError: The library isn't installed. Other failures of an import stay as they are.
     """
     try:
         yield
     except ImportError as error:
         library = (error.name or "").partition(".")[0]
-        if library not in libraries:
+        if library not in _LIBRARIES[extra]:
             raise
-        raise explain(library) from error
+        raise LibraryMissingError(
+            f"{what} needs the library {library}, which isn't installed: pip install 'sockctl[{extra}]' brings it."
+        ) from error

@@ -9,10 +9,11 @@ import typer
 from sockctl.cli.account_stores import ServerStoreOptions
 from sockctl.cli.chat_options import ChatOptions
 from sockctl.cli.commands import declare_group
+from sockctl.cli.exec_options import ExecOptions, MaxPrograms
 from sockctl.cli.options import DEFAULT_MIN_LENGTH, MinLength, Seconds, declare_time, with_option_group
 from sockctl.cli.server_options import ServerOptions, with_server_options
+from sockctl.cli.udp_options import UdpOptions, with_udp_options
 from sockctl.cli.web_options import WebOptions, with_web_options
-from sockctl.errors import ProgramError
 
 app = declare_group("Start a server.", "Example:\n  sockctl serve echo --port 9090")
 
@@ -26,10 +27,12 @@ class Transform(enum.StrEnum):
 
 
 @app.command(
-    epilog="Examples:\n  sockctl serve echo --transform upper --log-file log\n  sockctl serve echo --read-size 1024"
+    epilog="Examples:\n  sockctl serve echo --transform upper --log-file log\n  sockctl serve echo --read-size 1024\n"
+    "  sockctl serve echo --udp"
 )
 @with_server_options
 @with_web_options
+@with_udp_options
 def echo(
     *,
     transform: Annotated[Transform, typer.Option(help="Case in which text comes back.")] = Transform.NONE,
@@ -45,15 +48,23 @@ def echo(
             metavar="BYTES",
         ),
     ] = 65_536,
+    udp: UdpOptions,
     web: WebOptions,
     server: ServerOptions,
 ) -> None:
     """Send back what clients send (RFC 862).
 
-    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once.
+    Tells every event with an explanation. Ctrl-C stops it in order, a second Ctrl-C at once. With --udp, each datagram
+    comes back as it is, and a client is an address that was heard within --idle-timeout (60s then).
     """
-    from sockctl.cli.serve_runner import serve
     from sockctl.services.echo import Case, CaseEcho, Echo
+
+    if udp.are_given:
+        from sockctl.cli.serve_udp import serve_udp
+
+        case = None if transform is Transform.NONE else Case(transform.value)
+        raise typer.Exit(serve_udp(case, udp, server, others={"portion": portion, "read_size": read_size}, web=web))
+    from sockctl.cli.serve_runner import serve
 
     service = Echo() if transform is Transform.NONE else CaseEcho(Case(transform.value))
     raise typer.Exit(serve(service, server, portion=portion, read_size=read_size, web_options=web))
@@ -89,9 +100,7 @@ def talk(
             metavar="COMMAND",
         ),
     ] = None,
-    max_programs: Annotated[
-        int, typer.Option(help="Programs at once, with --reply-with.", min=1, max=10_000, metavar="N")
-    ] = 16,
+    max_programs: MaxPrograms = 16,
     program_idle: Annotated[
         float,
         declare_time(
@@ -109,10 +118,11 @@ def talk(
     from sockctl.cli.serve_runner import serve
 
     if reply_with is not None:
+        from sockctl.cli.serve_exec import split_command
         from sockctl.services.program_reply import ProgramReply
         from sockctl.signals import wait_for_children
 
-        service = ProgramReply(_parse_command(reply_with), max_programs=max_programs, idle_s=program_idle)
+        service = ProgramReply(split_command(reply_with), max_programs=max_programs, idle_s=program_idle)
         wait_for_children()
         raise typer.Exit(serve(service, server))
     from sockctl.cli.operator_terminal import may_edit
@@ -126,6 +136,37 @@ def talk(
 
     with TalkLines() as lines:
         raise typer.Exit(serve(lines.talk, server, terminal=lines))
+
+
+@app.command(
+    "exec",
+    epilog="Examples:\n  sockctl serve exec -- tr a-z A-Z\n"
+    "  sockctl serve exec --host '' --allow 192.0.2.0/24 --tls -- bc -lq\n"
+    "  sockctl serve exec --unix shell.sock --pty -- bash",
+    context_settings={"allow_interspersed_args": False},
+)
+@with_server_options
+@functools.partial(with_option_group, name="options", group=ExecOptions)
+def run_program(
+    *,
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="COMMAND...", help="The program and its arguments; no shell reads them.", show_default=False
+        ),
+    ],
+    options: ExecOptions,
+    server: ServerOptions,
+) -> None:
+    """Start a program for each client: its bytes are the program's input, the output goes to the client.
+
+    Bytes pass unchanged, half-closes as well; standard error becomes events. The program ends with its connection, and
+    the connection with its program. Whoever can connect uses the program with your rights. So beyond this machine it
+    needs --allow; where others use this machine, too, --unix keeps them out.
+    """
+    from sockctl.cli.serve_exec import serve_exec
+
+    raise typer.Exit(serve_exec(command, options, server))
 
 
 @app.command(epilog="Example:\n  sockctl users add ann\n  sockctl serve auth --tls")
@@ -181,19 +222,3 @@ def chat(*, chat_options: ChatOptions, web: WebOptions, server: ServerOptions) -
     from sockctl.cli.serve_chat import serve_chat
 
     raise typer.Exit(serve_chat(server, chat_options, web))
-
-
-def _parse_command(text: str) -> list[str]:
-    """Split a command into its words, and find its program."""
-    import shlex
-    import shutil
-
-    try:
-        argv = shlex.split(text)
-    except ValueError as error:
-        raise ProgramError(f"--reply-with {text!r} can't be split into words: {error}. Check its quotes.") from error
-    if not argv:
-        raise ProgramError("--reply-with is empty: give a program, such as 'bc -lq'.")
-    if shutil.which(argv[0]) is None:
-        raise ProgramError(f"--reply-with: there is no program {argv[0]!r} that can be run. Check its name or path.")
-    return argv

@@ -1,7 +1,8 @@
 """The control socket of a server, as its options want it."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from sockctl import __version__
 from sockctl.cli.server_options import ServerOptions
@@ -13,6 +14,9 @@ from sockctl.net.service import Service
 
 if TYPE_CHECKING:
     from sockctl.net.control.server import ControlServer
+
+ReadStatus = Callable[[], Iterable[dict[str, Any]]]
+"""Returns the lines that say what a server does."""
 
 
 def check_control(options: ServerOptions) -> None:
@@ -37,11 +41,30 @@ def open_control(
         journal: Its journal.
         name: The name of the server.
     """
+
+    def make_reader(facts: dict[str, Any]) -> ReadStatus:
+        from sockctl.net.status import Status
+
+        return Status(server, service, journal, facts).read
+
+    return open_control_with(options, make_reader, journal, name=name)
+
+
+def open_control_with(
+    options: ServerOptions, make_reader: Callable[[dict[str, Any]], ReadStatus], journal: Journal, *, name: str
+) -> "ControlServer | None":
+    """Do as `open_control`, for a server of any form.
+
+    Args:
+        options: The options of the user.
+        make_reader: Takes the fields that never change, and returns what reads the status.
+        journal: Its journal.
+        name: The name of the server.
+    """
     if options.no_control:
         return None
     from sockctl.net.control.server import ControlServer
     from sockctl.net.control.socket_file import open_at, open_in_folder
-    from sockctl.net.status import Status
     from sockctl.paths import find_runtime_dir
 
     try:
@@ -50,7 +73,7 @@ def open_control(
         else:
             listener = open_in_folder(find_runtime_dir(), name)
         facts = {"name": name, "pid": os.getpid(), "version": __version__, "path": str(listener.path)}
-        control = ControlServer(listener, Status(server, service, journal, facts).read)
+        control = ControlServer(listener, make_reader(facts))
         control.start()
     except (ControlError, StoreReadError) as error:
         journal.emit(ControlFailed(error=str(error)))

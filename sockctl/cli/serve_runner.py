@@ -3,42 +3,44 @@
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.serve_control import check_control, open_control
-from sockctl.cli.serve_metrics import serve_metrics
-from sockctl.cli.serve_place import check_ports, find_port, list_unix_events, make_rules, open_place
+from sockctl.cli.serve_metrics import open_metrics, serve_metrics
+from sockctl.cli.serve_place import (
+    check_ports,
+    describe_place,
+    encode_place,
+    find_port,
+    load_tls,
+    make_rules,
+    open_place,
+    tell_place,
+)
 from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.web_options import WebOptions
-from sockctl.errors import ListenError, OptionError
-from sockctl.events.base import Event, Level, Record
+from sockctl.errors import ListenError
+from sockctl.events.base import Event, Level
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
 from sockctl.events.journal import Journal
 from sockctl.events.server import (
     BacklogCut,
     DescriptorsLimited,
-    Listening,
-    LoopbackOnly,
-    PortTaken,
-    Reachable,
     ServerStarted,
 )
 from sockctl.events.sinks import DescriptorSink, FileSink
-from sockctl.net.address import format_address, parse_host
+from sockctl.net.address import parse_host
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners
-from sockctl.net.reachability import find_reach
 from sockctl.net.server import Server
-from sockctl.net.service import MessageService, Service
+from sockctl.net.service import Service
 from sockctl.os_limits import raise_descriptor_limit
 from sockctl.signals import StopSignals
 from sockctl.terminal import STDERR, is_terminal, say
@@ -101,9 +103,9 @@ def serve(
     terminal = terminal or OperatorTerminal()
     with contextlib.ExitStack() as end:
         signals = end.enter_context(StopSignals())
-        journal = end.enter_context(contextlib.closing(_open_journal(service.name, options, terminal)))
-        needed, limit = raise_descriptor_limit(limits.max_clients)
-        tls = _load_tls(options, journal, read_size)
+        journal = end.enter_context(contextlib.closing(open_journal(service.name, options, terminal)))
+        needed, limit = raise_descriptor_limit(limits.max_clients * service.descriptors)
+        tls = load_tls(options, journal.emit, read_size)
         listeners = end.enter_context(contextlib.closing(open_place(options, port)))
         backlog = BACKLOG if options.backlog is None else options.backlog
         web = open_web(
@@ -114,6 +116,7 @@ def serve(
             encrypted=tls is not None,
             advertised=advertised,
         )
+        measured = open_metrics(options.metrics)
         timeouts = Timeouts(idle_s=options.idle_timeout)
         server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
@@ -123,13 +126,13 @@ def serve(
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
         if options.backlog is not None and listeners.backlog < options.backlog:
             journal.emit(BacklogCut(wanted_backlog=options.backlog, backlog=listeners.backlog))
-        _tell_place(journal, listeners, _find_scheme(service, encrypted=tls is not None))
+        tell_place(journal.emit, listeners, _find_scheme(service, encrypted=tls is not None))
         if web is not None:
             web.tell_place(journal)
         if tls is not None:
             tls.tell_certificate()
         name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
-        metrics = serve_metrics(options, server, service, journal, name=name)
+        metrics = None if measured is None else serve_metrics(measured, server, service, journal, name=name)
         control = open_control(options, server, service, journal, name=name)  # while clients hold no descriptors yet
         server.start()
         if options.log_file is not None or options.quiet:
@@ -156,16 +159,16 @@ def _say_place(
     certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
     page = "" if web is None else web.description
     said = (
-        _encode_place(listeners, service.name, web)
+        encode_place(listeners, service.name, () if web is None else web.list_events())
         if json
-        else _describe_place(listeners, options.log_file, certificate + page)
+        else describe_place(listeners, options.log_file, certificate + page)
     )
     teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
     teller.start()
     teller.join(FIRST_WORDS_S)
 
 
-def _open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
+def open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
     """Open the journal."""
     json = options.log_format is LogFormat.JSON
     level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
@@ -184,21 +187,11 @@ def _open_journal(service: str, options: ServerOptions, terminal: OperatorTermin
     return Journal(sink, service=service, level=level, fallback=fallback)
 
 
-def _load_tls(options: ServerOptions, journal: Journal, read_size: int) -> "ServingTls | None":
-    if not options.encrypted:
-        if options.tls_client_ca is not None:
-            raise OptionError("--tls-client-ca asks for certificates in TLS: add --tls, or --tls-cert and --tls-key.")
-        return None
-    from sockctl.cli.serve_tls import ServingTls
-
-    return ServingTls(options, journal.emit, read_bytes=read_size)
-
-
 def _find_scheme(service: Service, *, encrypted: bool) -> str:
     """Return the scheme that `connect` needs in front of HOST:PORT; empty if it can do without."""
     if not encrypted:
         return ""
-    return "sockctls://" if isinstance(service, MessageService) else "tls://"
+    return "sockctls://" if service.speaks_messages else "tls://"
 
 
 def _make_server(
@@ -220,40 +213,3 @@ def _make_server(
         raise ListenError(
             f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
         ) from error
-
-
-def _tell_place(journal: Journal, listeners: Listeners, scheme: str) -> None:
-    """Emit where the server listens, and how clients on this machine and on others connect."""
-    if listeners.wanted_port not in (0, listeners.port):
-        journal.emit(PortTaken(wanted_port=listeners.wanted_port, port=listeners.port))
-    for host in listeners.hosts:
-        journal.emit(Listening(host=host, port=listeners.port, backlog=listeners.backlog))
-    for event in list_unix_events(listeners, scheme):
-        journal.emit(event)
-    if not listeners.hosts:
-        return
-    reach = find_reach(listeners.hosts, listeners.port)
-    for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
-        for endpoint in endpoints:
-            target = f"{scheme}{endpoint}" if scheme else f"{endpoint.host} {endpoint.port}"
-            command = f"sockctl connect {target}"
-            journal.emit(Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command))
-    if not reach.network:
-        journal.emit(LoopbackOnly())
-
-
-def _describe_place(listeners: Listeners, log_file: Path | None, certificate: str) -> str:
-    """Return a sentence that says where the server listens, for a terminal that doesn't show the event."""
-    unix = [] if listeners.unix is None else [listeners.unix.host]
-    places = " and ".join([*(format_address(host, listeners.port) for host in listeners.hosts), *unix])
-    moved = ""
-    if listeners.wanted_port not in (0, listeners.port):
-        moved = f" (port {listeners.wanted_port} is taken)"
-    return f"Listening on {places}{moved}.{certificate}" + (f" Events go to {log_file}." if log_file else "")
-
-
-def _encode_place(listeners: Listeners, service: str, web: ServingWeb | None) -> str:
-    """Return the events that say where the server listens, for a program that reads standard error."""
-    own = (Listening(host=host, port=listeners.port, backlog=listeners.backlog) for host in listeners.hosts)
-    events = [*own, *list_unix_events(listeners), *(() if web is None else web.list_events())]
-    return "\n".join(encode_json(Record(time.time(), service, event)) for event in events)

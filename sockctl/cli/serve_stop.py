@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING, Protocol
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.events.journal import Journal
-from sockctl.net.server import Server
 from sockctl.signals import SAME_SIGNAL_S, StopSignals
 from sockctl.terminal import STDIN, begin_line, is_terminal
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
+
+
+class StoppableServer(Protocol):
+    """A server that runs."""
+
+    def stop(self, drain_timeout_s: float) -> bool:
+        """Stop it in order; return whether everything has ended."""
+        ...
+
+    def abandon(self) -> None:
+        """End what would outlive it: the process is about to end."""
+        ...
 
 
 class Watcher(Protocol):
@@ -53,7 +64,7 @@ def wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: Oper
 
 
 def stop(
-    server: Server,
+    server: StoppableServer,
     watchers: Sequence[Watcher],
     drain_timeout_s: float,
     signals: StopSignals,
@@ -77,6 +88,7 @@ def stop(
     one_signal_until = time.monotonic() + SAME_SIGNAL_S
     while signals.wait() is not None:
         if time.monotonic() > one_signal_until:
+            server.abandon()
             for watcher in watchers:
                 watcher.abandon()
             journal.close(LAST_WORDS_S)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from sockctl.cli.extras import WEB_LIBRARIES, needing
+from sockctl.cli.extras import needing
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event
@@ -74,14 +74,9 @@ class ServingWeb:
         """Return the door.
 
         Raises:
-            OptionError: A library is missing.
+            LibraryMissingError: A library is missing.
         """
-        with needing(
-            WEB_LIBRARIES,
-            lambda library: OptionError(
-                f"--web needs the library {library}, which isn't installed: pip install 'sockctl[web]'"
-            ),
-        ):
+        with needing("web", "--web"):
             from sockctl.net.web.addresses import Addresses
             from sockctl.net.web.door import WebDoor
             from sockctl.net.web.site import load_site

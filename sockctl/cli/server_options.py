@@ -59,6 +59,81 @@ def parse_listening_port(value: str | int) -> int:
         raise typer.BadParameter(str(error)) from error
 
 
+StrictPort = Annotated[
+    bool,
+    typer.Option(
+        "--strict-port",
+        help="Fail (exit 1) if the port is taken, instead of taking the next free one.",
+        rich_help_panel="Listening",
+    ),
+]
+UnixPlace = Annotated[
+    str | None,
+    typer.Option(
+        help="Listen on this Unix socket, or on @NAME (Linux); with a port, there as well.",
+        parser=parse_unix_place,
+        metavar="PATH",
+        show_default=False,
+        rich_help_panel="Listening",
+    ),
+]
+UnixMode = Annotated[
+    int | None,
+    typer.Option(
+        help="Which users may connect: the mode of --unix's file. [default: 0600, its owner alone]",
+        parser=parse_mode,
+        metavar="MODE",
+        show_default=False,
+        rich_help_panel="Listening",
+    ),
+]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Let in this address, network (CIDR) or user (uid:1000); repeatable. Wins over --deny; alone, it "
+        "denies everyone else.",
+        metavar="RULE",
+        rich_help_panel="Who may connect",
+    ),
+]
+Deny = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Refuse this address, network (CIDR) or user (uid:1000); repeatable.",
+        metavar="RULE",
+        rich_help_panel="Who may connect",
+    ),
+]
+Tls = Annotated[
+    bool,
+    typer.Option(
+        "--tls",
+        help="Encrypt connections; makes and keeps a certificate of its own in the data directory.",
+        rich_help_panel="Encryption",
+    ),
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE", rich_help_panel="Encryption"
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option(
+        help="The certificate's key (PEM), which others may not read.", metavar="FILE", rich_help_panel="Encryption"
+    ),
+]
+TlsClientCa = Annotated[
+    Path | None,
+    typer.Option(
+        help="Let in clients only that show a certificate of these authorities (PEM).",
+        metavar="FILE",
+        rich_help_panel="Encryption",
+    ),
+]
+
+
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)  # frozen, with slots: 2 ms more for each command's start
 class ServerOptions:
     """The options of every server, by the names that users write."""
@@ -81,34 +156,9 @@ class ServerOptions:
             rich_help_panel="Listening",
         ),
     ] = None
-    strict_port: Annotated[
-        bool,
-        typer.Option(
-            "--strict-port",
-            help="Fail (exit 1) if the port is taken, instead of taking the next free one.",
-            rich_help_panel="Listening",
-        ),
-    ] = False
-    unix: Annotated[
-        str | None,
-        typer.Option(
-            help="Listen on this Unix socket, or on @NAME (Linux); with --port, there as well.",
-            parser=parse_unix_place,
-            metavar="PATH",
-            show_default=False,
-            rich_help_panel="Listening",
-        ),
-    ] = None
-    unix_mode: Annotated[
-        int | None,
-        typer.Option(
-            help="Which users may connect: the mode of --unix's file. [default: 0600, its owner alone]",
-            parser=parse_mode,
-            metavar="MODE",
-            show_default=False,
-            rich_help_panel="Listening",
-        ),
-    ] = None
+    strict_port: StrictPort = False
+    unix: UnixPlace = None
+    unix_mode: UnixMode = None
     backlog: Annotated[
         int | None,
         typer.Option(
@@ -154,51 +204,12 @@ class ServerOptions:
             rich_help_panel="Who may connect",
         ),
     ] = 64
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Let in this address, network (CIDR) or user (uid:1000); repeatable. Wins over --deny; alone, it "
-            "denies everyone else.",
-            metavar="RULE",
-            rich_help_panel="Who may connect",
-        ),
-    ] = None
-    deny: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Refuse this address, network (CIDR) or user (uid:1000); repeatable.",
-            metavar="RULE",
-            rich_help_panel="Who may connect",
-        ),
-    ] = None
-    tls: Annotated[
-        bool,
-        typer.Option(
-            "--tls",
-            help="Encrypt connections; makes and keeps a certificate of its own in the data directory.",
-            rich_help_panel="Encryption",
-        ),
-    ] = False
-    tls_cert: Annotated[
-        Path | None,
-        typer.Option(
-            help="Encrypt with this certificate (PEM); needs --tls-key.", metavar="FILE", rich_help_panel="Encryption"
-        ),
-    ] = None
-    tls_key: Annotated[
-        Path | None,
-        typer.Option(
-            help="The certificate's key (PEM), which others may not read.", metavar="FILE", rich_help_panel="Encryption"
-        ),
-    ] = None
-    tls_client_ca: Annotated[
-        Path | None,
-        typer.Option(
-            help="Let in clients only that show a certificate of these authorities (PEM).",
-            metavar="FILE",
-            rich_help_panel="Encryption",
-        ),
-    ] = None
+    allow: Allow = None
+    deny: Deny = None
+    tls: Tls = False
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
+    tls_client_ca: TlsClientCa = None
     data_dir: DataDir = None
     idle_timeout: Annotated[
         float | None,

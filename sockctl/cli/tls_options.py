@@ -21,8 +21,8 @@ ClientKey = Annotated[
 
 
 @dataclass(kw_only=True, eq=False, repr=False)  # as `ServerOptions`
-class TlsOptions:
-    """The options, by the names that users write."""
+class _TlsWish:
+    """The option that asks for TLS."""
 
     tls: Annotated[
         bool,
@@ -30,6 +30,12 @@ class TlsOptions:
             "--tls", help="Encrypt the connection, as tls:// and sockctls:// do.", rich_help_panel="Encryption"
         ),
     ] = False
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TrustOptions:
+    """The options about the server's certificate and the own one, where the target's scheme alone asks for TLS."""
+
     fingerprint: Annotated[
         str | None,
         typer.Option(
@@ -109,6 +115,11 @@ class TlsOptions:
             vouched=vouched and not self.chooses_trust,
             plain_schemes=("ws",) if web else PLAIN_SCHEMES,
         )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TlsOptions(TrustOptions, _TlsWish):  # in this order: the help shows the fields of the last class first
+    """All options of a client, by the names that users write."""
 
 
 def refuse_lone_key(cert: Path | None, key: Path | None) -> None:

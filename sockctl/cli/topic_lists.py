@@ -66,6 +66,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "client events": lambda: _list_events("client"),
     "reasons": lambda: _list_reasons("disconnected"),
     "refusals": lambda: _list_reasons("refused"),
+    "unanswered": lambda: _list_reasons("unanswered"),
+    "forgotten": lambda: _list_reasons("forgotten"),
     "client reasons": lambda: _list_reasons("ended"),
     "exit codes": _list_exit_codes,
     "engine user": _write_engine_user,

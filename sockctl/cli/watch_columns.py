@@ -83,7 +83,8 @@ COLUMNS = (
     Column(
         "NAME",
         "name",
-        "The user who is logged in, or the name that the client has given. Empty while the service knows none.",
+        "The user who is logged in, the name that the client has given, or the process of its program (serve "
+        "exec). Empty while the service knows none.",
         is_number=False,
     ),
     Column("ROOM", "room", "The room of the chat in which the client speaks.", is_number=False),

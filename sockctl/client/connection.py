@@ -11,6 +11,7 @@ from sockctl.client.entry import Entry
 from sockctl.client.idle_limit import IdleLimit
 from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.message_waits import MessageWaits
+from sockctl.client.own_rest import OwnRest
 from sockctl.client.receiver import Receiver
 from sockctl.client.sender import Sender, refuse_lines
 from sockctl.client.session_events import EndReason, EventToEmit, LastBytes, SessionEvent, Signal
@@ -26,6 +27,7 @@ from sockctl.events.client import Greeted, InputEnded
 from sockctl.text import format_count
 
 if TYPE_CHECKING:
+    from sockctl.client.datagram_exchange import DatagramExchange
     from sockctl.client.protocol import MessageProtocol
     from sockctl.client.script import Script
     from sockctl.client.web_exchange import WebExchange
@@ -35,7 +37,7 @@ MAX_UNSENT_BYTES = 65_536
 TLS_ALERT = b"\x15\x03"
 """How the answer of a TLS server begins to bytes that are no TLS, RFC 8446 section 6."""
 
-_BY_SERVER = frozenset({EndReason.SERVER_CLOSED, EndReason.WEBSOCKET_CLOSED})
+_BY_SERVER = frozenset({EndReason.SERVER_CLOSED, EndReason.CLIENT_CLOSED, EndReason.WEBSOCKET_CLOSED})
 
 
 class ClientConnection:
@@ -53,6 +55,8 @@ class ClientConnection:
             has asked or welcomed: the user meant them for the lost connection.
         goes_on: Whether the client tries another server if this one doesn't let it in.
         local: Whether it is a connection over a Unix socket.
+        peer: The server, for people.
+        number: The number of the client at the other end, where this side has listened; None where it has connected.
 
     Attributes:
         protocol: The messages; None once the wire is raw.
@@ -60,6 +64,7 @@ class ClientConnection:
         started: When it began.
         ending: Why it ended; None while it stands.
         local: True for a Unix socket, else None, as events have it.
+        datagrams: The datagrams of UDP; None for a connection of another kind.
         wants_input: Whether the input is to be read.
         wake_at: When `settle` is due at the latest; None for never.
     """
@@ -77,10 +82,12 @@ class ClientConnection:
         returning: bool = False,
         goes_on: bool = False,
         local: bool = False,
+        peer: str = "",
+        number: int | None = None,
     ) -> None:
         self.protocol = protocol
         emits_each = settings.read_bytes is not None
-        self.meter = TrafficMeter(self._emit_moved, encrypted=encrypted, emits_each=emits_each)
+        self.meter = TrafficMeter(self._emit_moved, encrypted=encrypted, emits_each=emits_each, number=number)
         self.started = now
         self.ending: EndReason | None = None
         self.wants_input = False
@@ -92,14 +99,20 @@ class ClientConnection:
         self._encrypted = encrypted
         self._returning = returning
         self._tries_next = goes_on
+        self._number = number
+        self._other = "server" if number is None else "client"
+        self._outlasts = number is not None and not settings.terminal and not settings.recv_only
         self.local = True if local else None
         self._sender = Sender(settings, events)
         self._receiver = Receiver(settings, script, self._sender, events)
+        self.datagrams = self._open_datagrams(peer) if settings.udp else None
         self._web = self._open_web(now) if settings.web else None
+        self._exchange = self._web or self.datagrams
         self._held_until = now + settings.first_line_held_s
         self._waits = MessageWaits(settings, self._sender, self._receiver, self._held_until)
         self._idleness = IdleLimit(settings.idle_timeout_s, now)
         self._heard_at = now  # when the server has said something, or the client that something is being typed
+        self._rest = OwnRest(settings.quit_after_s, now)
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -107,6 +120,12 @@ class ClientConnection:
         from sockctl.client.web_exchange import WebExchange
 
         return WebExchange(self._settings, self._sender, self._receiver, self._events, now)
+
+    def _open_datagrams(self, peer: str) -> "DatagramExchange":
+        from sockctl.client.datagram_exchange import DatagramExchange
+
+        scripted = self._script is not None
+        return DatagramExchange(self._settings, self._sender, self._receiver, self._events, peer, scripted=scripted)
 
     @property
     def input_ended(self) -> bool:
@@ -170,12 +189,13 @@ class ClientConnection:
             return
         self._idleness.note_traffic(now)
         self._heard_at = now
-        if self._web is not None:
-            self.meter.count_received(len(data), now)
-            if self._web.receive(data, now):
+        if self._exchange is not None:
+            if self.datagrams is None:
+                self.meter.count_received(len(data), now)
+            if self._exchange.receive(data, now):
                 self._receive_end(now)
             return
-        if not self.meter.bytes_in and not self._encrypted and data.startswith(TLS_ALERT):
+        if not self.meter.bytes_in and not self._encrypted and self._number is None and data.startswith(TLS_ALERT):
             raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
         protocol = self.protocol
         if protocol is None:
@@ -228,23 +248,41 @@ class ClientConnection:
     def judge(self, error: SockctlError | None) -> SockctlError | None:
         """Return the error of the connection's end, with which it ended if there is one."""
         ended = self.input_ended
-        return judge_end(
+        judged = judge_end(
             error, self.protocol, self._script, self._receiver, self._sender, self._settings, input_ended=ended
         )
+        if judged is not None or self.datagrams is None:
+            return judged
+        is_met = self._script is not None and self._script.ended and self._script.ends_by_expecting
+        return self.datagrams.judge(is_wanted=is_met or self._receiver.has_enough)
 
     def _receive_end(self, now: float) -> None:
         if self.protocol is not None:
             self.protocol.refuse_end()
         if self._web is not None:
             self._web.judge_end()
+        if self._outlasts and not self._sender.half_closed and self._stop_at is None:
+            self._rest.begin(now)
+            if self._script is not None:
+                self._script.note_end()
+            return
         if unsent_bytes := self._sender.unsent_bytes if self._web is None else self._web.unsent_input_bytes:
-            raise _cut_short(f"{unsent_bytes} bytes were")
+            raise self._make_cut_short_error(f"{unsent_bytes} bytes were")
         if self._comes_back:
             self.ending = EndReason.SERVER_CLOSED  # what the input or the script waits for may come on the next one
             return
-        self._finish(EndReason.SERVER_CLOSED if self._web is None else EndReason.WEBSOCKET_CLOSED, now)
+        closed = EndReason.SERVER_CLOSED if self._number is None else EndReason.CLIENT_CLOSED
+        self._finish(closed if self._web is None else EndReason.WEBSOCKET_CLOSED, now)
         if self._sender.held and not self._settings.terminal:
-            raise _cut_short(format_count(len(self._sender.held), "line was", "lines were"))
+            raise self._make_cut_short_error(format_count(len(self._sender.held), "line was", "lines were"))
+
+    def _settle_own_rest(self, now: float) -> float | None:
+        """End once all was sent to a client that has ended its side; return when that is due at the latest."""
+        if self._sender.unsent_bytes or (self._script is not None and not self._script.ended):
+            return None
+        if self.input_ended or now >= self._rest.due_at:
+            self._finish(EndReason.CLIENT_CLOSED, now)
+        return self._rest.due_at
 
     def _greet(self, protocol: "MessageProtocol") -> None:
         self._sender.answer(protocol.wire.outgoing)
@@ -262,8 +300,8 @@ class ClientConnection:
             UnsendableError: A line is too long for a message.
         """
         source, protocol = self._source, self.protocol
-        if self._web is not None:
-            self._sender.send(self._web.encode_input(source, data))
+        if self._exchange is not None:
+            self._sender.send(self._exchange.encode_input(source, data))
         elif protocol is None or isinstance(source, PipeInput):
             self._sender.send(source.feed_raw(data))
         elif self._returning and not protocol.has_turn:
@@ -300,8 +338,12 @@ class ClientConnection:
     def count_sent(self, count: int, now: float) -> None:
         """Count bytes that went out."""
         self._idleness.note_traffic(now)
+        self._rest.note_sent(now)
         self._sender.count_sent(count)
-        self.meter.count_sent(count, now)
+        if self.datagrams is None:
+            self.meter.count_sent(count, now)
+        else:
+            self.datagrams.note_sent(count, now)
 
     # The time.
 
@@ -318,6 +360,7 @@ class ClientConnection:
             return
         sender, script, protocol = self._sender, self._script, self.protocol
         times: list[float | None] = [self._idleness.settle(now)]
+        times.append(None if self.datagrams is None else self.datagrams.settle(now))
         if protocol is not None:
             times += self._settle_messages(protocol, now)
         if self.meter.sum_at is not None and now >= self.meter.sum_at:
@@ -325,25 +368,38 @@ class ClientConnection:
         if script is not None and (protocol is None or not protocol.wire.is_listening):
             self._sender.run(script, protocol, now)
             times += [script.due_at, self._limit_script_end(script, now)]
-        if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
-            self._stop_at = now + self._settings.flush_s
-        input_ended = self.input_ended
-        if self._stop_at is not None:
-            if not sender.unsent_bytes or now >= self._stop_at:
-                self._finish(EndReason.STOPPED, now)
-        elif input_ended and not sender.unsent_bytes:
-            times.append(self._settle_own_end(now))
+        times.append(self._settle_end(now))
         if self.ending is None and self._quit_at is not None and now >= self._quit_at:
-            self._finish(EndReason.QUIT_AFTER, now)
+            self._finish(EndReason.STOPPED if self._has_all_answers else EndReason.QUIT_AFTER, now)
         times += [self.meter.sum_at, self._quit_at, self._stop_at]
         self.wake_at = min([time for time in times if time is not None], default=None)
         can_read = (
             self._stop_at is None
             and not self._settings.recv_only
-            and not input_ended
+            and not self.input_ended
             and sender.unsent_bytes < MAX_UNSENT_BYTES
+            and not (self.datagrams is not None and self.datagrams.is_full)
         )
         self.wants_input = can_read and script is None and (protocol is None or self._may_read(protocol, now))
+
+    @property
+    def _has_all_answers(self) -> bool:
+        """Whether no datagram waits for an answer; False for a connection."""
+        return self.datagrams is not None and not self.datagrams.answers.waiting
+
+    def _settle_end(self, now: float) -> float | None:
+        """End, or end the own side, where that is due; return when that goes on."""
+        unsent_bytes = self._sender.unsent_bytes
+        if self._stop_at is None and self._settings.count is not None and self._receiver.has_enough:
+            self._stop_at = now + self._settings.flush_s
+        if self._stop_at is not None:
+            if not unsent_bytes or now >= self._stop_at:
+                self._finish(EndReason.STOPPED, now)
+        elif self._rest.has_begun:
+            return self._settle_own_rest(now)
+        elif self.input_ended and not unsent_bytes:
+            return self._settle_own_end(now)
+        return None
 
     def _settle_messages(self, protocol: "MessageProtocol", now: float) -> list[float | None]:
         times = self._waits.settle(protocol, now)
@@ -358,13 +414,13 @@ class ClientConnection:
 
     def _limit_script_end(self, script: "Script", now: float) -> float | None:
         """Return when a script must be over that waits for the server's end. A short count is the error then."""
-        if self._settings.quit_after_s is not None or self._settings.send_only:
+        if self._settings.quit_after_s is not None or self._settings.send_only or self.datagrams is not None:
             return None
         if script.is_late(now):
             from sockctl.client.script import make_never_ended_error
 
             self._receiver.finish(self.protocol, now, by_server=False)
-            raise make_never_ended_error(self._settings.timeout_s)
+            raise make_never_ended_error(self._settings.timeout_s, self._other)
         return script.end_due_at
 
     def _may_read(self, protocol: "MessageProtocol", now: float) -> bool:
@@ -375,9 +431,9 @@ class ClientConnection:
 
     def _settle_own_end(self, now: float) -> float | None:
         """End the own side, now that everything was sent; return when that goes on."""
-        if self._web is not None:
-            due_at = self._web.settle_end(now, wait_s=self._wait_for_end_s)
-            self._quit_at = self._web.quit_at
+        if self._exchange is not None:
+            due_at = self._exchange.settle_end(now, wait_s=self._wait_for_end_s)
+            self._quit_at = self._exchange.quit_at
             return due_at
         if not self._sender.half_closed:
             self._half_close(now)
@@ -385,7 +441,7 @@ class ClientConnection:
 
     def _half_close(self, now: float) -> None:
         self._sender.half_closed = True
-        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(local=self.local))]
+        self._events += [Signal.SENDING_ENDED, EventToEmit(InputEnded(connection=self._number, local=self.local))]
         wait_s = self._wait_for_end_s
         self._quit_at = None if wait_s is None else now + wait_s
 
@@ -410,6 +466,7 @@ class ClientConnection:
         if self._settings.verbose or self.protocol is None or not self.protocol.wire.is_framed:
             self._events.append(EventToEmit(event))
 
-
-def _cut_short(left: str) -> ConnectionBrokenError:
-    return ConnectionBrokenError(f"The server ended the connection before it took everything: {left} not sent.")
+    def _make_cut_short_error(self, left: str) -> ConnectionBrokenError:
+        return ConnectionBrokenError(
+            f"The {self._other} ended the connection before it took everything: {left} not sent."
+        )

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from sockctl.client.screen import MAX_PROMPT, Screen
+from sockctl.hex_dump import format_hex
 from sockctl.protocol.line_splitter import LineSplitter
-from sockctl.text import TerminalText, escape_json
+from sockctl.text import TerminalText, escape_json, format_count
 
 if TYPE_CHECKING:
     from sockctl.client.chat.formatter import MessageFormatter
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.protocol.messages import Message
 
-HEX_COLUMNS = 16
 HEX_BYTES = 1_024
 """Bytes of a binary message that a terminal shows."""
 MAX_LINE = 1 << 20
@@ -39,6 +39,9 @@ class Output:
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a message of a WebSocket."""
+
+    def show_datagram(self, data: bytes, *, is_sent: bool) -> None:
+        """Show a datagram that came; one that was sent, where both directions are shown."""
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""
@@ -70,10 +73,19 @@ class PlainOutput(Output):
         screen: Where to.
         formatter: How messages look to a person; None in a pipe.
         errors_apart: Whether the server's errors go to standard error.
+        keeps_ends: Whether a datagram is shown as it is, and not as a line.
     """
 
-    def __init__(self, screen: Screen, formatter: "MessageFormatter | None", *, errors_apart: bool = False) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        formatter: "MessageFormatter | None",
+        *,
+        errors_apart: bool = False,
+        keeps_ends: bool = False,
+    ) -> None:
         super().__init__(screen)
+        self._keeps_ends = keeps_ends
         self._formatter = formatter
         self._errors_apart = errors_apart
         self._text = TerminalText() if formatter is not None else None
@@ -92,9 +104,16 @@ class PlainOutput(Output):
         elif is_text:
             self._screen.write(self._text.feed(data + b"\n", final=True).encode())
         else:
-            self._screen.write(format_hex_lines("<", 0, data[:HEX_BYTES]).encode())
+            self._screen.write(format_hex(data[:HEX_BYTES], mark="<").encode())
             if len(data) > HEX_BYTES:
                 self._screen.remark(f"{len(data) - HEX_BYTES:,} bytes more; in a pipe, all of them come as they are.")
+
+    def show_datagram(self, data: bytes, *, is_sent: bool) -> None:
+        """Show a datagram as a line, or as it is where the input was cut into blocks."""
+        if is_sent:
+            return
+        line = data if self._keeps_ends or data.endswith(b"\n") else data + b"\n"
+        self._screen.write(line if self._text is None else self._text.feed(line, final=True).encode())
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message as a line; a question leaves the cursor behind it, for a person to answer."""
@@ -147,14 +166,20 @@ class HexOutput(Output):
         super().__init__(screen)
         self._sent = self._received = 0
 
+    def show_datagram(self, data: bytes, *, is_sent: bool) -> None:
+        """Show a datagram: a line that says how long it is, and its bytes, from its own first one on."""
+        direction = ">" if is_sent else "<"
+        size = f"a datagram of {format_count(len(data), 'byte')}" if data else "an empty datagram"
+        self._screen.write(f"{direction} {size}\n{format_hex(data, mark=direction)}".encode())
+
     def show_sent(self, data: bytes) -> None:
         """Show bytes that were sent."""
-        self._screen.write(format_hex_lines(">", self._sent, data).encode())
+        self._screen.write(format_hex(data, self._sent, mark=">").encode())
         self._sent += len(data)
 
     def show_received(self, data: bytes) -> None:
         """Show bytes that were received."""
-        self._screen.write(format_hex_lines("<", self._received, data).encode())
+        self._screen.write(format_hex(data, self._received, mark="<").encode())
         self._received += len(data)
 
 
@@ -166,20 +191,27 @@ class JsonOutput(Output):
     Args:
         screen: Where to.
         max_line: Characters of a line that are shown.
+        client: The number of the client whose lines these are, among several; None for the only one.
     """
 
-    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE) -> None:
+    def __init__(self, screen: Screen, *, max_line: int = MAX_LINE, client: int | None = None) -> None:
         super().__init__(screen)
+        self._client: dict[str, object] = {} if client is None else {"client": client}
         self._lines = LineSplitter(limit=max_line)
 
     def show_bytes(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
-            self._show({"text": line, "left_out": left_out} if left_out else {"text": line})
+            self._show({**self._client, "text": line, **({"left_out": left_out} if left_out else {})})
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a message of a WebSocket: a binary one in base64."""
         self._screen.write(encode_web_json(data, is_text=is_text))
+
+    def show_datagram(self, data: bytes, *, is_sent: bool) -> None:
+        """Show a datagram that came: one that is no text in base64."""
+        if not is_sent:
+            self._screen.write(encode_datagram_json(data))
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:  # noqa: ARG002  as it came
         """Show a message."""
@@ -213,12 +245,9 @@ def encode_web_json(data: bytes, *, is_text: bool) -> bytes:
     return encode_json_line({"base64": b64encode(data).decode()})
 
 
-def format_hex_lines(direction: str, offset: int, data: bytes) -> str:
-    """Return `data` as lines of direction, offset, up to 16 bytes in hex, and their ASCII characters."""
-    lines = []
-    for start in range(0, len(data), HEX_COLUMNS):
-        row = data[start : start + HEX_COLUMNS]
-        left, right = row[:8].hex(" "), row[8:].hex(" ")
-        characters = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)  # noqa: PLR2004  printable ASCII
-        lines.append(f"{direction} {offset + start:08x}  {left:<23}  {right:<23}  |{characters}|\n")
-    return "".join(lines)
+def encode_datagram_json(data: bytes) -> bytes:
+    """Return a datagram as a line of JSON: as text where it is UTF-8, else in base64."""
+    try:
+        return encode_json_line({"text": data.decode()})
+    except UnicodeDecodeError:
+        return encode_web_json(data, is_text=False)

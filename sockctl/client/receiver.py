@@ -7,6 +7,7 @@ from sockctl.client.refusals import NOT_SAID
 from sockctl.client.sender import Sender
 from sockctl.client.session_events import (
     BytesToShow,
+    DatagramToShow,
     MessageToLog,
     MessageToShow,
     QuestionAsked,
@@ -119,6 +120,14 @@ class Receiver:
         self._events.append(WebMessageToShow(data, is_text))
         if self._lines is not None:
             self._search(None, [data.decode(errors="replace")], "", now)
+
+    def show_datagram(self, data: bytes, now: float) -> None:
+        """Show a datagram; for the script and the count it is a line, without the line feed that it may end with."""
+        if self.has_enough:
+            return
+        self._events.append(DatagramToShow(data))
+        if self._lines is not None:
+            self._search(None, [data.decode(errors="replace").removesuffix("\n")], "", now)
 
     def _search(self, protocol: "MessageProtocol | None", lines: list[str], open_line: str, now: float) -> None:
         """Count lines or messages, and let the script see them."""

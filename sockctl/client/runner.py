@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sockctl.client.io_loop import IoLoop
+from sockctl.client.link import Link
 from sockctl.client.outputs import ErrorOutput, HexOutput, JsonOutput, Output, PlainOutput, WindowOutput
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
@@ -72,6 +73,12 @@ def _run_session(
     screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
 
     def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
+        if settings.udp:
+            from sockctl.net.udp.connector import open_datagrams
+
+            return open_datagrams(
+                endpoint, tell=emit, timeout_s=settings.timeout_s, family=settings.family, source=settings.source
+            )
         trusted = policy
         if policy is not None and not asks:
             from dataclasses import replace
@@ -102,13 +109,13 @@ def _run_session(
         own_lines_stay=screen.person,
         edits=_may_edit(settings),
     )
-    user = _make_user(targets.endpoints, settings, screen, session)
-    output = _choose_output(settings, screen, session.view)
+    user = make_user(targets.endpoints, settings, screen, session)
+    output = choose_output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
     log = _log(targets.endpoints, settings, screen)
-    loop = IoLoop(session, connect_to, screen=screen, output=output, user=user, log=log)
-    return _run(loop, session, sock, user)
+    link = Link(session, connect_to, screen=screen, output=output, user=user, log=log)
+    return _run(IoLoop(link, screen=screen, user=user), link, sock, user)
 
 
 def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport], emit: Tell) -> Transport:
@@ -133,16 +140,18 @@ def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport
             emit(TargetFailed(server=str(server), error=describe_failure(server, error), next=str(targets.current)))
 
 
-def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalUser | None") -> bool:
+def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None") -> bool:
+    session = link.session
+
     def end(reason: EndReason) -> None:
         if user is not None:
             user.leave()
-        loop.perform(session.close(reason, time.monotonic(), cut=loop.was_cut))
+        link.perform(session.close(reason, time.monotonic(), cut=link.was_cut))
 
     try:
-        loop.begin(sock)
-        _hold(loop, session, user)
-        ended = loop.ended or SessionEnded(EndReason.STOPPED)
+        link.begin(sock)
+        _hold(loop, link, user)
+        ended = link.ended or SessionEnded(EndReason.STOPPED)
         end(ended.reason)
         if ended.error is not None:
             raise ended.error
@@ -161,20 +170,21 @@ def _run(loop: IoLoop, session: ClientSession, sock: Transport, user: "TerminalU
     return True
 
 
-def _hold(loop: IoLoop, session: ClientSession, user: "TerminalUser | None") -> None:
+def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
     """Run to the end, under the line editor where that can be."""
+    session = link.session
     if user is not None:
-        while session.is_listening and loop.ended is None:
+        while session.is_listening and link.ended is None:
             if session.wants_input:
                 user.invite()
             loop.step()
         if (
             session.is_framed
-            and loop.ended is None
+            and link.ended is None
             and user.edit(loop.run, loop.stop, loop.read_from, session.leave_word)
         ):
             return
-        if loop.ended is None:
+        if link.ended is None:
             user.invite()
     loop.run()
 
@@ -210,16 +220,26 @@ def _open_websocket(
     return transport
 
 
-def _choose_output(settings: ClientSettings, screen: Screen, view: "ChatView | None") -> Output:
-    """Return the form in which the server's words are shown."""
+def choose_output(
+    settings: ClientSettings, screen: Screen, view: "ChatView | None", *, client: int | None = None
+) -> Output:
+    """Return the form in which the other side's words are shown.
+
+    Args:
+        settings: How the session behaves.
+        screen: Where to.
+        view: The memory of a chat; None without one.
+        client: The number of the client, where JSON is to name it.
+    """
     if settings.send_only:
         return ErrorOutput(screen)
     if settings.hex_dump:
         return HexOutput(screen)
     if settings.json:
-        return JsonOutput(screen)
+        return JsonOutput(screen, client=client)
     if not screen.person:
-        return PlainOutput(screen, None, errors_apart=not settings.terminal)
+        keeps_ends = settings.datagram_bytes is not None
+        return PlainOutput(screen, None, errors_apart=not settings.terminal, keeps_ends=keeps_ends)
     from sockctl.client.chat.formatter import MessageFormatter
 
     formatter = MessageFormatter(colours=screen.colours)
@@ -228,21 +248,28 @@ def _choose_output(settings: ClientSettings, screen: Screen, view: "ChatView | N
     return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
 
 
-def _make_user(
-    servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen, session: ClientSession
+def make_user(
+    servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen, session: ClientSession | None
 ) -> "TerminalUser | None":
-    """Return the person at the terminal, if there is one."""
+    """Return the person at the terminal, if there is one.
+
+    Args:
+        servers: The servers for which typed lines are kept; empty for none.
+        settings: How the session behaves.
+        screen: Shows remarks.
+        session: The only session; None where sessions come and go.
+    """
     if not settings.terminal:
         return None
     from sockctl.client.tty.user import TerminalUser
 
     return TerminalUser(
         screen,
-        session.view,
+        None if session is None else session.view,
         may_edit=_may_edit(settings),
         quiet=settings.quiet,
         typed=_typed(servers, settings),
-        away_s=lambda: session.away_s(time.monotonic()),
+        away_s=lambda: None if session is None else session.away_s(time.monotonic()),
     )
 
 
@@ -257,7 +284,7 @@ def _log(servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen) 
 
 def _typed(servers: Sequence[Endpoint], settings: ClientSettings) -> "TypedEntries | None":
     """Return where typed lines are kept for the next time; None for nowhere."""
-    if not settings.keep_typed or not settings.session or not _may_edit(settings):
+    if not servers or not settings.keep_typed or not settings.session or not _may_edit(settings):
         return None
     from sockctl.client.typed_entries import TypedEntries
     from sockctl.paths import find_state_dir

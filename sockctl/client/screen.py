@@ -23,6 +23,7 @@ class Screen:
         lowest: The level from which on events are shown; None for none: in a pipe, only the data counts.
         explain: Which events are explained; None for the usual ones.
         json: Whether events are JSON lines.
+        service: What emits them.
 
     Attributes:
         person: Whether a person reads standard output.
@@ -30,13 +31,21 @@ class Screen:
         above_prompt: Whether a line is being typed that must not be broken: then everything is written above it.
     """
 
-    def __init__(self, lowest: Level | None = None, explain: "Explain | None" = None, *, json: bool = False) -> None:
+    def __init__(
+        self,
+        lowest: Level | None = None,
+        explain: "Explain | None" = None,
+        *,
+        json: bool = False,
+        service: str = "connect",
+    ) -> None:
         self.person = is_terminal(STDOUT)
         self.colours = self.person and wants_colour(STDOUT)
         self.above_prompt = False
         self._lowest = lowest
         self._explain = explain
         self._json = json
+        self._service = service
         self._format: Format | None = None  # made with the first event
         self._above: list[str] = []  # what is to be written above the prompt, all at once
         self._in_line = False  # whether the cursor stands in the middle of a line
@@ -96,9 +105,13 @@ class Screen:
         """Write an error that doesn't end the session, as `remark` writes a line."""
         self.remark(format_error(text))
 
+    def shows(self, level: Level) -> bool:
+        """Return whether events of a level are shown."""
+        return self._lowest is not None and level >= self._lowest
+
     def emit(self, event: Event) -> None:
         """Show an event, if such events are shown."""
-        if self._lowest is None or event.level < self._lowest:
+        if self._lowest is None or not self.shows(event.level):
             return
         if self._holds and event.level < Level.WARNING and self._lowest > Level.DETAIL:
             self._held.append(event)
@@ -109,7 +122,7 @@ class Screen:
             self._format = encode_json if self._json else choose_live_format(STDERR, self._explain)
         from sockctl.events.base import Record
 
-        if text := self._format(Record(time.time(), "connect", event)):
+        if text := self._format(Record(time.time(), self._service, event)):
             self.remark(text)
 
     def hold_events(self, *, hold: bool) -> None:

@@ -18,10 +18,10 @@ LINE_COSTS = 64
 """The costs of a line beside its characters, in characters."""
 
 
-def make_never_ended_error(timeout_s: float) -> ConnectTimeoutError:
-    """Return the error of a script whose last line was sent, and whose server has not ended the connection."""
+def make_never_ended_error(timeout_s: float, other: str = "server") -> ConnectTimeoutError:
+    """Return the error of a script whose last line was sent, while the other side has not ended the connection."""
     return ConnectTimeoutError(
-        f"The server has not ended the connection within {timeout_s:g} s (--timeout). --quit-after TIME ends it "
+        f"The {other} has not ended the connection within {timeout_s:g} s (--timeout). --quit-after TIME ends it "
         f"without an error, --expect REGEX as soon as the answer is there."
     )
 
@@ -33,6 +33,7 @@ class Script:
         steps: The steps.
         timeout_s: Seconds for the script as a whole, apart from its own pauses.
         kept_characters: How much is kept for expectations whose turn has not come.
+        other: What the other side is, for errors.
 
     Attributes:
         ends_by_sending: Whether the last step sends a line: then the server's answer is waited for to its end.
@@ -42,7 +43,16 @@ class Script:
         deadline: When the time of the script is up; None before it has begun.
     """
 
-    def __init__(self, steps: Sequence[Step], *, timeout_s: float, kept_characters: int = KEPT_CHARACTERS) -> None:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        *,
+        timeout_s: float,
+        kept_characters: int = KEPT_CHARACTERS,
+        other: str = "server",
+    ) -> None:
+        self._other = other
+        self._other_ended = False
         self._all_steps = steps
         self._steps = deque(steps)
         self._expectations = sum(isinstance(step, Expect) for step in steps)  # those that are left
@@ -97,12 +107,20 @@ class Script:
                 self._finish_step()
                 return step.text
             if not isinstance(step, Expect) or not self._is_met(step):
-                if now < self.due_at:
+                if self._other_ended and isinstance(step, Expect):
+                    raise self._make_error(step, f"before the {self._other} ended the connection")
+                if now < self.due_at and not (self._other_ended and isinstance(step, WaitForEnd)):
                     return None
-                self._refuse_late(step)
+                if now >= self.due_at:
+                    self._refuse_late(step)
             self._finish_step()
         self.ended = True
         return None
+
+    def note_end(self) -> None:
+        """Note that the other side sends no more, while lines may still go out to it."""
+        self._close_line()
+        self._other_ended = True
 
     def end(self) -> None:
         """Carry out the steps that are left, now that the server has ended the connection.
@@ -111,18 +129,16 @@ class Script:
             ExpectationError: An expectation is not met.
             ConnectionBrokenError: There is something left to send.
         """
-        if self._open:
-            self._keep(self._open)
-            self._open = ""
+        self._close_line()
         while self._steps:
             step = self._steps[0]
             if isinstance(step, Expect) and not self._is_met(step):
-                raise self._make_error(step, "before the server ended the connection")
+                raise self._make_error(step, f"before the {self._other} ended the connection")
             if isinstance(step, Send):
                 left = format_count(len(self._steps), "step was", "steps were")
                 raise ConnectionBrokenError(
-                    f"The server ended the connection before the script: {left} not carried out, the first of them "
-                    f"would have sent {make_visible(step.text)!r}."
+                    f"The {self._other} ended the connection before the script: {left} not carried out, the first of "
+                    f"them would have sent {make_visible(step.text)!r}."
                 )
             self._finish_step()
         self.ended = True
@@ -152,8 +168,13 @@ class Script:
             raise make_never_asked_error(self._timeout_s)
         if isinstance(step, WaitForEnd):
             raise ConnectTimeoutError(
-                f"The server has not ended the connection within {self._timeout_s:g} s (--timeout)."
+                f"The {self._other} has not ended the connection within {self._timeout_s:g} s (--timeout)."
             )
+
+    def _close_line(self) -> None:
+        if self._open:
+            self._keep(self._open)
+            self._open = ""
 
     def _finish_step(self) -> None:
         self._expectations -= isinstance(self._steps.popleft(), Expect)

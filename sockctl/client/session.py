@@ -32,6 +32,7 @@ from sockctl.client.session_parts import Protocols, make_script, make_source, ma
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
 from sockctl.errors import ConnectionBrokenError, InputDiscardedError, SockctlError
+from sockctl.events.base import Event
 from sockctl.events.client import Disconnected
 from sockctl.net.address import is_unix
 from sockctl.text import format_count
@@ -56,6 +57,7 @@ class ClientSession:
         own_lines_stay: Whether typed lines stay on the terminal, so that they aren't shown when they come back.
         edits: Whether a person may get the line editor, and with it the whole look of a chat.
         reconnector: Decides on pauses; None for the usual ones.
+        number: The number of the client at the other end, where this side has listened; None where it has connected.
 
     Attributes:
         settings: As the argument.
@@ -75,6 +77,7 @@ class ClientSession:
         own_lines_stay: bool = True,
         edits: bool = False,
         reconnector: "Reconnector | None" = None,
+        number: int | None = None,
     ) -> None:
         self.settings = settings
         self.targets = targets
@@ -87,7 +90,8 @@ class ClientSession:
         self._connection: ClientConnection | None = None
         self._is_over = False
         self._source = make_source(settings)
-        self._script = make_script(settings)
+        self._script = make_script(settings, "server" if number is None else "client")
+        self._number = number
         self.view = make_view(settings, own_lines_stay=own_lines_stay, remark=self._remark)
         self._protocols = Protocols(
             targets, settings, open_tokens=open_tokens, view=self.view, remark=self._remark, edits=edits
@@ -150,6 +154,8 @@ class ClientSession:
             returning=self._absence is not None and self.settings.terminal,
             goes_on=goes_on,
             local=is_unix(self.targets.current.host),
+            peer=str(self.targets.current),
+            number=self._number,
         )
         if self._absence is not None:
             self._connection.hold(self._absence.lines)
@@ -197,9 +203,12 @@ class ClientSession:
             connection.meter.emit_sum(now)
             moved = {"bytes_in": connection.meter.bytes_in, "bytes_out": connection.meter.bytes_out}
             seconds = round(now - connection.started, 3)
-            self._events.append(
-                EventToEmit(Disconnected(reason=reason, **moved, seconds=seconds, local=connection.local))
+            ended: Event = Disconnected(
+                connection=self._number, reason=reason, **moved, seconds=seconds, local=connection.local
             )
+            if connection.datagrams is not None:
+                ended = connection.datagrams.make_ended(reason, now, seconds)
+            self._events.append(EventToEmit(ended))
         return self.advance(now)
 
     # From the user and the clock.

@@ -18,6 +18,7 @@ class EndReason(enum.StrEnum):
     """Why a session ended, as the event `Disconnected` has it."""
 
     SERVER_CLOSED = "server_closed"
+    CLIENT_CLOSED = "client_closed"
     WEBSOCKET_CLOSED = "websocket_closed"
     CLIENT_EXIT = "client_exit"
     QUIT_AFTER = "quit_after"
@@ -77,6 +78,18 @@ class WebMessageToShow(NamedTuple):
 
     data: bytes
     is_text: bool
+
+
+class DatagramToShow(NamedTuple):
+    """Show a datagram.
+
+    Attributes:
+        data: Its bytes.
+        is_sent: Whether it was sent: then it is shown where both directions are.
+    """
+
+    data: bytes
+    is_sent: bool = False
 
 
 class MessageToShow(NamedTuple):
@@ -171,6 +184,7 @@ SessionEvent = (
     | LastBytes
     | BytesToShow
     | WebMessageToShow
+    | DatagramToShow
     | MessageToShow
     | MessageToLog
     | QuestionAsked

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 def make_source(settings: ClientSettings) -> LineInput | PipeInput:
     """Return the input of the session."""
-    if settings.terminal or settings.messages or (settings.web and not settings.binary):
+    in_lines = (settings.web and not settings.binary) or (settings.udp and settings.datagram_bytes is None)
+    if settings.terminal or settings.messages or in_lines:
         return LineInput(crlf=settings.crlf, by_hand=settings.terminal)
     return PipeInput(crlf=settings.crlf)
 
@@ -42,13 +43,18 @@ def make_view(settings: ClientSettings, *, own_lines_stay: bool, remark: Callabl
     return ChatView(own_lines_stay=own_lines_stay and settings.terminal, remark=remark)
 
 
-def make_script(settings: ClientSettings) -> "Script | None":
-    """Return the steps in place of an input; None without steps."""
+def make_script(settings: ClientSettings, other: str) -> "Script | None":
+    """Return the steps in place of an input; None without steps.
+
+    Args:
+        settings: How the session behaves.
+        other: What the other side is, for errors.
+    """
     if not settings.steps:
         return None
     from sockctl.client.script import Script
 
-    return Script(settings.steps, timeout_s=settings.timeout_s)
+    return Script(settings.steps, timeout_s=settings.timeout_s, other=other)
 
 
 class Protocols:

@@ -58,6 +58,8 @@ class ClientSettings:
         crlf: Send CR LF for a line feed.
         web: Whether the connection is a WebSocket.
         binary: Send binary messages over it, in place of texts.
+        udp: Whether datagrams of UDP go both ways.
+        datagram_bytes: Bytes of the blocks of the input that each are a datagram; None for lines.
         steps: The steps of a script, in place of an input.
         count: End after so many messages; None for no end.
         timeout_s: Seconds to connect, for the greeting, for a turn to speak, and for a script as a whole.
@@ -96,6 +98,8 @@ class ClientSettings:
     crlf: bool = False
     web: bool = False
     binary: bool = False
+    udp: bool = False
+    datagram_bytes: int | None = None
     steps: "Sequence[Step]" = ()
     count: int | None = None
     timeout_s: float = 10.0

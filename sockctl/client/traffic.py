@@ -17,6 +17,7 @@ class TrafficMeter:
         emit: Emits an event.
         encrypted: Whether the connection is under TLS.
         emits_each: Whether to emit each call, however busy the traffic is.
+        number: The number of the client, where this side has listened.
 
     Attributes:
         bytes_in: Bytes received.
@@ -24,8 +25,16 @@ class TrafficMeter:
         sum_at: When the sum is due; None where there is none.
     """
 
-    def __init__(self, emit: Callable[[Event], None], *, encrypted: bool = False, emits_each: bool = False) -> None:
+    def __init__(
+        self,
+        emit: Callable[[Event], None],
+        *,
+        encrypted: bool = False,
+        emits_each: bool = False,
+        number: int | None = None,
+    ) -> None:
         self._emit = emit
+        self._number = number
         self._encrypted = True if encrypted else None
         self._emits_each = emits_each
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_PER_SECOND)
@@ -69,12 +78,19 @@ class TrafficMeter:
 
     def _emit_waiting(self, since_last_s: float | None, seconds: float | None) -> None:
         times = {"since_last_s": since_last_s, "seconds": seconds}
-        if self._waiting_out:
-            self._emit(DataSent(bytes=self._waiting_out, sends=self._sends, encrypted=self._encrypted, **times))
-        if self._waiting_in:
-            moved, messages = self._waiting_in, self._messages
+        sent, received, encrypted, number = self._waiting_out, self._waiting_in, self._encrypted, self._number
+        if sent:
+            self._emit(DataSent(bytes=sent, sends=self._sends, encrypted=encrypted, connection=number, **times))
+        if received:
             self._emit(
-                DataReceived(bytes=moved, reads=self._reads, messages=messages, encrypted=self._encrypted, **times)
+                DataReceived(
+                    bytes=received,
+                    reads=self._reads,
+                    messages=self._messages,
+                    encrypted=encrypted,
+                    connection=number,
+                    **times,
+                )
             )
         self._waiting_in = self._waiting_out = self._reads = self._sends = 0
         self._messages = None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sockctl.client.outputs import Output, encode_json_line, encode_web_json, encode_web_message
+from sockctl.client.outputs import Output, encode_datagram_json, encode_json_line, encode_web_json, encode_web_message
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.terminal import write_all
@@ -63,6 +63,10 @@ class Transcript:
         """Add a message of a WebSocket that was received. Raises what `add_bytes` raises."""
         self.add_bytes((encode_web_json if self._json else encode_web_message)(data, is_text=is_text))
 
+    def add_datagram(self, data: bytes) -> None:
+        """Add a datagram that was sent or received. Raises what `add_bytes` raises."""
+        self.add_bytes(encode_datagram_json(data) if self._json else data)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
@@ -99,6 +103,11 @@ class RecordedOutput(Output):
         """Show a message of a WebSocket."""
         self._transcript.add_web_message(data, is_text=is_text)
         self._shown.show_web_message(data, is_text=is_text)
+
+    def show_datagram(self, data: bytes, *, is_sent: bool) -> None:
+        """Show a datagram."""
+        self._transcript.add_datagram(data)
+        self._shown.show_datagram(data, is_sent=is_sent)
 
     def show_message(self, one: "Message", context: "ChatContext | None" = None) -> None:
         """Show a message."""

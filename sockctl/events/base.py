@@ -27,7 +27,8 @@ class Event:
     """Something that happened.
 
     A subclass sets `level`, adds fields, and gives `happened`, mostly with an `explanation`. Fields hold what JSON can
-    carry: text, numbers, and dicts of them.
+    carry: text, numbers, and dicts of them; or bytes, which JSON has in hex digits. A field without a repr is none of
+    JSON's.
 
     Attributes:
         name: The stable name that programs rely on, made of the class's own: `ClientConnected` is `client_connected`.
@@ -58,6 +59,14 @@ class Event:
         return ""
 
     @property
+    def dump(self) -> bytes:
+        """Further lines that a person reads below the event, such as a hex dump, each with its end.
+
+        They are UTF-8, and made safe for a terminal already. Text formats show them, JSON doesn't.
+        """
+        return b""
+
+    @property
     def text(self) -> str:
         """What happened, with the explanation behind it."""
         explanation = self.explanation
@@ -71,8 +80,8 @@ class Event:
     @property
     def fields(self) -> dict[str, Any]:
         """The values of the fields by name, without those that are None."""
-        pairs = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
-        return {name: value for name, value in pairs if value is not None}
+        pairs = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self) if field.repr)
+        return {name: value.hex() if isinstance(value, bytes) else value for name, value in pairs if value is not None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,11 @@ class ConnectionEvent(Event):
 
     connection: int
     peer: str
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether the event becomes part of a sum where too many of its kind come from one address."""
+        return True
 
     @property
     def is_local(self) -> bool:

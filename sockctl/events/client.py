@@ -1,5 +1,10 @@
-"""The events of a client, from its first attempt to connect to the end."""
+"""The events of a client, from its first attempt to connect to the end.
 
+`sockctl listen` has a client's session, too, with a client at the other end. Its events carry that client's number in
+`connection`, and their sentences say "the client" where a client says "the server".
+"""
+
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +14,7 @@ from sockctl.text import format_bytes, format_count, format_delay, format_second
 
 ENDED = {
     "server_closed": "The server ended the connection",
+    "client_closed": "The client ended the connection",
     "websocket_closed": "The server closed the WebSocket",
     "client_exit": "You ended the connection",
     "quit_after": "The time of --quit-after was up, and the client closed the connection",
@@ -20,8 +26,23 @@ ENDED = {
     "output_closed": "Nobody reads the output any more, and the client closed the connection",
 }
 """Why a client's connection ended, by the reason."""
+
+
+def swap_sides(text: str, *, own: str = "this side") -> str:
+    """Return a sentence of a client about its server as one of a listener about its client.
+
+    Args:
+        text: The sentence.
+        own: What the listener calls itself; empty where the sentence doesn't name the client.
+    """
+    if own:
+        text = text.replace("the client", own).replace("The client", own.capitalize())
+    return text.replace("the server", "the client").replace("The server", "The client")
+
+
 _WHAT_ENDED_IT = {
     "server_closed": "recv() returned no bytes: the FIN of the server came.",
+    "client_closed": "recv() returned no bytes: the FIN of the client came.",
     "client_exit": "close() told the server.",
     "reset": "What was on the way is lost.",
 }
@@ -120,9 +141,11 @@ class _DataMoved(Event):
             and for a sum.
         seconds: The time of a sum; None for one call.
         encrypted: True under TLS. The bytes are decrypted ones then, and a call is one of TLS.
+        connection: The number of the client, where this side has listened.
     """
 
     bytes: int
+    connection: int | None = None
     since_last_s: float | None = None
     seconds: float | None = None
     encrypted: bool | None = None
@@ -174,6 +197,7 @@ class DataReceived(_DataMoved):
 class InputEnded(Event):
     """The client sends no more; it still receives. `local` is true at a Unix socket."""
 
+    connection: int | None = None
     local: bool | None = None
 
     @property
@@ -183,13 +207,15 @@ class InputEnded(Event):
     @property
     def explanation(self) -> str:
         by = "" if self.local else " (FIN)"
-        return f"shutdown(SHUT_WR) told the server{by} that nothing more comes. The client still reads its answers."
+        text = f"shutdown(SHUT_WR) told the server{by} that nothing more comes. The client still reads its answers."
+        return text if self.connection is None else swap_sides(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnected(Event):
     """The connection ended. `local` is true at a Unix socket."""
 
+    connection: int | None = None
     reason: str
     bytes_in: int
     bytes_out: int
@@ -199,6 +225,8 @@ class Disconnected(Event):
     @property
     def happened(self) -> str:
         ended = ENDED[self.reason].removesuffix(" (RST)") if self.local else ENDED[self.reason]
+        if self.connection is not None and self.reason != "client_closed":
+            ended = swap_sides(ended)
         return (
             f"{ended} after {format_seconds(self.seconds)}: {format_bytes(self.bytes_out)} sent and "
             f"{format_bytes(self.bytes_in)} received."
@@ -207,4 +235,6 @@ class Disconnected(Event):
     @property
     def explanation(self) -> str:
         text = _WHAT_ENDED_IT.get(self.reason, "")
-        return text.replace("the FIN of the server came", "the server ended its side") if self.local else text
+        if self.local:
+            text = re.sub("the FIN of the (server|client) came", r"the \1 ended its side", text)
+        return text if self.connection is None else swap_sides(text, own="")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from sockctl.events.base import ConnectionEvent, Event, Level, Record
 from sockctl.events.connection import ClientConnected
 from sockctl.events.explain import Explain
+from sockctl.events.udp import ClientHeard
 from sockctl.palette import Style, paint
 from sockctl.terminal import is_terminal, measure_columns, wants_colour
 from sockctl.text import escape_json, make_visible
@@ -204,11 +205,17 @@ def encode_json(record: Record) -> str:
 
 
 def _format_origin(event: Event) -> str:
-    return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else ""
+    return f"#{event.connection} {event.peer}  " if isinstance(event, ConnectionEvent) else _format_number(event)
+
+
+def _format_number(event: Event) -> str:
+    """Return the number of the client, in an event of `sockctl listen` that has no more of it."""
+    number = getattr(event, "connection", None)
+    return "" if number is None else f"#{number} "
 
 
 def _format_short_origin(event: Event) -> str:
     if not isinstance(event, ConnectionEvent):
-        return ""
-    with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected)
+        return _format_number(event)
+    with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected | ClientHeard)
     return f"#{event.connection} {event.peer} " if with_peer else f"#{event.connection} "

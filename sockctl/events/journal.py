@@ -119,6 +119,11 @@ class Journal:
         """How many events are missing in what was written, since the start; any thread may ask."""
         return self._lost + self._unwritten
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes of the events that wait to be written; any thread may ask."""
+        return self._queue.waiting_bytes
+
     def emit(self, event: Event) -> None:
         """Take an event. Never blocks and never raises; any thread may call it."""
         if event.level < self._level:

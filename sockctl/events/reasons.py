@@ -158,3 +158,38 @@ class RefusalReason(Reason, enum.ReprEnum):
     )
     INTERNAL_ERROR = ("internal_error", "the server failed to serve it, which is a defect of sockctl's")
     OUT_OF_THREADS = ("out_of_threads", "the system gave no further thread to serve it")
+
+
+class UnansweredReason(Reason, enum.ReprEnum):
+    """Why a server of UDP doesn't answer a datagram."""
+
+    DENIED = ("denied", "the --allow and --deny rules don't let its address in")
+    LOW_PORT = (
+        "low_port",
+        "it came from a port below 1024, where services live that answer in turn: both would echo without end",
+    )
+    OWN_PORT = (
+        "own_port",
+        "it came from the server's own port number, as from another echo server: both would echo without end",
+    )
+    MULTICAST = (
+        "multicast",
+        "it was sent to a broadcast or multicast address, where all servers would answer at once",
+    )
+    TOO_FAST = ("too_fast", "its address sends more datagrams a second than --max-rate lets it have answered")
+    TOO_LONG = ("too_long", "the answer is longer than a datagram may be")
+    SEND_FAILED = ("send_failed", "the system didn't take the answer: its send buffer is full, or it knows no way")
+
+
+class ForgottenReason(Reason, enum.ReprEnum):
+    """Why a server of UDP forgets a client."""
+
+    IDLE = (
+        "idle",
+        "Nothing has come from it for as long as --idle-timeout says. Its next datagram makes it a new one.",
+    )
+    DISPLACED = (
+        "displaced",
+        "The server remembers a bounded number of clients, and this one had been silent for the longest time.",
+    )
+    SERVER_STOPPING = ("server_stopping", "The server is stopping. UDP has no goodbye: the client isn't told.")

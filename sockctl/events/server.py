@@ -6,6 +6,8 @@ from typing import ClassVar
 from sockctl.events.base import Event, Level
 from sockctl.text import format_bytes, format_count, format_seconds
 
+EVERY_INTERFACE = "--host ''"
+"""What lets a server listen on every interface."""
 _SCOPES = {
     "machine": "this machine",
     "unix": "this machine, by the Unix socket",
@@ -142,7 +144,9 @@ class Reachable(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopbackOnly(Event):
-    """Only this machine reaches the server."""
+    """Only this machine reaches the server. `wider` is what lets it listen on every interface."""
+
+    wider: str = EVERY_INTERFACE
 
     @property
     def happened(self) -> str:
@@ -150,7 +154,7 @@ class LoopbackOnly(Event):
 
     @property
     def explanation(self) -> str:
-        return "The server listens on the loopback interface only; with --host '' it listens on every interface."
+        return f"The server listens on the loopback interface only; with {self.wider} it listens on every interface."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +213,11 @@ class TlsCertificateRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopping(Event):
-    """A signal asks the server to stop."""
+    """A signal asks the server to stop. `udp` is true where its clients are addresses, not connections."""
 
     clients: int
     drain_timeout_s: float
+    udp: bool | None = None
 
     @property
     def happened(self) -> str:
@@ -220,6 +225,8 @@ class ServerStopping(Event):
 
     @property
     def explanation(self) -> str:
+        if self.udp:
+            return "It answers the datagrams that wait in the receive buffer, and closes its sockets."
         if not self.clients:
             return "It takes no more clients, and none is connected."
         return (
@@ -230,15 +237,23 @@ class ServerStopping(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStopped(Event):
-    """The server has ended; the counts are those of its whole life."""
+    """The server has ended; the counts are those of its whole life. A server of UDP counts datagrams, too."""
 
     clients: int
     bytes_in: int
     bytes_out: int
     seconds: float
+    datagrams_in: int | None = None
+    datagrams_out: int | None = None
 
     @property
     def happened(self) -> str:
+        if self.datagrams_in is not None and self.datagrams_out is not None:
+            return (
+                f"The server stopped after {format_seconds(self.seconds)}. It heard "
+                f"{format_count(self.clients, 'client')}, received {format_count(self.datagrams_in, 'datagram')} "
+                f"({format_bytes(self.bytes_in)}) and sent {self.datagrams_out:,} ({format_bytes(self.bytes_out)})."
+            )
         return (
             f"The server stopped after {format_seconds(self.seconds)}. It served {format_count(self.clients, 'client')}"
             f", received {format_bytes(self.bytes_in)} and sent {format_bytes(self.bytes_out)}."

@@ -1,13 +1,19 @@
 """Where events go: to a descriptor or a log file."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
 from sockctl.errors import LogFileError, SinkError
 from sockctl.events.base import Record
-from sockctl.events.formats import Format
+from sockctl.events.formats import Format, encode_json
+
+PIECES = 2
+"""Pieces of a record."""
+AT_ONCE = 1024
+"""Pieces of one writev(), as Linux and macOS allow (IOV_MAX): no copy joins them."""
 
 
 class DescriptorSink:
@@ -32,20 +38,27 @@ class DescriptorSink:
 
         A write that stops in the middle of a line (a full disk) leaves it torn; the next one begins a new line.
         """
+        pieces = [piece for record in records for piece in self._encode(record)]
         start = b"\n" if self._torn else b""
-        texts = [f"{text}\n" if (text := self._style(record)) else "" for record in records]
-        data = start + "".join(texts).encode()
-        written = 0
+        ends = list(accumulate(map(len, pieces), initial=len(start)))[::PIECES]
+        left, written = [start, *pieces], 0
         try:
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
+            while left:
+                count = os.writev(self._descriptor, left[:AT_ONCE])
+                written += count
+                left = _drop(left, count)
         except OSError as error:
-            done = data[:written]
-            if done:
-                self._torn = not done.endswith(b"\n")
-            whole = _count_whole(texts, written - len(start))
-            raise SinkError(f"{self._label}: {error.strerror}", written=whole) from error
+            if written:
+                self._torn = written not in ends
+            raise SinkError(f"{self._label}: {error.strerror}", written=bisect_right(ends, written, 1) - 1) from error
         self._torn = False
+
+    def _encode(self, record: Record) -> tuple[bytes, bytes]:
+        """Return the line of a record and the lines below it, each of which may be empty."""
+        text = self._style(record)
+        if not text:
+            return b"", b""
+        return f"{text}\n".encode(), b"" if self._style is encode_json else record.event.dump
 
     def close(self) -> None:
         """Leave the descriptor as it is: it belongs to the process."""
@@ -104,7 +117,10 @@ class FileSink(DescriptorSink):
         self._torn = False
 
 
-def _count_whole(texts: Sequence[str], size: int) -> int:
-    """Return how many of the texts lie wholly within the first `size` bytes."""
-    ends = accumulate(len(text.encode()) for text in texts)
-    return sum(end <= size for end in ends)
+def _drop(pieces: list[bytes], size: int) -> list[bytes]:
+    """Return the pieces without the first `size` bytes and without empty ones in front."""
+    for place, piece in enumerate(pieces):
+        if size < len(piece):
+            return [piece[size:], *pieces[place + 1 :]]
+        size -= len(piece)
+    return []

@@ -12,7 +12,7 @@ from sockctl.text import format_count, format_seconds
 PER_SECOND = 100
 """Events of one kind and one address that are written one by one in a second."""
 WINDOW_S = 1.0
-AMOUNTS = ("bytes", "portions", "reads", "sends", "bytes_in", "bytes_out")
+AMOUNTS = ("bytes", "portions", "reads", "sends", "bytes_in", "bytes_out", "datagrams", "datagrams_in", "datagrams_out")
 """Fields of events that a sum adds up, so that no byte is missing in the log."""
 
 
@@ -80,7 +80,7 @@ class EventSums:
                 kept += self.close()
                 self._second = second
             event = record.event
-            if not isinstance(event, ConnectionEvent):
+            if not isinstance(event, ConnectionEvent) or not event.is_summed:
                 kept.append(record)
                 continue
             key = event.name, _find_source(event.peer)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sockctl.explain.network import Network
 from sockctl.explain.packets import Packet
 from sockctl.explain.tcp_states import find_states, read_rows
-from sockctl.explain.topic import Table, format_duration
+from sockctl.explain.topic import Table, format_measured_time
 
 Returned = TypeVar("Returned")
 
@@ -100,7 +100,7 @@ def draw_steps(steps: tuple[Step, ...], port: int, *, packets: bool, caption: st
     for step in steps:
         name = f"server {step.call}" if step.by_server else step.call
         name += f": {step.error}" if step.error else ""
-        took = format_duration(step.took_s)
+        took = format_measured_time(step.took_s)
         seen = " ".join(("→" if each.goes_to(port) else "←") + each.describe() for each in step.packets) or "none"
         rows.append((name, took, *([seen] if packets else []), step.client, step.server))
     titles = ("call", "took", *(["packets"] if packets else []), "client", "server")

@@ -159,7 +159,7 @@ def list_steps(ladder: Ladder) -> Iterator[Packet | Call]:
     yield from sorted(steps, key=lambda step: step.at_s)
 
 
-def format_duration(seconds: float) -> str:
+def format_measured_time(seconds: float) -> str:
     """Return a measured time for people: three digits, in µs, ms or s."""
     if seconds < 0.9995e-3:  # noqa: PLR2004  from here on it would show 1000 µs
         return f"{seconds * 1e6:.3g} µs"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sockctl.explain.network import Network, connect_pair, find_port, listen
-from sockctl.explain.topic import format_duration
+from sockctl.explain.topic import format_measured_time
 
 WAIT_S, LIMIT_S = 0.1, 0.05
 """When a blocked call gets what it waits for, and the timeout of a socket that has one."""
@@ -36,7 +36,7 @@ class Outcome:
 
     def describe(self) -> str:
         """Return it as a cell of a table."""
-        return f"{self.error} {format_duration(self.seconds)}".strip()
+        return f"{self.error} {format_measured_time(self.seconds)}".strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ when the system has no descriptor left, and hangs at its close while one client 
 listening sockets and a wake-up at once, accepts all waiting clients, and pauses while the system has nothing left.
 """
 
-import errno
 import math
 import select
 import selectors
@@ -13,31 +12,20 @@ import socket
 import socketserver
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sockctl.events.acceptance import AcceptPaused, AcceptResumed, ClientRefused, ClientsRefused
+from sockctl.events.acceptance import AcceptPaused, AcceptResumed
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import RefusalReason
-from sockctl.net.address import extract_host, format_address
+from sockctl.net.accept_errors import PASSED_OVER
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.listener import Listeners
-from sockctl.token_bucket import TokenBucket
+from sockctl.net.refusals import Refusals
 
 ACCEPTS_PER_ROUND = 64
-REFUSALS_SUM_S = 1.0
 STATE_HOLDS_S = 1.0
 """Accepting counts as paused until it has worked for so long; changes are emitted at most once in so long."""
-_PASSED_OVER = frozenset(
-    getattr(errno, name)
-    for name in (
-        *("EAGAIN", "ECONNABORTED", "EINTR", "EPROTO", "ENETDOWN", "ENOPROTOOPT", "EHOSTDOWN", "ENONET"),
-        *("EHOSTUNREACH", "EOPNOTSUPP", "ENETUNREACH"),
-    )
-    if hasattr(errno, name)
-)
-"""The errors of accept() if no client waits any more, or if the waiting client has gone (accept(2))."""
 
 
 class Acceptor:
@@ -67,7 +55,7 @@ class Acceptor:
         self._listeners = listeners
         self._retry_s = timeouts.accept_retry_s
         self._count_clients = count_clients
-        self._refusals = _Refusals(journal, limits.refusals_per_second)
+        self._refusals = Refusals(journal.emit, limits.refusals_per_second)
         self._pauses = _Pauses(journal, timeouts.accept_retry_s)
         self._stopping = threading.Event()
         self._waker, self._woken = socket.socketpair()
@@ -126,7 +114,7 @@ class Acceptor:
                 request, address = server.get_request()
             except OSError as error:
                 # Linux needs a free descriptor even if no client waits: the error counts only if one does.
-                if error.errno not in _PASSED_OVER and _is_readable(listener):
+                if error.errno not in PASSED_OVER and _is_readable(listener):
                     self._pauses.add_failure(error, time.monotonic())
                     self._pauses.emit_change(time.monotonic(), self._count_clients())
                     self._stopping.wait(self._retry_s)
@@ -138,44 +126,6 @@ class Acceptor:
                     server.handle_error(request, address, error)
             else:
                 server.close_request(request)
-
-
-class _Refusals:
-    """Emits some refusals a second one by one, and more of them as sums. Only the acceptor's thread calls it.
-
-    Attributes:
-        counts: Refused clients by reason, since the start; the table never grows, so other threads may read it.
-    """
-
-    def __init__(self, journal: Journal, per_second: int) -> None:
-        self._journal = journal
-        self._one_by_one = TokenBucket(rate=per_second, burst=per_second)
-        self._sum: Counter[RefusalReason] = Counter()
-        self._since = 0.0
-        self.counts = dict.fromkeys(RefusalReason, 0)
-
-    def add(self, address: Any, reason: RefusalReason) -> None:
-        """Emit that a client was refused, or add it to the sum."""
-        self.counts[reason] += 1
-        now = time.monotonic()
-        if not self._sum and self._one_by_one.accept(now):
-            self._journal.emit(ClientRefused(peer=format_address(extract_host(address), address[1]), reason=reason))
-            return
-        if not self._sum:
-            self._since = now
-        self._sum[reason] += 1
-
-    def compute_wait_s(self, now: float) -> float | None:
-        """Return how long the sum may still grow; None if there is none."""
-        return max(0.0, self._since + REFUSALS_SUM_S - now) if self._sum else None
-
-    def emit_sum(self, now: float, *, ending: bool = False) -> None:
-        """Emit the sum if it has grown for a second, or with `ending` in any case."""
-        if not self._sum or (now < self._since + REFUSALS_SUM_S and not ending):
-            return
-        seconds = round(now - self._since, 3)
-        self._journal.emit(ClientsRefused(count=self._sum.total(), seconds=seconds, reasons=dict(self._sum)))
-        self._sum.clear()
 
 
 class _Pauses:

@@ -60,7 +60,10 @@ class Connection(SendingSide):
             messages than one round decodes; None if it may read. Only the event thread uses this.
         stay_s: How long the handler wants to send more when the input has ended; 0 for not at all.
         cut_at: When the event thread cuts off an interrupted conversation, whose thread may be stuck.
+        port: The client's port; at a Unix socket its process.
+        hung_up: Whether both sides have ended; what has come can still be received. Only the handler thread uses this.
         admitted: Whether the client has logged in, or the service asks for no login.
+        tells_data: Whether the server emits events of the connection's data; a service that emits its own says no.
         on_admitted: Called once, when the client is admitted, by the thread that owns the connection; the server sets
             it before it makes the handler.
     """
@@ -76,15 +79,18 @@ class Connection(SendingSide):
         "frame_until",
         "held_until",
         "host",
+        "hung_up",
         "input_ended",
         "interest",
         "interrupt_fd",
         "linger_until",
         "on_admitted",
         "peer",
+        "port",
         "reason",
         "started",
         "stay_s",
+        "tells_data",
         "unacked",
         "waits_since",
     )
@@ -94,10 +100,11 @@ class Connection(SendingSide):
         super().__init__(sock, number, portion)
         self.fd = sock.fileno()
         self.host = extract_host(address)
-        self.peer = format_address(self.host, address[1])
+        self.port: int = address[1]
+        self.peer = format_address(self.host, self.port)
         self.state = State.WATCHED
         self.reason: Reason | None = None
-        self.input_ended = False
+        self.input_ended = self.hung_up = False
         self.interest = 0
         self.started = self.last_active = time.monotonic()
         self._send_s = send_s
@@ -114,6 +121,7 @@ class Connection(SendingSide):
         self.stay_s = 0.0
         self.cut_at = math.inf
         self.admitted = False
+        self.tells_data = True
         self.on_admitted: Callable[[Connection], None] = lambda _: None
         self.handler: Handler
 
@@ -160,8 +168,13 @@ class Connection(SendingSide):
 
     # The following methods block; only the handler thread of a conversation calls them.
 
-    def receive(self, max_bytes: int, *, until: float = math.inf) -> bytes:
+    def receive(self, max_bytes: int, *, until: float = math.inf, stopping: bool = False) -> bytes:
         """Wait for bytes and return up to `max_bytes` of them; none when the client's input has ended.
+
+        Args:
+            max_bytes: The most bytes.
+            until: When to give up, on the monotonic clock.
+            stopping: Whether to go on while the server stops.
 
         Raises:
             PeerGoneError: The connection broke, or the server is ending it.
@@ -171,13 +184,13 @@ class Connection(SendingSide):
             try:
                 data = self.sock.recv(max_bytes)
             except BlockingIOError:
-                self.wait({self.fd: select.POLLIN}, until=until)
+                self.wait({self.fd: select.POLLIN}, until=until, stopping=stopping)
                 continue
             except OSError as error:
                 self.note_error(error)
                 raise PeerGoneError(f"{self.peer} broke the connection off") from error
             if not data:
-                self._raise_if_ending()
+                self._raise_if_ending(stopping=stopping)
                 self.input_ended = True
             self.last_active = time.monotonic()
             self.count_received(len(data))
@@ -185,34 +198,40 @@ class Connection(SendingSide):
                 self.on_post(self)
             return data
 
-    def wait(self, events: dict[int, int], *, until: float = math.inf) -> set[int]:
+    def wait(self, events: dict[int, int], *, until: float = math.inf, stopping: bool = False) -> set[int]:
         """Wait for descriptors, and return those on which something has happened.
 
         Args:
             events: The events to wait for, in `select.poll`'s terms, by descriptor.
             until: When to give up, on the monotonic clock.
+            stopping: Whether to go on while the server stops.
 
         Raises:
             PeerGoneError: The connection broke, or the server is ending it.
             TimeoutError: Nothing happened before `until`.
         """
-        self._raise_if_ending()
+        self._raise_if_ending(stopping=stopping)
         if self.pending and events.get(self.fd, 0) & select.POLLIN:
             return {self.fd}
         poll = select.poll()
-        poll.register(self.fd, events.get(self.fd, 0))  # poll() reports a broken connection in any case
-        poll.register(self.interrupt_fd, select.POLLIN)
+        if self.fd in events or not self.hung_up:
+            poll.register(self.fd, events.get(self.fd, 0))  # poll() reports a broken connection in any case
+        if not stopping:
+            poll.register(self.interrupt_fd, select.POLLIN)
         for fd, mask in events.items():
             poll.register(fd, mask)
-        ready = {fd for fd, _ in poll.poll(Deadline(until).left_ms)}
+        ready = dict(poll.poll(Deadline(until).left_ms))
         if not ready:
             raise TimeoutError
         if self.fd in ready and self.fd not in events:
-            self.error = OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-            raise PeerGoneError(f"{self.peer} broke the connection off")
-        if ready == {self.interrupt_fd}:
+            self._raise_if_ending(stopping=stopping)
+            if ready.pop(self.fd) & select.POLLERR or self.error is not None:
+                self.error = self.error or OSError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+                raise PeerGoneError(f"{self.peer} broke the connection off")
+            self.hung_up = True
+        if ready.keys() == {self.interrupt_fd}:
             self._raise_if_ending()
-        return ready
+        return set(ready)
 
     def send(self, data: bytes | memoryview) -> None:
         """Send all of `data`. Blocks while the client doesn't read it.
@@ -260,6 +279,6 @@ class Connection(SendingSide):
             except OSError as error:
                 self.note_error(error)  # no longer connected: the handler finds out as well
 
-    def _raise_if_ending(self) -> None:
-        if self.reason is not None:
+    def _raise_if_ending(self, *, stopping: bool = False) -> None:
+        if self.reason is not None and not (stopping and self.reason is DisconnectReason.SERVER_STOPPING):
             raise PeerGoneError(f"the server is ending the connection to {self.peer}: {self.reason}") from None

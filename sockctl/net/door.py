@@ -11,7 +11,7 @@ from sockctl.net.limits import Timeouts
 from sockctl.net.listener import Listeners
 from sockctl.net.message_peer import MessagePeer
 from sockctl.net.raw_handler import RawHandler
-from sockctl.net.service import Conversation, MessageService, RawService, Service
+from sockctl.net.service import ConnectionService, Conversation, MessageService, RawService, Service
 from sockctl.protocol.greeting import make_greeting
 
 FULL = b"All places are taken: come back later.\r\n"
@@ -50,7 +50,7 @@ class ServiceDoor(Door):
 
     def __init__(self, service: Service, listeners: Listeners, journal: Journal, timeouts: Timeouts) -> None:
         self.listeners = listeners
-        self.converses = isinstance(service, Conversation)
+        self.converses = isinstance(service, Conversation | ConnectionService)
         self.excuse = make_greeting(service.name) + FULL if isinstance(service, MessageService) else b""
         self._service = service
         self._journal = journal
@@ -65,5 +65,7 @@ class ServiceDoor(Door):
                 )
             case RawService():
                 return RawHandler(connection, event_loop, self._service)
+            case ConnectionService():
+                return self._service.make_handler(connection, event_loop)
             case _:
-                raise TypeError(f"{type(self._service).__name__} is neither a RawService nor a MessageService")
+                raise TypeError(f"{type(self._service).__name__} is no service that this door knows")

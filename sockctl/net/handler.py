@@ -14,12 +14,19 @@ class Handler(ABC):
     Attributes:
         received: Called by the event thread with the bytes that it has read; the view is valid during the call only.
         watching: Whether reactions follow the conversation.
+        keeps: Whether the handler keeps the connection when `converse` returns: another thread of the service goes on
+            with it, as its owner, and calls `EventLoop.release` at the end.
     """
 
     __slots__ = ()
 
     received: Callable[[memoryview], object]
     watching: bool
+
+    @property
+    def keeps(self) -> bool:
+        """As above; most handlers don't."""
+        return False
 
     @property
     def wire(self) -> str:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -108,6 +108,7 @@ def open_listeners(
     backlog: int = BACKLOG,
     options: SocketOptions | None = None,
     option: str = "--port",
+    datagrams: bool = False,
 ) -> Listeners:
     """Listen on every address of `host`; on both loopback addresses if it is one of them.
 
@@ -119,23 +120,31 @@ def open_listeners(
         backlog: How many connections may wait to be accepted.
         options: The options of connections.
         option: The option by which the user chooses the port, for advice.
+        datagrams: Whether to receive datagrams of UDP. Then ``''`` and ``::`` are two sockets, one for IPv4 and one
+            for IPv6; `backlog` and `options` mean nothing.
 
     Raises:
         PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
         ListenError: The host is unknown, not one of this machine's, or the port needs more rights.
     """
     addresses = _find_addresses(host)
+    if datagrams and any(one == _EVERY_INTERFACE for one in addresses):
+        addresses = [_EVERY_INTERFACE, _EVERY_IPV4_INTERFACE]
     for candidate in _list_ports(port, port if strict_port else highest_port):
         try:
-            sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
+            if datagrams:
+                sockets = _bind_all(addresses, candidate, socket.SOCK_DGRAM)
+            else:
+                sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
         except _TakenError as error:
             if strict_port:
-                raise PortTakenError(_explain_taken(error, option, alone=len(addresses) == 1)) from error
+                owner = find_owner(error.host, error.port, datagrams=datagrams)
+                raise PortTakenError(_explain_taken(error, option, owner, alone=len(addresses) == 1)) from error
             continue
         except OSError as error:
             raise ListenError(_explain(host, candidate, option, error)) from error
         taken_port: int = sockets[0].getsockname()[1]
-        return Listeners(sockets, taken_port, port, limit_backlog(backlog))
+        return Listeners(sockets, taken_port, port, 0 if datagrams else limit_backlog(backlog))
     raise PortTakenError(
         f"No port from {port} to {highest_port} is free. Choose a lower {option}, or {option} 0 for any."
     )
@@ -199,14 +208,28 @@ def _find_addresses(host: str) -> list[_Address]:
 
 def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketOptions) -> tuple[socket.socket, ...]:
     """Listen on all `addresses` that this machine has, or on none."""
+
+    def listen(listener: socket.socket) -> None:
+        options.apply(listener)
+        listener.listen(backlog)  # fails, too, if two sockets were bound before either listened
+
+    return _bind_all(addresses, port, socket.SOCK_STREAM, listen)
+
+
+def _bind_all(
+    addresses: list[_Address],
+    port: int,
+    kind: socket.SocketKind,
+    prepare: Callable[[socket.socket], None] = lambda _: None,
+) -> tuple[socket.socket, ...]:
+    """Bind a socket to each of `addresses` that this machine has, or to none."""
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         absent: OSError | None = None
         for family, (host, _, *rest) in addresses:
             try:
-                listener = undo.enter_context(_bind(family, (host, port, *rest)))
-                options.apply(listener)
-                listener.listen(backlog)  # fails, too, if two sockets were bound before either listened
+                listener = undo.enter_context(_bind(family, (host, port, *rest), kind))
+                prepare(listener)
             except OSError as error:
                 if error.errno == errno.EADDRINUSE:
                     raise _TakenError(host, port) from error
@@ -223,13 +246,15 @@ def _listen(addresses: list[_Address], port: int, backlog: int, options: SocketO
     return tuple(sockets)
 
 
-def _bind(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+def _bind(family: socket.AddressFamily, address: tuple[Any, ...], kind: socket.SocketKind) -> socket.socket:
     with contextlib.ExitStack() as undo:
-        listener = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        # Connections in TIME_WAIT must not keep a restarted server from its port; a listening socket still does.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = undo.enter_context(socket.socket(family, kind))
+        is_stream = kind == socket.SOCK_STREAM
+        if is_stream:  # with it, two programs could bind one port of UDP
+            # Connections in TIME_WAIT must not keep a restarted server from its port; a listening socket still does.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not is_stream or address[0] != "::")
         listener.bind(address)
         undo.pop_all()
     return listener
@@ -244,10 +269,10 @@ class _TakenError(Exception):
         self.port = port
 
 
-def _explain_taken(taken: _TakenError, option: str, *, alone: bool) -> str:
+def _explain_taken(taken: _TakenError, option: str, owner: str, *, alone: bool) -> str:
     both = "" if alone else " The server needs all addresses of its host, since clients may take any of them."
     return (
-        f"Port {taken.port} is taken on {taken.host} by {find_owner(taken.host, taken.port)}.{both} Stop that one, or "
+        f"Port {taken.port} is taken on {taken.host} by {owner}.{both} Stop that one, or "
         f"choose another {option} (0 takes any free one)."
     )
 

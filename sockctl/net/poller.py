@@ -13,12 +13,15 @@ READABLE = 0x001
 WRITABLE = 0x004
 """Bytes can be sent. The value is EPOLLOUT's."""
 
+BROKEN = 0x008
+"""The connection is broken; reported whether asked for or not. The value is EPOLLERR's."""
+
 
 class Poller(Protocol):
     """The part of epoll that an event loop needs. Level-triggered: it reports a descriptor as long as it is ready."""
 
     def register(self, fd: int, eventmask: int, /) -> None:
-        """Watch a descriptor."""
+        """Watch a descriptor; with 0, only for a broken connection, as far as the system tells that."""
 
     def modify(self, fd: int, eventmask: int, /) -> None:
         """Watch it for something else from now on."""
@@ -41,18 +44,26 @@ class SelectorPoller:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._idle: set[int] = set()  # watched for nothing, which selectors don't know
 
     def register(self, fd: int, eventmask: int, /) -> None:
         """Watch a descriptor."""
-        self._selector.register(fd, _to_selector(eventmask))
+        if eventmask:
+            self._selector.register(fd, _to_selector(eventmask))
+        else:
+            self._idle.add(fd)
 
     def modify(self, fd: int, eventmask: int, /) -> None:
         """Watch it for something else from now on."""
-        self._selector.modify(fd, _to_selector(eventmask))
+        self.unregister(fd)
+        self.register(fd, eventmask)
 
     def unregister(self, fd: int, /) -> None:
         """Watch it no more."""
-        self._selector.unregister(fd)
+        if fd in self._idle:
+            self._idle.remove(fd)
+        else:
+            self._selector.unregister(fd)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1, /) -> list[tuple[int, int]]:  # noqa: ARG002
         """Wait and return all that is ready, as epoll does."""

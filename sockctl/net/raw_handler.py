@@ -1,5 +1,6 @@
 """The handler of a connection of a service of bytes: it gives the received bytes to the service unchanged."""
 
+from sockctl.net.client_description import ClientDescription
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.handler import Handler
@@ -27,6 +28,10 @@ class RawHandler(Handler):
             self.watching = self._peer.watching
         else:
             self.watching = True
+
+    def describe(self) -> ClientDescription:
+        """Return what the service knows of the client."""
+        return self._service.describe_client(self._peer)
 
     def opened(self) -> None:
         """Admit the client, which speaks first."""

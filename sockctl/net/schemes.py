@@ -4,6 +4,8 @@ SCHEMES = ("tcp", "sockctl", "tls", "sockctls")
 """The schemes that a target may begin with: raw bytes or messages, and each of them under TLS."""
 WEB_PORTS = {"ws": 80, "wss": 443}
 """The schemes of WebSocket, each with its usual port: RFC 6455, section 3."""
+UDP = "udp"
+"""The scheme of datagrams."""
 _PAGES = {"http": "ws", "https": "wss"}
 """The schemes of pages, each with that of a WebSocket at the same place."""
 
@@ -14,10 +16,19 @@ def is_web_address(text: str) -> bool:
     return bool(separator) and scheme in WEB_PORTS
 
 
+def is_udp_address(text: str) -> bool:
+    """Return whether a target begins as one of datagrams does."""
+    return text.startswith(f"{UDP}://")
+
+
 def explain_scheme(target: str, scheme: str) -> str:
     """Return the error about a target whose scheme isn't one of SCHEMES."""
     if scheme in WEB_PORTS:
         return f"{target!r} is the address of a WebSocket: 'sockctl connect' alone takes one. Write HOST:PORT here."
+    if scheme == UDP:
+        return (
+            f"{target!r} is a target of datagrams: 'sockctl connect' and 'sockctl bench echo' take it, and one alone."
+        )
     if web := _PAGES.get(scheme.lower()):
         return (
             f"{target!r} is the address of a page, and sockctl speaks no {scheme}://. For 'sockctl connect' to a "
@@ -26,5 +37,5 @@ def explain_scheme(target: str, scheme: str) -> str:
     known = ", ".join(f"{name}://" for name in SCHEMES)
     return (
         f"{target!r} begins with an unknown scheme: sockctl knows {known} and unix:PATH, and 'sockctl connect' also "
-        f"ws:// and wss://."
+        f"udp://, ws:// and wss://."
     )

@@ -167,6 +167,14 @@ class SendingSide(_Hot):
         outbox += data
         return True
 
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Send as much of `data` as the kernel takes at once, past the outbox; return how many bytes.
+
+        For an owner that keeps the rest itself, and posts nothing. `error` tells what broke the connection.
+        """
+        with self.lock:
+            return self._send(data)
+
     def flush(self) -> bool:
         """Send the bytes of the outbox, as far as the kernel takes them.
 

@@ -163,6 +163,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         )
         return all(ended) and not self._conversations
 
+    def abandon(self) -> None:
+        """Leave nothing behind: the process is about to end without `stop`, or in the middle of it."""
+        self._service.abandon()
+
     # For those who watch the server: any thread.
 
     def inspect(self) -> list[Inspection]:
@@ -295,7 +299,8 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
             self._journal.emit(connection.make_failure(error))
             connection.reason = DisconnectReason.INTERNAL_ERROR
         finally:
-            self._find_event_loop(connection).release(connection, watch=watch)
+            if not connection.handler.keeps:
+                self._find_event_loop(connection).release(connection, watch=watch)
             self._conversations.discard(thread)
 
     def _add_closed(self, connection: Connection) -> None:

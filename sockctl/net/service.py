@@ -8,6 +8,9 @@ from typing import ClassVar, Generic, TypeVar
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import Reason
 from sockctl.net.client_description import NOBODY, ClientDescription
+from sockctl.net.connection import Connection
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.handler import Handler
 from sockctl.net.peer import Peer
 from sockctl.net.raw_peer import RawPeer
 from sockctl.protocol.messages import Message
@@ -23,9 +26,13 @@ class Service(ABC):
 
     Attributes:
         name: The service's name, in events and in the greeting.
+        speaks_messages: Whether clients speak in messages, and insist on that.
+        descriptors: File descriptors that each client takes.
     """
 
     name: ClassVar[str]
+    speaks_messages: bool = False
+    descriptors: int = 1
 
     @property
     @abstractmethod
@@ -40,6 +47,9 @@ class Service(ABC):
 
     def stop(self) -> None:  # noqa: B027  as above
         """End; the server calls it when the last client has gone."""
+
+    def abandon(self) -> None:  # noqa: B027  as above
+        """Leave nothing behind: the process is about to end at once; any thread may call it."""
 
     def count(self) -> dict[str, int]:
         """Return counts of the service's own, for the operator who watches it; any thread may call it."""
@@ -59,6 +69,10 @@ class RawService(Service):
     def ended(self, peer: RawPeer) -> None:
         """React to the end of the input of `peer`; bytes sent now still reach the client."""
 
+    def describe_client(self, peer: RawPeer) -> ClientDescription:  # noqa: ARG002  bytes have no login
+        """Return what the service knows of `peer`; any thread may call it, at any time, and it must not block."""
+        return NOBODY
+
 
 class MessageService(Service):
     """A service of messages; it greets first, and serves frames and lines on the same port.
@@ -68,6 +82,7 @@ class MessageService(Service):
     """
 
     unmarked_room: ClassVar[str] = ""
+    speaks_messages = True
 
     def joined(self, peer: Peer) -> None:
         """React to a new client; not called where the service begins with a conversation."""
@@ -87,6 +102,17 @@ class MessageService(Service):
     def describe_client(self, peer: Peer) -> ClientDescription:  # noqa: ARG002  most services know nobody
         """Return what the service knows of `peer`; any thread may call it, at any time, and it must not block."""
         return NOBODY
+
+
+class ConnectionService(Service):
+    """A service that works on the connections themselves, such as one that relays them; the client speaks first.
+
+    Each connection begins in a handler thread of its own, in `Handler.converse`.
+    """
+
+    @abstractmethod
+    def make_handler(self, connection: Connection, event_loop: EventLoop) -> Handler:
+        """Return the handler of a new connection."""
 
 
 class Conversation(ABC, Generic[P]):

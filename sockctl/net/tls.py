@@ -143,6 +143,10 @@ class TlsSocket:
         """Return an option of the socket."""
         return self._sock.getsockopt(level, name, length)
 
+    def setsockopt(self, level: int, name: int, value: bytes) -> None:
+        """Set an option of the socket."""
+        self._sock.setsockopt(level, name, value)
+
     @property
     def pending(self) -> bool:
         """Whether bytes can be received that no poller can see."""

@@ -66,7 +66,7 @@ class Traffic:
                 self._add(connection, now)
 
     def _add(self, connection: Connection, now: float) -> None:
-        if self._silent:
+        if self._silent or not connection.tells_data:
             return  # the mark stays, so that no thread adds the connection again
         if self._calm.accept(now):
             self._tell(connection, None)
@@ -87,7 +87,7 @@ class Traffic:
 
     def settle(self, connection: Connection, now: float) -> None:
         """Emit the last traffic of a connection that ends."""
-        if self._silent:
+        if self._silent or not connection.tells_data:
             return
         waited = connection in self._waiting
         self._waiting.pop(connection, None)

@@ -33,6 +33,9 @@ class Transport(Protocol):
     def send(self, data: bytes | bytearray | memoryview, /) -> int:
         """Send some of `data`; return how many bytes."""
 
+    def setsockopt(self, level: int, name: int, value: bytes, /) -> None:
+        """Set an option of the socket."""
+
     def shutdown(self, how: int, /) -> None:
         """Shut a side."""
 

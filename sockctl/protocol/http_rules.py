@@ -11,7 +11,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[0-9a-z](?:[0-9a-z.-]{0,252}))(?::([0-9]{1,5}))?", re.IGNORECASE)
+_REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) /|[^\s]+ [^\r\n]* HTTP/1\.[01]\r?\n")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_request(first: bytes) -> bool:
+    """Return whether the first bytes of a client begin an HTTP request, as a browser sends it (RFC 9112, section 3)."""
+    return _REQUEST.match(first) is not None
 
 
 class HostHeader(NamedTuple):

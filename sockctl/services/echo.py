@@ -39,6 +39,11 @@ class CaseMapper:
         return mapped.encode("utf-8", "surrogateescape")
 
 
+def map_datagram(case: Case, datagram: memoryview) -> bytes:
+    """Return a datagram with its text mapped: its character at the end is whole, or never will be."""
+    return CaseMapper(case).feed(bytes(datagram), final=True)
+
+
 @final
 class Echo(RawService):
     """Sends back each byte."""

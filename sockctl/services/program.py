@@ -3,18 +3,24 @@
 import codecs
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sockctl.deadline import Deadline
+from sockctl.net.kernel_queues import count_unread_bytes
 
 LINE_CHARACTERS = 8_192
 """The server splits a longer line of a program: each piece fits a frame, however long JSON's escapes are."""
 READ_BYTES = 65_536
 POLL_S = 0.01
+PROGRAM_DESCRIPTORS = 4
+"""Descriptors that a program takes of this process: three pipes, and that of its end."""
 ENDED_BY_SERVER = "the server ended it with its connection"
 WELL_ENDED = frozenset({"exit code 0", ENDED_BY_SERVER})
 """The ends of a program that has not failed."""
@@ -27,10 +33,12 @@ class Patience:
     Attributes:
         end_s: After the end of its input.
         terminate_s: After SIGTERM.
+        last_output_s: Without output, when the server stops.
     """
 
     end_s: float = 0.2
     terminate_s: float = 1.0
+    last_output_s: float = 1.0
 
 
 PATIENCE = Patience()
@@ -53,43 +61,56 @@ class OutputLines:
 
 
 class Program:
-    """A running program.
+    """A running program. It has three descriptors of this process, and no other one.
 
     Attributes:
+        signals: The signals that end it, the gentlest first.
         pid: The id of its process, which leads the process group.
+        exit_fd: A descriptor that becomes readable when the process ends; None where the system has none (macOS).
         stdin: The descriptor of its input, None once that is closed. None of the three descriptors blocks.
         stdout: The descriptor of its standard output.
-        stderr: The descriptor of its standard error.
+        stderr: The descriptor of its standard error; -1 where its standard output has that, too.
 
     Args:
         argv: The program and its arguments.
-        environment: Variables for it, beside those of the server.
+        environment: All variables that it has.
         patience: How long it may take to end.
 
     Raises:
         OSError: The program can't be started.
     """
 
+    signals: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGTERM, signal.SIGKILL)
+
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], *, patience: Patience = PATIENCE) -> None:
         self._patience = patience
-        self._process = subprocess.Popen(  # noqa: S603  the operator's own command
+        self._signalled = False
+        self.stdin: int | None
+        self.stdout: int
+        self.stderr: int
+        self._process = self._start(argv, environment)
+        self.pid = self._process.pid
+        self.exit_fd = _open_exit(self.pid)
+
+    def _start(self, argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start the process with three pipes."""
+        process = subprocess.Popen(  # noqa: S603  the operator's own command
             argv,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, **environment},
+            env=environment,
             start_new_session=True,
         )
-        self.pid = self._process.pid
-        streams = (self._process.stdin, self._process.stdout, self._process.stderr)
-        self.stdin: int | None
+        streams = (process.stdin, process.stdout, process.stderr)
         self.stdin, self.stdout, self.stderr = (stream.fileno() if stream is not None else -1 for stream in streams)
         for stream in streams:
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
+        return process
 
-    def write(self, data: bytes | bytearray) -> int:
+    def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write as many bytes as the pipe takes at once, all once the program has closed it; return their number."""
         if self.stdin is None:
             return len(data)
@@ -101,10 +122,10 @@ class Program:
             self.close_stdin()
             return len(data)
 
-    def read(self, descriptor: int) -> bytes | None:
+    def read(self, descriptor: int, max_bytes: int = READ_BYTES) -> bytes | None:
         """Read from `stdout` or `stderr`; return no bytes at its end, None if there are none yet."""
         try:
-            return os.read(descriptor, READ_BYTES)
+            return os.read(descriptor, max_bytes)
         except BlockingIOError:
             return None
 
@@ -114,37 +135,86 @@ class Program:
             self._process.stdin.close()
             self.stdin = None
 
-    def end(self) -> str:
-        """Stop the program and its children, wait for it, and return how it ended.
+    def make_input_end(self, last: bytes) -> bytes:  # noqa: ARG002  a pipe is closed
+        """Return the bytes that tell the program the end of its input, before `close_stdin`; `last` stands before."""
+        return b""
 
-        The end of its input asks the program first, then SIGTERM, then SIGKILL. Until `wait` returns, no other group
-        can get its number, so the signals reach no other group.
+    def count_unread(self) -> int:
+        """Return how many bytes of its output wait to be read, at most."""
+        return count_unread_bytes(self.stdout)
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether the process has ended; its children may still run."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program and its children.
+
+        Until `end` returns, no other group can get its number, so the signal reaches no other group.
         """
+        self._signalled = self._signalled or not self.has_exited
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty, or another user's
+            os.killpg(self.pid, number)
+
+    def end(self) -> str:
+        """Stop the program and its children, wait for it, and return how it ended."""
+        self.press()
+        return self.reap()
+
+    def press(self) -> None:
+        """Stop the program and its children: the end of its input asks first, then SIGTERM, then SIGKILL."""
         self.close_stdin()
-        by_itself = self._wait_for_end(self._patience.end_s)
-        self._signal(signal.SIGTERM)  # for its own children, too
-        self._wait_for_end(self._patience.terminate_s)
-        self._signal(signal.SIGKILL)
+        self._wait_for_end(self._patience.end_s)
+        self.signal(signal.SIGTERM)  # for its own children, too
+        until = Deadline.after(self._patience.terminate_s)
+        if self._wait_for_end(until.left_s):
+            self._wait_for_children(until)
+        self.signal(signal.SIGKILL)
+
+    def reap(self) -> str:
+        """Wait for the program, and return how it ended; no signal may be sent any more."""
         code = self._process.wait()
+        self._close_outputs()
+        if self.exit_fd is not None:
+            os.close(self.exit_fd)
+        if self._signalled:
+            return ENDED_BY_SERVER
+        return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+    def _close_outputs(self) -> None:
         for stream in (self._process.stdout, self._process.stderr):
             if stream is not None:
                 stream.close()
-        if not by_itself:
-            return ENDED_BY_SERVER
-        return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
     def _wait_for_end(self, seconds: float) -> bool:
         """Return whether the process ends within that time, without reaping it."""
         until = Deadline.after(seconds)
-        while os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        while not self.has_exited:
             if until.has_passed:
                 return False
-            time.sleep(POLL_S)
+            if self.exit_fd is None:
+                time.sleep(POLL_S)
+            else:
+                poll = select.poll()
+                poll.register(self.exit_fd, select.POLLIN)
+                poll.poll(until.left_ms)
         return True
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # the group is empty, or another user's
-            os.killpg(self.pid, number)
+    def _wait_for_children(self, until: Deadline) -> None:
+        """Wait as long as children of the program hold its outputs."""
+        for descriptor in (self.stdout, self.stderr):
+            poll = select.poll()
+            poll.register(descriptor, 0)  # its end is reported in any case
+            poll.poll(until.left_ms)
+
+
+def _open_exit(pid: int) -> int | None:
+    """Return a descriptor for the end of a process; None where the system has none, or none left."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(pid)
+    return None
 
 
 def _split_long(line: str) -> list[str]:

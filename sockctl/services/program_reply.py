@@ -1,5 +1,6 @@
 """The talk service without an operator: for each client, a program reads the messages and writes the answers."""
 
+import os
 import select
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -8,12 +9,13 @@ from sockctl.deadline import Deadline
 from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
-from sockctl.events.services import ProgramEnded, ProgramStarted, ProgramWarned
+from sockctl.events.services import ProgramEnded, ProgramStarted
 from sockctl.net.peer import Peer
 from sockctl.net.service import Conversation, MessageService
 from sockctl.protocol.messages import SAYING_KINDS
 from sockctl.services.program import PATIENCE, WELL_ENDED, OutputLines, Patience, Program
 from sockctl.services.program_slots import BUSY, ProgramSlots
+from sockctl.services.program_warnings import ProgramWarnings
 
 PROGRAM_ENDED = Reason(
     "program_ended",
@@ -88,7 +90,7 @@ class ProgramReply(MessageService, Conversation[Peer]):
             self._slots.release(peer)
 
     def _answer(self, peer: Peer, lines: bytes) -> None:
-        environment = {"SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
+        environment = {**os.environ, "SOCKCTL_PEER": peer.shown, "SOCKCTL_CONNECTION": str(peer.number)}
         try:
             program = Program(self._argv, environment, patience=self._patience)
         except OSError as error:
@@ -166,7 +168,7 @@ class _Exchange:
         self._idle_until = Deadline.after(idle_s)
         self.input_ended = False
         self._answers = OutputLines()
-        self._warnings = OutputLines()
+        self._warnings = ProgramWarnings(journal, peer, program.pid)
         self._open = {program.stdout, program.stderr}
 
     def run(self) -> None:
@@ -227,9 +229,4 @@ class _Exchange:
                 for line in self._answers.feed(data):
                     self._peer.tell("say", line)
             else:
-                for line in self._warnings.feed(data):
-                    self._journal.emit(
-                        ProgramWarned(
-                            connection=self._peer.number, peer=self._peer.shown, pid=program.pid, said=line[:500]
-                        )
-                    )
+                self._warnings.feed(data)

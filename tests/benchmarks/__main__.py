@@ -30,8 +30,10 @@ def parts() -> list[list[str]]:
         [*own, "tests.benchmarks.logins"],
         [*own, "tests.benchmarks.growth"],
         [*own, "tests.benchmarks.tls"],
+        [*own, "tests.benchmarks.udp"],
         [*own, "tests.benchmarks.decoder"],
         [*own, "tests.benchmarks.bench"],
+        [*own, "tests.benchmarks.exec"],
         [*own, "tests.benchmarks.start"],
         [*own, "tests.benchmarks.shares"],
     ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,11 +18,13 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
 from sockctl.net.fingerprints import read_fingerprint
+from sockctl.net.udp.limits import DatagramLimits
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
 from tests.support.accounts import PASSWORD
 from tests.support.bench_servers import auth
+from tests.support.datagrams import datagrams
 from tests.support.processes import Popen
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, process, running, sockctl, wait_until
 from tests.support.tls import securing, self_signed
@@ -297,3 +300,45 @@ def test_interrupted_between_the_rounds(terminal: Any) -> None:
         child.expect("in turns")
         child.wait()
         assert child.exitstatus == ExitCode.INTERRUPTED
+
+
+def test_datagrams() -> None:
+    with datagrams() as run:
+        target = f"udp://127.0.0.1:{run.port}"
+        shown = sockctl("bench", "echo", target, "--count", "200", "--clients", "2")
+        options = ("--count", "200", "--clients", "2", "--compare", target, "--rounds", "1", "--json")
+        done = sockctl("bench", "echo", target, *options)
+    assert shown.returncode == 0, shown.stderr
+    text = shown.stdout.decode()
+    assert f"echo {target} (UDP): 2 clients, 1 in flight each, 64 bytes" in text
+    assert re.search(r"^datagrams  200 \([\d,.]+/s\)$", text, re.MULTILINE)
+    assert "lost       0 of 200 (0 %)\nerrors     none\n" in text
+    both = json.loads(done.stdout)
+    for each in both["rounds"][0]:
+        assert (each["udp"], each["answered"], each["lost"]) == (True, 200, 0)
+        assert (each["out_of_order"], each["duplicates"], each["late"]) == (0, 0, 0)
+
+
+def test_lost_datagrams_are_told_and_exit_1() -> None:
+    with datagrams(DatagramLimits(max_rate=3)) as run:
+        options = ("--count", "20", "--clients", "1", "--depth", "20", "--timeout", "300ms")
+        done = sockctl("bench", "echo", f"udp://127.0.0.1:{run.port}", *options)
+    assert done.returncode == ExitCode.FAILED
+    assert re.search(r"^lost       1\d of 20 \(\d\d %\)$", done.stdout.decode(), re.MULTILINE), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["echo", f"udp://127.0.0.1:{CLOSED_PORT}"], ExitCode.UNREACHABLE, "No datagram reaches 127.0.0.1:1 (refused)"),
+        (["echo", "udp://localhost"], ExitCode.USAGE, "is not complete: write udp://HOST:PORT"),
+        (["echo", "udp://localhost:9", "--size", "7"], ExitCode.USAGE, "has 8 bytes at least, for its number"),
+        (["echo", "udp://localhost:9", "--size", "65508"], ExitCode.USAGE, "and 65,507 at most"),
+        (["echo", "udp://localhost:9", "--tls"], ExitCode.USAGE, "TLS needs the ordered stream of TCP"),
+        (["chat", "udp://localhost:9"], ExitCode.USAGE, "only bench echo is for udp://"),
+    ],
+)
+def test_what_can_not_be_measured_over_udp(arguments: list[str], code: ExitCode, says: str) -> None:
+    done = sockctl("bench", *arguments)
+    assert done.returncode == code
+    assert says in " ".join(done.stderr.decode().split())

@@ -10,6 +10,8 @@ COMMANDS = (
     "serve echo",
     "serve chat",
     "connect",
+    "listen",
+    "proxy",
     "bench echo",
     "users add",
     "config show",

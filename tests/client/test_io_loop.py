@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from sockctl.client.io_loop import IoLoop
+from sockctl.client.link import Link
 from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
@@ -74,13 +75,14 @@ class Setting:
         self.output = Kept()
         self.screen = Told()
         session = ClientSession(Targets([HERE]), ClientSettings(quit_after_s=quit_after_s), open_tokens=no_tokens)
-        self.loop = IoLoop(session, never, screen=self.screen, output=self.output, user=None)
+        self.link = Link(session, never, screen=self.screen, output=self.output)
+        self.loop = IoLoop(self.link, screen=self.screen)
         self.loop.read_from(self._near.fileno())
         self.error: SockctlError | None = None
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
-        self.loop.begin(self.sock)
+        self.link.begin(self.sock)
         try:
             self.loop.run()
         except SockctlError as error:
@@ -96,9 +98,9 @@ class Setting:
     def join(self) -> EndReason | SockctlError | None:
         self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
-        if self.loop.ended is None:
+        if self.link.ended is None:
             return self.error
-        return self.loop.ended.error or self.loop.ended.reason
+        return self.link.ended.error or self.link.ended.reason
 
     def close(self) -> None:
         for sock in (self.sock, self.server, self._near, self.far):

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from sockctl.client.chat.formatter import MessageFormatter
-from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput, format_hex_lines
+from sockctl.client.outputs import HexOutput, JsonOutput, Output, PlainOutput
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
 from sockctl.protocol.messages import Message, make_message
@@ -94,8 +94,18 @@ def test_hex_dump(written: list[bytes]) -> None:
     ]
 
 
-def test_hex_of_nothing() -> None:
-    assert format_hex_lines("<", 0, b"") == ""
+def test_hex_dumps_of_datagrams_begin_on_lines_of_their_own(written: list[bytes]) -> None:
+    output = HexOutput(screen(person=False))
+    output.show_datagram(b"abc", is_sent=True)
+    output.show_datagram(b"", is_sent=False)
+    output.show_datagram(b"d", is_sent=False)
+    assert text_of(written).splitlines() == [
+        "> a datagram of 3 bytes",
+        "> 00000000  61 62 63                                          |abc|",
+        "< an empty datagram",
+        "< a datagram of 1 byte",
+        "< 00000000  64                                                |d|",
+    ]
 
 
 @pytest.mark.parametrize("person", [False, True])

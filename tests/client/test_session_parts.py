@@ -41,8 +41,8 @@ def test_who_remembers_a_chat(settings: dict[str, Any], remembers: bool, stays: 
 
 
 def test_without_steps_there_is_no_script() -> None:
-    assert make_script(ClientSettings()) is None
-    script = make_script(ClientSettings(steps=[Send("x")], timeout_s=2.0))
+    assert make_script(ClientSettings(), "server") is None
+    script = make_script(ClientSettings(steps=[Send("x")], timeout_s=2.0), "server")
     assert script is not None
     assert script.run_to_line(100.0, can_send=True) == "x"
     assert script.deadline == 102.0

@@ -7,8 +7,10 @@ from sockctl.events.base import Level
 from sockctl.events.services import (
     ClientIdentified,
     ProgramEnded,
+    ProgramsBusy,
     ProgramStarted,
     ProgramWarned,
+    ProgramWarningsSummed,
     StoreFailed,
 )
 from tests.support.event_words import Reading, check_complete, read
@@ -42,6 +44,27 @@ READINGS = [
         "The program gets what the client says, a line each.",
     ),
     Reading(
+        ProgramStarted(connection=3, peer="[::1]:50000", pid=4242, wire="bytes"),
+        "program_started",
+        Level.INFO,
+        "Process 4242 answers the client.",
+        "The client's bytes are its standard input, and its standard output goes to the client, by two pipes.",
+    ),
+    Reading(
+        ProgramWarningsSummed(connection=3, peer="[::1]:50000", pid=4242, lines=1200, seconds=1.0),
+        "program_warnings_summed",
+        Level.WARNING,
+        "Process 4242 wrote 1,200 more lines to its standard error within 1.0 s.",
+        "They were too many to be written one by one.",
+    ),
+    Reading(
+        ProgramsBusy(connection=3, peer="[::1]:50000", max_programs=32),
+        "programs_busy",
+        Level.WARNING,
+        "No program answers the client: all 32 that may run at once do (--max-programs).",
+        "The client is told so, and the server ends the connection.",
+    ),
+    Reading(
         ProgramWarned(connection=3, peer="[::1]:50000", pid=4242, said="no such file"),
         "program_warned",
         Level.WARNING,
@@ -52,6 +75,14 @@ READINGS = [
         "program_ended",
         Level.INFO,
         "Process 4242 has ended: exit code 1.",
+    ),
+    Reading(
+        ProgramEnded(
+            connection=3, peer="[::1]:50000", pid=4242, how="exit code 0", bytes_in=12, bytes_out=2048, seconds=1.5
+        ),
+        "program_ended",
+        Level.INFO,
+        "Process 4242 has ended: exit code 0, after 1.5 s; it read 12 bytes and wrote 2.0 KiB.",
     ),
     Reading(
         ProgramEnded(connection=3, peer="[::1]:50000", pid=0, how="No such file or directory"),

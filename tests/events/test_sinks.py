@@ -78,15 +78,15 @@ def test_a_full_disk_is_an_error_with_the_count_and_the_next_line_is_whole(
     room = line + 10  # one whole line, and a piece of the next
     write = os.write
 
-    def full(descriptor: int, data: bytes) -> int:
+    def full(descriptor: int, pieces: list[bytes]) -> int:
         nonlocal room
         if room <= 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = write(descriptor, data[:room])
+        written = write(descriptor, b"".join(pieces)[:room])
         room -= written
         return written
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "writev", full)
     with pytest.raises(SinkError, match="No space left") as caught:
         sink.write([RECEIVED, RECEIVED])
     assert caught.value.written == 1

@@ -1,11 +1,14 @@
 """One client of a service of bytes, as the service sees it."""
 
+import select
 import socket
+import time
 from collections.abc import Iterator
 from unittest.mock import Mock
 
 import pytest
 
+from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
 from sockctl.net.raw_peer import RawPeer
@@ -24,7 +27,9 @@ class Stage:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    with connected() as (connection, client):
+    interrupter, interrupted = socket.socketpair()
+    with interrupter, interrupted, connected() as (connection, client):
+        connection.interrupt_fd = interrupted.fileno()
         yield Stage(connection, client)
 
 
@@ -57,3 +62,67 @@ def test_watching_is_noted(stage: Stage) -> None:
 def test_the_event_loop_closes_for_the_service(stage: Stage) -> None:
     stage.peer.close()
     stage.event_loop.close.assert_called_once_with(stage.connection, DisconnectReason.SERVER_CLOSED)
+
+
+def test_a_conversation_waits_for_the_client_and_for_others_at_once(stage: Stage) -> None:
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        others = {reading.fileno(): select.POLLIN}
+        with pytest.raises(TimeoutError):
+            stage.peer.wait(others, for_input=True, until=time.monotonic(), stopping=False)
+        writing.send(b"x")
+        assert stage.peer.wait(others, for_input=True, stopping=False) == {reading.fileno()}
+        stage.client.sendall(b"y")
+        assert stage.peer.wait(others, for_input=True, stopping=False) == {reading.fileno(), stage.peer.fileno()}
+        assert stage.peer.receive_ready() == b"y"
+        assert stage.peer.receive_ready() is None
+        assert stage.peer.wait(others, for_input=False, stopping=False) == {reading.fileno()}
+
+
+def test_queued_bytes_wait_for_the_client(stage: Stage) -> None:
+    while not stage.peer.queued_bytes:
+        stage.peer.send_ready(bytes(65_536))
+    queued = stage.peer.queued_bytes
+    stage.peer.send_ready()
+    assert stage.peer.queued_bytes == queued
+    stage.client.recv(1 << 20)
+    assert stage.peer.wait({}, for_input=False, stopping=False) == {stage.peer.fileno()}
+    stage.peer.send_ready()
+    assert stage.peer.queued_bytes < queued
+
+
+def test_output_ends_before_input(stage: Stage) -> None:
+    stage.peer.end_output()
+    assert stage.client.recv(1) == b""
+    stage.client.sendall(b"still here")
+    assert stage.peer.receive_ready() == b"still here"
+    stage.client.shutdown(socket.SHUT_WR)
+    assert stage.peer.receive_ready() == b""
+    assert stage.peer.input_ended
+
+
+def test_a_client_that_hangs_up_is_heard_to_the_end(stage: Stage) -> None:
+    stage.client.sendall(b"last words")
+    stage.client.close()
+    assert stage.peer.wait({}, for_input=False, stopping=False) == set()
+    assert stage.peer.hung_up
+    assert stage.peer.receive_ready() == b"last words"
+    assert stage.peer.receive_ready() == b""
+
+
+def test_a_conversation_may_go_on_while_the_server_stops(stage: Stage) -> None:
+    stage.connection.reason = DisconnectReason.SERVER_STOPPING
+    assert stage.peer.stopping
+    with pytest.raises(PeerGoneError):
+        stage.peer.wait({}, for_input=True, stopping=False)
+    stage.client.sendall(b"x")
+    assert stage.peer.wait({}, for_input=True, stopping=True) == {stage.peer.fileno()}
+    stage.connection.reason = DisconnectReason.DRAIN_TIMEOUT
+    with pytest.raises(PeerGoneError):
+        stage.peer.wait({}, for_input=True, stopping=True)
+
+
+def test_the_first_reason_to_give_up_counts(stage: Stage) -> None:
+    assert isinstance(stage.peer.give_up(DisconnectReason.PROTOCOL_ERROR), PeerGoneError)
+    stage.peer.give_up(DisconnectReason.SERVER_CLOSED)
+    assert stage.peer.reason is DisconnectReason.PROTOCOL_ERROR

@@ -19,9 +19,10 @@ def test_the_address_of_a_websocket_begins_with_its_scheme(text: str, expected: 
         ("http://localhost:9080/", "write ws://localhost:9080/"),
         ("HTTPS://a.example/x", "write wss://a.example/x"),
         ("ws://localhost", "Write HOST:PORT here."),
+        ("udp://localhost", "'sockctl connect' and 'sockctl bench echo' take it"),
         (
             "wsx://localhost",
-            "tcp://, sockctl://, tls://, sockctls:// and unix:PATH, and 'sockctl connect' also ws:// and",
+            "tcp://, sockctl://, tls://, sockctls:// and unix:PATH, and 'sockctl connect' also udp://, ws:// and",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sockctl.protocol.http_rules import HostHeader, accepts_host, accepts_origin, parse_host_header
+from sockctl.protocol.http_rules import HostHeader, accepts_host, accepts_origin, is_request, parse_host_header
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,20 @@ def test_the_origin_is_the_own_page(origin: str, host: str, encrypted: bool, acc
     parsed = parse_host_header(host)
     assert parsed is not None
     assert accepts_origin(origin, parsed, encrypted=encrypted) is accepted
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", True),
+        (b"POST /x", True),
+        (b"BREW /pot HTTP/1.1\r\n", True),
+        (b"get /x\n", False),
+        (b"GETTING / there\n", False),
+        (b"say GET / HTTP\n", False),
+        (b"ls /\necho HTTP/1.1\n", False),
+        (b"\x00\xff", False),
+    ],
+)
+def test_a_request_is_known_by_its_first_bytes(first: bytes, expected: bool) -> None:
+    assert is_request(first) is expected

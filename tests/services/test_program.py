@@ -2,11 +2,14 @@
 
 import os
 import select
+import signal
 
 import pytest
 
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Program
 from tests.support.running import TIMEOUT_S
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
@@ -44,7 +47,7 @@ def receive(program: Program, descriptor: int) -> bytes:
 
 
 def test_what_it_reads_comes_back_and_it_ends_with_its_input() -> None:
-    program = Program(["cat"], {})
+    program = Program(["cat"], ENVIRONMENT)
     assert program.read(program.stdout) is None, "nothing yet"
     assert program.write(b"one\n") == 4
     program.close_stdin()
@@ -53,7 +56,7 @@ def test_what_it_reads_comes_back_and_it_ends_with_its_input() -> None:
 
 
 def test_nothing_waits_for_a_program_that_does_not_read() -> None:
-    program = Program(["sleep", "60"], {})
+    program = Program(["sleep", "60"], ENVIRONMENT)
     written = 0
     while count := program.write(bytes(65_536)):
         written += count
@@ -62,7 +65,7 @@ def test_nothing_waits_for_a_program_that_does_not_read() -> None:
 
 
 def test_what_it_no_longer_reads_is_lost() -> None:
-    program = Program(["true"], {})
+    program = Program(["true"], ENVIRONMENT)
     assert receive(program, program.stdout) == b""
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
     assert program.write(b"one\n") == 4
@@ -72,13 +75,13 @@ def test_what_it_no_longer_reads_is_lost() -> None:
 
 
 def test_its_environment_and_its_warnings() -> None:
-    program = Program(["sh", "-c", 'echo "$WHO in $PATH" >&2; exit 3'], {"WHO": "ann"})
+    program = Program(["sh", "-c", 'echo "$WHO in $PATH" >&2; exit 3'], {**ENVIRONMENT, "WHO": "ann"})
     assert receive(program, program.stderr).decode() == f"ann in {os.environ['PATH']}\n"
     assert program.end() == "exit code 3"
 
 
 def test_a_program_that_is_killed() -> None:
-    program = Program(["sh", "-c", "kill -9 $$"], {})
+    program = Program(["sh", "-c", "kill -9 $$"], ENVIRONMENT)
     assert receive(program, program.stdout) == b""
     assert program.end() == "killed by SIGKILL"
 
@@ -89,10 +92,45 @@ def test_a_program_that_cannot_be_started() -> None:
 
 
 def test_its_children_end_with_it() -> None:
-    program = Program(["sh", "-c", "sleep 60 & echo started"], {})
+    program = Program(["sh", "-c", "sleep 60 & echo started"], ENVIRONMENT)
     with os.fdopen(os.dup(program.stdout), "rb") as output:  # the child holds its other end
         os.set_blocking(output.fileno(), True)
         assert output.readline() == b"started\n"
         program.end()
         assert select.select([output], [], [], TIMEOUT_S)[0], "the child still runs"
         assert output.read() == b""
+
+
+def test_its_end_is_seen_and_its_last_output_is_there() -> None:
+    program = Program(["sh", "-c", "echo last; sleep 60 & exit 7"], ENVIRONMENT)
+    if program.exit_fd is not None:
+        assert select.select([program.exit_fd], [], [], TIMEOUT_S)[0]
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    assert program.has_exited
+    assert program.count_unread() == 5
+    assert program.read(program.stdout, 2) == b"la"
+    assert program.end() == "exit code 7"
+
+
+def test_it_has_no_descriptors_but_its_three() -> None:
+    with open(os.devnull, "rb") as other:  # noqa: PTH123  a descriptor that could leak
+        os.set_inheritable(other.fileno(), True)
+        program = Program(["ls", "/proc/self/fd"], ENVIRONMENT)
+        assert receive(program, program.stdout).split() == [b"0", b"1", b"2", b"3"], "3 is its own: the folder it reads"
+    program.end()
+
+
+def test_no_descriptor_is_left() -> None:
+    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208  as above
+    for _ in range(3):
+        Program(["true"], ENVIRONMENT).end()
+        with pytest.raises(OSError, match="No such file"):
+            Program(["/no/such/program"], ENVIRONMENT)
+    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208  as above
+
+
+def test_a_program_that_is_asked_to_end_was_ended_by_the_server() -> None:
+    program = Program(["sleep", "60"], ENVIRONMENT)
+    program.signal(signal.SIGTERM)
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    assert program.end() == "the server ended it with its connection"

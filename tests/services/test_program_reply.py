@@ -248,13 +248,13 @@ def test_it_knows_whom_it_answers() -> None:
 
 
 def test_a_program_killed_by_a_signal() -> None:
-    program = Program(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), {})
+    program = Program(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), dict(os.environ))
     os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)  # a busy machine takes its time to start it
     assert program.end() == "killed by SIGKILL"
 
 
 def test_a_group_of_its_own() -> None:
-    program = Program(python("input()"), {})
+    program = Program(python("input()"), dict(os.environ))
     assert os.getpgid(program.pid) == program.pid != os.getpgid(0)
     os.killpg(program.pid, signal.SIGTERM)
     assert program.end() == "killed by SIGTERM"

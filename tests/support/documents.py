@@ -24,7 +24,7 @@ from tests.support.running import TIMEOUT_S
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INSTALLS_ENGINE = "apt-get install -y redis-server"
-_SERVES = re.compile(r"^sockctl serve ")
+_SERVES = re.compile(r"^sockctl (?:serve|listen|proxy) ")
 _NEEDS_SHELL = re.compile(r"^(?!sockctl )|[|&;<>()$`*?#~{}\[\]!\\\n]")
 _ANYTHING = {
     r"(?:[0-9A-F]{2}:){3}(?:[0-9A-F]{2}:|…:)+[0-9A-F]{2}": r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}",

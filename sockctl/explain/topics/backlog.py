@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sockctl.explain.network import TIMEOUT_S, Network, find_port, listen
 from sockctl.explain.packets import Packet
 from sockctl.explain.tcp_states import UNKNOWN, Row, read_rows
-from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_measured_time
 from sockctl.text import format_count
 
 BACKLOG, CLIENTS = 1, 4
@@ -105,7 +105,7 @@ def draw(measured: Backlog) -> Iterator[Block]:
     """Yield what each client saw, and the packets of the first one that the queue didn't hold."""
     rows = []
     for number, client in enumerate(measured.clients, 1):
-        took = "waited" if client.took_s is None else format_duration(client.took_s)
+        took = "waited" if client.took_s is None else format_measured_time(client.took_s)
         rows.append((str(number), took, client.state, str(client.tries) if measured.sees_packets else "?"))
     yield Table(
         caption=f"listen({BACKLOG}), and {CLIENTS} clients connect before the server calls accept():",
@@ -134,7 +134,7 @@ def conclude(measured: Backlog) -> Iterator[str]:
     if then is not None:
         again = max(client.tries for client in measured.clients)
         how = f", when its kernel sent SYN again ({format_count(again, 'SYN')} in all)" if again > 1 else ""
-        yield f"accept() made room, and the next client was connected {format_duration(then)} later{how}."
+        yield f"accept() made room, and the next client was connected {format_measured_time(then)} later{how}."
     else:
         yield "No client that waited was connected after accept() in this run."
 

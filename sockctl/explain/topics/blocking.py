@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockctl.explain.network import TIMEOUT_S, Link, Network, connect_pair
-from sockctl.explain.topic import Block, Table, Text, Topic, format_duration
+from sockctl.explain.topic import Block, Table, Text, Topic, format_measured_time
 from sockctl.explain.waits import (
     LIMIT_S,
     WAIT_S,
@@ -72,12 +72,12 @@ def draw(measured: Blocking) -> Iterator[Block]:
         for one in measured.operations
     ]
     yield Table(
-        caption=f"What each call waits for comes after {format_duration(WAIT_S)}, or never:",
-        titles=("call", "waits for", "blocking", f"timeout {format_duration(LIMIT_S)}", "non-blocking"),
+        caption=f"What each call waits for comes after {format_measured_time(WAIT_S)}, or never:",
+        titles=("call", "waits for", "blocking", f"timeout {format_measured_time(LIMIT_S)}", "non-blocking"),
         rows=tuple(rows),
     )
     ready = " and ".join(f"socket {place + 1}" for place in measured.select_ready) or "none"
-    took = format_duration(measured.select_s)
+    took = format_measured_time(measured.select_s)
     yield Text(lines=(f"select() of {WATCHED} sockets returned after {took}, as ready: {ready}.",))
 
 
@@ -99,12 +99,12 @@ def conclude(measured: Blocking) -> Iterator[str]:
         connects = any(one.call == "connect()" for one in measured.operations)
         later = "; connect() goes on in the kernel, and its socket is ready once that is done" if connects else ""
         yield (
-            f"After setblocking(False) each raised BlockingIOError within {format_duration(longest)}{later}: one "
+            f"After setblocking(False) each raised BlockingIOError within {format_measured_time(longest)}{later}: one "
             f"thread can go on, and ask the kernel which of its many sockets are ready (select, epoll)."
         )
     else:
-        names = ", ".join(waited) or "none"
-        yield f"Without blocking, the longest took {format_duration(longest)}; of the calls {names} did not refuse."
+        names, took = ", ".join(waited) or "none", format_measured_time(longest)
+        yield f"Without blocking, the longest took {took}; of the calls {names} did not refuse."
 
 
 TOPIC = Topic(

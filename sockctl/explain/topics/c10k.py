@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sockctl.explain.crowd import Crowd, Serve, limit_clients, serve_by_events, serve_by_threads
 from sockctl.explain.network import Network
-from sockctl.explain.topic import Block, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Table, Topic, format_measured_time
 from sockctl.text import format_bytes, format_count
 
 CLIENTS, ROUNDS = 500, 10
@@ -102,7 +102,7 @@ def draw(measured: C10k) -> Iterator[Block]:
                 _format(server.memory_bytes),
                 _format(server.reserved_bytes),
                 f"{server.switches:,.0f}",
-                format_duration(server.round_s),
+                format_measured_time(server.round_s),
             )
             for name, server in servers.items()
         ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sockctl.explain.network import TIMEOUT_S, Network, find_port
 from sockctl.explain.system_calls import CallRecorder, SystemCall
-from sockctl.explain.topic import Block, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Table, Topic, format_measured_time
 
 PAUSE_S = 0.03
 """How long the client does something else before connect(), and before send()."""
@@ -91,7 +91,7 @@ def draw(measured: Calls) -> Iterator[Block]:
     """Yield the calls by the time at which they were made, each on its side."""
     rows = []
     for call in measured.calls:
-        told = (f"{call.name}({call.arguments}) = {call.result}", format_duration(call.took_s))
+        told = (f"{call.name}({call.arguments}) = {call.result}", format_measured_time(call.took_s))
         at = f"{(call.began_s - measured.calls[0].began_s) * _MS:.2f}"
         rows.append((at, *(("", "", *told) if call.by_server else (*told, "", ""))))
     yield Table(
@@ -112,7 +112,7 @@ def conclude(measured: Calls) -> Iterator[str]:
     yield f"Only the server called {alone}, only the client {other}; both called {both}{may}."
     waits = measured.list_waits()
     if waits:
-        told = " and ".join(f"{call.name}() for {format_duration(call.took_s)}" for call in waits)
+        told = " and ".join(f"{call.name}() for {format_measured_time(call.took_s)}" for call in waits)
         yield f"The server waited inside {told}, until the client acted: a call that needs the other side blocks."
     else:
         yield "No call of the server waited in this run: the client was early each time."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sockctl.explain.network import TIMEOUT_S, Link, Network, find_port, listen
 from sockctl.explain.steps import Step, StepRecorder, draw_steps
-from sockctl.explain.topic import Block, Call, Ladder, Topic, format_duration
+from sockctl.explain.topic import Block, Call, Ladder, Topic, format_measured_time
 
 DELAY_S = 0.02
 """How long each packet is under way, where the link can delay it."""
@@ -75,7 +75,7 @@ def draw(measured: Handshake) -> Iterator[Block]:
     """Yield the ladder of the packets, and the calls with the states that they led to."""
     steps = (measured.connect, measured.accept)
     if measured.sees_packets:
-        way = format_duration(measured.delay_s)
+        way = format_measured_time(measured.delay_s)
         yield _draw_ladder(measured.port, steps, f"A connection over a link where each packet takes {way}:")
         yield _draw_ladder(measured.closed_port, (measured.refused,), "The same, where nobody listens:")
     caption = "What each call led to:"
@@ -95,14 +95,16 @@ def _draw_ladder(port: int, steps: tuple[Step, ...], caption: str) -> Ladder:
 def conclude(measured: Handshake) -> Iterator[str]:
     """Yield the two sentences."""
     connect, accept = measured.connect, measured.accept
-    took = format_duration(connect.took_s)
+    took = format_measured_time(connect.took_s)
     shake = [packet.flags for packet in connect.packets]
     if shake == ["SYN", "SYN+ACK", "ACK"]:
         early = connect.ended_s < connect.packets[2].at_s + measured.delay_s
         ack = "; that ACK was still under way when connect() returned" if early else ""
         trip_s = connect.packets[2].at_s - connect.packets[0].at_s
-        link = format_duration(2 * measured.delay_s)
-        trip = format_duration(trip_s) + (f" ({link} of them for the link)" if trip_s > 2.4 * measured.delay_s else "")
+        link = format_measured_time(2 * measured.delay_s)
+        trip = format_measured_time(trip_s) + (
+            f" ({link} of them for the link)" if trip_s > 2.4 * measured.delay_s else ""
+        )
         yield (
             f"connect() took {took}, one round trip: {trip} lay between the SYN and the ACK by which the client's "
             f"kernel answers SYN+ACK{ack}."
@@ -111,7 +113,7 @@ def conclude(measured: Handshake) -> Iterator[str]:
         yield f"connect() took {took}, with other packets than the usual SYN, SYN+ACK, ACK: {', '.join(shake)}."
     else:
         yield f"connect() took {took}, and the server had not called accept() yet."
-    called = format_duration(accept.took_s)
+    called = format_measured_time(accept.took_s)
     if connect.server == "ESTAB" and not accept.packets:
         sent = "sent no packet and " if measured.sees_packets else ""
         queue = "" if connect.waiting is None else f", {connect.waiting} in the queue"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from sockctl.explain.network import TIMEOUT_S, Link, Network
-from sockctl.explain.topic import Block, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Table, Topic, format_measured_time
 from sockctl.explain.transfers import COUNT, PIECE_BYTES, Transfer, send_datagrams, send_stream
 from sockctl.text import format_count
 
@@ -55,7 +55,7 @@ def _make_row(name: str, one: Transfer) -> tuple[str, ...]:
     sent = ("?", "?") if unseen else (str(one.packets), str(len(one.dropped)))
     again = "-" if one.sent_again is None else str(one.sent_again)
     named = " ".join(map(str, one.missing[:_NAMED])) + (" …" if len(one.missing) > _NAMED else "")
-    arrived = (str(len(one.arrived)), str(one.out_of_order), format_duration(one.seconds))
+    arrived = (str(len(one.arrived)), str(one.out_of_order), format_measured_time(one.seconds))
     return (name, *sent, again, *arrived, named or "none")
 
 
@@ -73,7 +73,7 @@ def conclude(measured: Loss) -> Iterator[str]:
         first = (tcp.packets or 0) - (tcp.sent_again or 0)
         if again and 0 < first < COUNT:
             again += f", and {first} had held all {COUNT} pieces, since TCP puts parts of several into one"
-        times = f"{format_duration(tcp.seconds)}, UDP {format_duration(udp.seconds)}"
+        times = f"{format_measured_time(tcp.seconds)}, UDP {format_measured_time(udp.seconds)}"
         paid = "and paid with time" if tcp.seconds > udp.seconds else "here without more time"
         yield f"TCP brought every piece, in order, {paid} ({times}){again}."
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sockctl.explain.network import Network, connect_pair, receive_exactly
 from sockctl.explain.packets import Packet
-from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_duration
+from sockctl.explain.topic import Block, Call, Ladder, Table, Topic, format_measured_time
 
 ROUNDS = 30
 _HEAD, _BODY, _ANSWER = b"head", bytes(100), b"!"
@@ -111,7 +111,7 @@ def draw(measured: Nagle) -> Iterator[Block]:
     yield Table(
         caption=f"A message in two small parts, then wait for the answer: {ROUNDS} rounds each.",
         titles=("calls", "median", "longest"),
-        rows=tuple((way.name, format_duration(way.median_s), format_duration(way.longest_s)) for way in ways),
+        rows=tuple((way.name, format_measured_time(way.median_s), format_measured_time(way.longest_s)) for way in ways),
         right=frozenset({1, 2}),
         sizes=tuple(way.median_s for way in ways),
     )
@@ -122,16 +122,16 @@ def draw(measured: Nagle) -> Iterator[Block]:
 
 def conclude(measured: Nagle) -> Iterator[str]:
     """Yield the two sentences."""
-    slow = format_duration(measured.two_sends.median_s)
+    slow = format_measured_time(measured.two_sends.median_s)
     if measured.two_sends.median_s > _DELAYED * max(measured.no_delay.median_s, measured.one_send.median_s):
-        ack = f" (in the last round for {format_duration(measured.waited_s)})" if measured.waited_s else ""
+        ack = f" (in the last round for {format_measured_time(measured.waited_s)})" if measured.waited_s else ""
         yield (
             f"Why {slow}: the second part waits for the ACK of the first{ack}: Nagle's algorithm. The receiver delays "
             f"that ACK, hoping to send it with an answer."
         )
         yield (
-            f"One message in one send took {format_duration(measured.one_send.median_s)}, and TCP_NODELAY "
-            f"{format_duration(measured.no_delay.median_s)}: send a message at once, or switch the algorithm off."
+            f"One message in one send took {format_measured_time(measured.one_send.median_s)}, and TCP_NODELAY "
+            f"{format_measured_time(measured.no_delay.median_s)}: send a message at once, or switch the algorithm off."
         )
     else:
         yield f"The delay did not appear in this run: two sends took {slow}, much like the other ways."

@@ -1,0 +1,172 @@
+"""Runs a server of UDP from its start to its stop, and refuses the options that mean nothing to it."""
+
+import contextlib
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from sockctl import __version__
+from sockctl.cli.exit_codes import ExitCode
+from sockctl.cli.operator_terminal import OperatorTerminal
+from sockctl.cli.serve_control import ReadStatus, check_control, open_control_with
+from sockctl.cli.serve_place import choose_port
+from sockctl.cli.serve_runner import FIRST_WORDS_S, open_journal
+from sockctl.cli.serve_stop import stop, wait_for_stop
+from sockctl.cli.server_options import LogFormat, ServerOptions
+from sockctl.cli.udp_options import UdpOptions
+from sockctl.cli.web_options import WebOptions
+from sockctl.errors import OptionError
+from sockctl.events.base import Event, Record
+from sockctl.events.formats import encode_json
+from sockctl.events.server import LoopbackOnly, PortTaken, Reachable, ServerStarted
+from sockctl.events.udp import UdpListening
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.address import format_address, parse_host
+from sockctl.net.listener import Listeners, open_listeners
+from sockctl.net.reachability import find_reach
+from sockctl.net.udp.limits import IDLE_S, DatagramLimits
+from sockctl.net.udp.server import DatagramServer
+from sockctl.net.udp.status import DatagramStatus
+from sockctl.services.echo import Case, Echo, map_datagram
+from sockctl.signals import StopSignals
+from sockctl.terminal import say
+
+_NO_CONNECTIONS = "UDP knows no connections"
+_NO_BACKLOG = "UDP has no accept(), and so nothing that waits for it: the kernel's receive buffer holds datagrams"
+_NO_TLS = "TLS needs the ordered stream of TCP, and a datagram may be lost or overtaken (DTLS is not there)"
+_NO_UNIX = "a Unix socket has no ports, and no UDP: leave --udp out"
+_NO_BROWSER = "browsers speak TCP alone: start a second server without --udp"
+_REFUSED: Mapping[str, str] = {
+    "unix": _NO_UNIX,
+    "unix_mode": _NO_UNIX,
+    "backlog": _NO_BACKLOG,
+    "max_clients": f"{_NO_CONNECTIONS}, so nobody takes a place: --max-rate bounds what an address costs",
+    "max_clients_per_address": f"{_NO_CONNECTIONS}, so nobody takes a place: --max-rate bounds what an address costs",
+    "max_pending": f"{_NO_CONNECTIONS}, and nobody logs in",
+    "tls": _NO_TLS,
+    "tls_cert": _NO_TLS,
+    "tls_key": _NO_TLS,
+    "tls_client_ca": _NO_TLS,
+    "event_threads": "one thread answers all datagrams",
+    "metrics": "the metrics are those of connections; 'sockctl watch' shows the sums",
+    "web": _NO_BROWSER,
+    "web_name": _NO_BROWSER,
+    "opens_browser": _NO_BROWSER,
+    "portion": "a datagram is told whole, as it came",
+    "read_size": "a datagram is received whole: what doesn't fit into the buffer would be lost",
+}
+"""The options that mean nothing with --udp, each with the reason."""
+_NAMES = {"opens_browser": "open"}
+_DEFAULTS = {"portion": 1024, "read_size": 65_536}
+
+
+def serve_udp(
+    case: Case | None, udp: UdpOptions, options: ServerOptions, *, others: Mapping[str, Any], web: WebOptions
+) -> ExitCode:
+    """Serve an echo of datagrams until a signal stops the server.
+
+    Args:
+        case: The case in which text comes back; None for the bytes as they are.
+        udp: The options of UDP.
+        options: The options of the user.
+        others: The values of the echo's own options, by their names.
+        web: The options about browsers.
+
+    Raises:
+        AddressError: The host is wrong.
+        RuleError: A rule of --allow or --deny is wrong.
+        InputNeededError: The terminal's input ended instead of an answer.
+        ListenError: The server can't listen there.
+        LogFileError: The log file can't be opened.
+        OptionError: An option means nothing with --udp, or options contradict each other.
+    """
+    _refuse_options(options, web, others)
+    check_control(options)
+    host = parse_host(options.host) if options.host else ""
+    port = choose_port(options.port, no_input=options.no_input)
+    limits = DatagramLimits(
+        rules=AccessRules(allow=options.allow or (), deny=options.deny or ()),
+        idle_s=IDLE_S if options.idle_timeout is None else options.idle_timeout,
+        max_rate=udp.max_rate,
+        ipv6_prefix=options.ipv6_prefix,
+    )
+    terminal = OperatorTerminal()
+    with contextlib.ExitStack() as end:
+        signals = end.enter_context(StopSignals())
+        journal = end.enter_context(contextlib.closing(open_journal(Echo.name, options, terminal)))
+        opened = open_listeners(host, port, strict_port=options.strict_port, datagrams=True)
+        listeners = end.enter_context(contextlib.closing(opened))
+        make_answer = None if case is None else functools.partial(map_datagram, case)
+        server = DatagramServer(listeners, make_answer, journal, limits)
+        does = "It serves echo (RFC 862) over UDP: each datagram that a client sends comes back."
+        journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=does))
+        for event in _list_places(listeners, server):
+            journal.emit(event)
+        name = f"{Echo.name}-{listeners.port}-udp"
+
+        def make_reader(facts: dict[str, Any]) -> ReadStatus:
+            return DatagramStatus(server, journal, {"service": Echo.name, **facts}).read
+
+        control = open_control_with(options, make_reader, journal, name=name)
+        server.start()
+        if options.log_file is not None or options.quiet:
+            _say_place(listeners, server, options)
+        journal.wait_until_written(FIRST_WORDS_S)
+        wait_for_stop(signals, None, terminal)
+        terminal.stop()
+        return stop(server, [] if control is None else [control], options.drain_timeout, signals, journal)
+
+
+def _refuse_options(options: ServerOptions, web: WebOptions, others: Mapping[str, Any]) -> None:
+    """Refuse options that mean nothing to a server of UDP."""
+    for group in (options, web):
+        for each in fields(group):
+            if each.name in _REFUSED and getattr(group, each.name) != each.default:
+                raise _make_refusal(each.name)
+    for name, value in others.items():
+        if value != _DEFAULTS[name]:
+            raise _make_refusal(name)
+
+
+def _make_refusal(name: str) -> OptionError:
+    option = _NAMES.get(name, name).replace("_", "-")
+    return OptionError(f"--{option} means nothing with --udp: {_REFUSED[name]}.")
+
+
+def _list_places(listeners: Listeners, server: DatagramServer) -> Iterator[Event]:
+    """Yield where the server listens, and how clients on this machine and on others send to it."""
+    if listeners.wanted_port not in (0, listeners.port):
+        yield PortTaken(wanted_port=listeners.wanted_port, port=listeners.port)
+    yield from _list_listening(server)
+    reach = find_reach(listeners.hosts, listeners.port)
+    for scope, endpoints in (("machine", reach.machine), ("network", reach.network)):
+        for endpoint in dict.fromkeys(endpoints):
+            command = f"sockctl connect udp://{endpoint}"
+            yield Reachable(scope=scope, host=endpoint.host, port=endpoint.port, command=command)
+    if not reach.network:
+        yield LoopbackOnly()
+
+
+def _list_listening(server: DatagramServer) -> Iterator[Event]:
+    for one in server.sockets:
+        yield UdpListening(host=one.address, port=one.port, buffer_bytes=one.buffer_bytes)
+
+
+def _say_place(listeners: Listeners, server: DatagramServer, options: ServerOptions) -> None:
+    """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
+    if options.log_format is LogFormat.JSON and options.log_file is None:
+        records = (Record(time.time(), Echo.name, event) for event in _list_listening(server))
+        said = "\n".join(map(encode_json, records))
+    else:
+        places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
+        file = f" Events go to {options.log_file}." if options.log_file else ""
+        said = f"Listening for datagrams on {places} (UDP).{file}"
+    teller = threading.Thread(
+        target=say, args=(said,), kwargs={"wraps": options.log_format is LogFormat.TEXT}, daemon=True
+    )
+    teller.start()
+    teller.join(FIRST_WORDS_S)

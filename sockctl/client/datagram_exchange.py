@@ -1,0 +1,302 @@
+"""The datagrams of a session, on their way in both directions.
+
+A line is a datagram, without the line feed at its end; with --datagram-size a block of the input is one. There is no
+connection that could end. So the session ends, once the input has ended, when each datagram has an answer, or the time
+for it is up. A refusal by ICMP ends nothing: a server may come later, where more is sent.
+
+The session and its loop carry streams. So the loop gets frames of `sockctl.net.udp.framing`, and its transport makes
+datagrams of them.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from sockctl.client.datagram_answers import DatagramAnswers
+from sockctl.client.inputs import LineInput, PipeInput
+from sockctl.client.receiver import Receiver
+from sockctl.client.sender import Sender
+from sockctl.client.session_events import DatagramToShow, EndReason, EventToEmit, Remark, SessionEvent, Signal
+from sockctl.client.settings import ClientSettings
+from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError, UnsendableError
+from sockctl.events.base import Event
+from sockctl.events.client_udp import (
+    DatagramReceived,
+    DatagramRefused,
+    DatagramsEnded,
+    DatagramSent,
+    DatagramsLost,
+)
+from sockctl.net.udp.framing import DATAGRAM, HEAD_BYTES, LONGEST_BYTES, find_frames, frame
+from sockctl.text import format_count
+from sockctl.token_bucket import TokenBucket
+
+_TOLD_PER_SECOND = 10
+_SUM_S = 1.0
+_REFUSED = "refused"
+_LAST_WORD_S = 0.1
+"""How long a session that waits for no answer still waits for a refusal."""
+
+
+class DatagramExchange:
+    """Both halves of a session over UDP.
+
+    Args:
+        settings: How the session behaves.
+        sender: Sends the frames.
+        receiver: Shows the datagrams.
+        events: Where events are appended.
+        peer: The server, for people.
+        scripted: Whether the steps of a script are sent: a refusal ends it where nothing was heard.
+
+    Attributes:
+        quit_at: When the session ends; None for no such time yet.
+        answers: The account of what was answered.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        sender: Sender,
+        receiver: Receiver,
+        events: list[SessionEvent],
+        peer: str,
+        *,
+        scripted: bool = False,
+    ) -> None:
+        self.quit_at: float | None = None
+        self.answers = DatagramAnswers(settings.timeout_s)
+        self._settings = settings
+        self._sender = sender
+        self._receiver = receiver
+        self._events = events
+        self._peer = peer
+        self._scripted = scripted
+        self._unsent: deque[bytes] = deque()
+        self._block = b""  # the beginning of the next block of the input
+        self._line_number = 0
+        self._refusals = 0
+        self._failure = ""  # the first refusal, in a sentence
+        self._remark_at: float | None = None  # when a pipe that goes on is told of it
+        self._bytes_in = self._bytes_out = 0
+        self._told = TokenBucket(rate=_TOLD_PER_SECOND, burst=_TOLD_PER_SECOND)
+        self._sum_in = [0, 0]  # datagrams and bytes that wait for the event of their sum
+        self._sum_out = [0, 0]
+        self._sum_at: float | None = None
+        sender.encode_raw_line = self.encode_line
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more of the input may be read: as many datagrams wait for answers as can be kept."""
+        return self.answers.is_full
+
+    # From the server.
+
+    def receive(self, data: bytes, now: float) -> bool:
+        """Process frames of the transport; return whether the server has ended the session: never.
+
+        Raises:
+            ExpectationError: They come when the time of an expectation is up.
+            UnreachableError: Nobody is there who could answer a script.
+        """
+        for kind, content in find_frames(data):
+            if kind == DATAGRAM:
+                self._receive_one(bytes(content), now)
+            else:
+                self._note_failure(bytes(content).decode(errors="replace"), now)
+        return False
+
+    def _receive_one(self, data: bytes, now: float) -> None:
+        self._bytes_in += len(data)
+        round_trip_s = self.answers.note_received(data, now)
+        if self._tells(now):
+            took = None if round_trip_s is None else round(round_trip_s, 6)
+            self._emit(DatagramReceived(datagrams=1, bytes=len(data), round_trip_s=took))
+        else:
+            self._sum_in = [self._sum_in[0] + 1, self._sum_in[1] + len(data)]
+        self._receiver.show_datagram(data, now)
+
+    def _note_failure(self, error: str, now: float) -> None:
+        self._refusals += 1
+        self._failure = self._failure or self._describe_failure(error)
+        self.answers.lose_all()
+        if self._told.accept(now):
+            self._emit(DatagramRefused(peer=self._peer, error=error))
+        if self._scripted and not self.answers.received:
+            raise self._make_unreachable_error()
+        if self._refusals == 1 and not self._settings.terminal:
+            self._remark_at = now + _LAST_WORD_S
+
+    # To the server.
+
+    def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
+        """Return the frames for bytes of the input; no bytes mean its end, and a last line or block.
+
+        Raises:
+            UnsendableError: A piped line is longer than a datagram may be.
+        """
+        if isinstance(source, PipeInput):
+            return b"".join(self._encode_all(self._cut_blocks(source.feed_raw(data), ended=source.ended)))
+        frames = b"".join(self._encode_all(self._check_lines(source.feed(data))))
+        if len(source.open) > LONGEST_BYTES and not self._settings.terminal:
+            raise self._make_size_error(len(source.open), "at least ")
+        return frames
+
+    def encode_line(self, line: str) -> bytes:
+        """Return the frame for a line of a script.
+
+        Raises:
+            UnsendableError: It is no text, or longer than a datagram may be.
+        """
+        try:
+            data = line.encode()
+        except UnicodeEncodeError as error:
+            raise UnsendableError(f"{line!r} is no text: it holds bytes that are not UTF-8.") from error
+        return b"".join(self._encode_all(self._check_lines([data])))
+
+    def note_sent(self, count: int, now: float) -> None:
+        """Note that frames of so many bytes together have gone out."""
+        while count > 0:
+            data = self._unsent.popleft()
+            count -= HEAD_BYTES + len(data)
+            self._bytes_out += len(data)
+            self.answers.note_sent(data, now, awaits=not self._settings.send_only)
+            if self._tells(now):
+                self._emit(DatagramSent(datagrams=1, bytes=len(data)))
+            else:
+                self._sum_out = [self._sum_out[0] + 1, self._sum_out[1] + len(data)]
+            self._events.append(DatagramToShow(data, is_sent=True))
+
+    def _encode_all(self, datagrams: Iterable[bytes]) -> Iterable[bytes]:
+        for each in datagrams:
+            self._unsent.append(each)
+            yield frame(each)
+
+    def _cut_blocks(self, data: bytes, *, ended: bool) -> Iterable[bytes]:
+        """Yield the blocks that are complete, at the end of the input also one that isn't."""
+        size = self._settings.datagram_bytes or LONGEST_BYTES
+        data = self._block + data
+        whole = len(data) - len(data) % size
+        self._block = data[whole:]
+        for at in range(0, whole, size):
+            yield data[at : at + size]
+        if ended and self._block:
+            yield self._block
+            self._block = b""
+
+    def _check_lines(self, lines: Iterable[bytes]) -> Iterable[bytes]:
+        end = b"\r\n" if self._settings.crlf else b""
+        for line in lines:
+            self._line_number += 1
+            data = line + end
+            if len(data) <= LONGEST_BYTES:
+                yield data
+                continue
+            error = self._make_size_error(len(data))
+            if not self._settings.terminal:
+                raise error
+            self._events.append(Remark(str(error)))
+
+    def _make_size_error(self, size: int, more: str = "") -> UnsendableError:
+        number = self._line_number + (1 if more else 0)
+        return UnsendableError(
+            f"Line {number} of the input has {more}{size:,} bytes, and a datagram has room for {LONGEST_BYTES:,}: "
+            f"nothing of the line was sent. Split it, or cut the input into datagrams by --datagram-size BYTES."
+        )
+
+    # The time, and the end.
+
+    def settle(self, now: float) -> float | None:
+        """Do all that is due; return when to call again, None for no such time."""
+        if self._sum_at is not None and now >= self._sum_at:
+            self._emit_sums(now)
+        if lost := self.answers.expire(now):
+            self._emit(DatagramsLost(count=lost, timeout_s=self._settings.timeout_s))
+        if self._remark_at is not None and now >= self._remark_at:
+            self._remark_at = None
+            if not self._sender.half_closed:
+                self._events.append(Remark(self._failure))
+        times = [at for at in (self._sum_at, self.answers.due_at, self._remark_at) if at is not None]
+        return min(times, default=None)
+
+    def settle_end(self, now: float, *, wait_s: float | None) -> float | None:
+        """Go on with the end, once the input has ended and everything was sent; return when to call again.
+
+        Args:
+            now: The time.
+            wait_s: Seconds to wait at most; None for as long as answers may come.
+        """
+        if not self._sender.half_closed:
+            self._sender.half_closed = True
+            self._events.append(Signal.TYPING_ENDED)
+            if self._settings.send_only and self._settings.quit_after_s is None:
+                wait_s = _LAST_WORD_S
+            self.quit_at = None if wait_s is None else now + wait_s
+        if not self.answers.waiting and not self._settings.send_only and self._settings.quit_after_s is None:
+            self.quit_at = now
+        return self.answers.due_at
+
+    def judge(self, *, is_wanted: bool) -> SockctlError | None:
+        """Return the error of a session that has come to its end: nobody was there, or answers are missing.
+
+        Args:
+            is_wanted: Whether all has come that the user wants.
+        """
+        answers, settings = self.answers, self._settings
+        if self._refusals and not answers.received:
+            return self._make_unreachable_error()
+        is_free = is_wanted or settings.terminal or settings.send_only or settings.quit_after_s is not None
+        if is_free or not answers.lost:
+            return None
+        lost = format_count(answers.lost, "datagram")
+        of = f" of {answers.sent:,}" if answers.sent > answers.lost else ""
+        return ConnectTimeoutError(f"{lost}{of} got no answer within {settings.timeout_s:g} s (--timeout).")
+
+    def make_ended(self, reason: EndReason, now: float, seconds: float) -> Event:
+        """Return the event of the session's end, after the sums that are left."""
+        self._emit_sums(now)
+        answers = self.answers
+        return DatagramsEnded(
+            reason=reason,
+            sent=answers.sent,
+            received=answers.received,
+            answered=answers.answered,
+            lost=answers.lost,
+            waiting=answers.waiting,
+            echoed=answers.echoed,
+            out_of_order=answers.out_of_order,
+            duplicates=answers.duplicates,
+            late=answers.late,
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            seconds=seconds,
+        )
+
+    def _make_unreachable_error(self) -> UnreachableError:
+        return UnreachableError(f"{self._failure} Is the server running, is the port right?")
+
+    def _describe_failure(self, error: str) -> str:
+        if error == _REFUSED:
+            return f"{self._peer} refused: nothing listens for datagrams on that port (ICMP port unreachable)."
+        return f"A datagram to {self._peer} did not go out: {error}."
+
+    def _tells(self, now: float) -> bool:
+        """Return whether the next datagram is told by itself; else it waits for a sum."""
+        if self._sum_at is None and self._told.accept(now):
+            return True
+        if self._sum_at is None:
+            self._sum_at = now + _SUM_S
+        return False
+
+    def _emit_sums(self, now: float) -> None:
+        if self._sum_at is None:
+            return
+        seconds = round(now - self._sum_at + _SUM_S, 3)
+        self._sum_at = None
+        make: Callable[..., Event]
+        for make, (datagrams, size) in ((DatagramSent, self._sum_out), (DatagramReceived, self._sum_in)):
+            if datagrams:
+                self._emit(make(datagrams=datagrams, bytes=size, seconds=seconds))
+        self._sum_in, self._sum_out = [0, 0], [0, 0]
+
+    def _emit(self, event: Event) -> None:
+        self._events.append(EventToEmit(event))

@@ -1,0 +1,235 @@
+"""The door of `sockctl listen`: accepts clients, and brings each to the loop as the link of a session."""
+
+import contextlib
+import functools
+import select
+import socket
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sockctl.client.connect_attempt import ConnectAttempt
+from sockctl.client.link import Link
+from sockctl.client.screen import Screen
+from sockctl.client.session_events import EndReason, SessionEnded
+from sockctl.deadline import Deadline
+from sockctl.errors import ConnectTimeoutError, ListenError, PeerGoneError
+from sockctl.events.connection import ClientConnected, TlsEstablished, TlsFailed
+from sockctl.events.reasons import RefusalReason
+from sockctl.net.accept_errors import PASSED_OVER
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.address import extract_host, format_address
+from sockctl.net.listener import Listeners
+from sockctl.net.refusals import Refusals
+from sockctl.net.transport import TlsTransport, Transport, TransportError
+from sockctl.net.unix_connection import read_peer
+
+if TYPE_CHECKING:
+    from sockctl.net.connector import Tell
+
+MAX_CLIENTS = 400
+"""Clients at once with ``--many``: select() knows 1,024 descriptors. Further ones wait in the backlog."""
+MAX_HANDSHAKES = 16
+"""Clients at once whose TLS handshake isn't done. A silent one must not keep the others out."""
+REFUSALS_PER_SECOND = 10
+HANDSHAKE_S = 10.0
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Admittance:
+    """Which clients come in, and how.
+
+    Attributes:
+        rules: Which addresses and users may connect.
+        secure: Returns TLS over an accepted socket; None without TLS.
+        places: How many clients there may be at once.
+        goes_on: Whether further clients come in after the first.
+        wait_s: Seconds to wait for the first client; None for any time.
+        handshake_s: Seconds that a TLS handshake may take.
+    """
+
+    rules: AccessRules
+    secure: Callable[[socket.socket], TlsTransport] | None = None
+    places: int = 1
+    goes_on: bool = False
+    wait_s: float | None = None
+    handshake_s: float = HANDSHAKE_S
+
+
+class _Guest(NamedTuple):
+    number: int
+    peer: str
+
+
+class ListeningDoor:
+    """Accepts clients, as long as there is a place; the next ones wait in the backlog.
+
+    A client counts once it is let in, and under TLS once the handshake is done.
+
+    Args:
+        listeners: The listening sockets, which `close` closes.
+        admittance: Which clients come in, and how.
+        make_link: Returns the link of a new session, by the client's number.
+        screen: Where events and errors are shown.
+    """
+
+    def __init__(
+        self, listeners: Listeners, admittance: Admittance, make_link: Callable[[int], Link], screen: Screen
+    ) -> None:
+        self._listeners = listeners
+        self._admittance = admittance
+        self._make_link = make_link
+        self._screen = screen
+        self._refusals = Refusals(screen.emit, REFUSALS_PER_SECOND)
+        self._handshakes: dict[ConnectAttempt, _Guest] = {}
+        self._standing: dict[Link, _Guest] = {}
+        self._is_open = True
+        self._number = 0
+        wait_s = admittance.wait_s
+        self._first_until = None if wait_s is None else time.monotonic() + wait_s
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no client comes any more, and none is there."""
+        return not (self._is_open or self._standing)
+
+    @property
+    def _has_place(self) -> bool:
+        return self._is_open and len(self._standing) < self._admittance.places
+
+    @property
+    def wake_at(self) -> float | None:
+        """When `admit` is due at the latest; None for never."""
+        now = time.monotonic()
+        wait_s = self._refusals.compute_wait_s(now)
+        times = [self._first_until, None if wait_s is None else now + wait_s]
+        return min([one for one in times if one is not None], default=None)
+
+    @property
+    def sources(self) -> Sequence[socket.socket | ConnectAttempt]:
+        """What to wait for until it is readable."""
+        if not self._has_place:
+            return ()
+        listeners = self._listeners.sockets if len(self._handshakes) < MAX_HANDSHAKES else ()
+        return (*listeners, *self._handshakes)
+
+    def admit(self, readable: Container[object]) -> list[Link]:
+        """Accept clients that wait, and return the links of those that are let in; do all that is due.
+
+        Raises:
+            ConnectTimeoutError: No client came in time.
+            ListenError: The system has no descriptor left.
+        """
+        now = time.monotonic()
+        links: list[Link] = []
+        for attempt in [one for one in self._handshakes if one in readable]:
+            if self._has_place:
+                links += self._finish_handshake(attempt)
+        for listener in self._listeners.sockets if self._is_open else ():
+            if listener in readable and self._has_place:
+                links += self._accept(listener)
+        self._refusals.emit_sum(now)
+        if self._first_until is not None and now >= self._first_until:
+            raise ConnectTimeoutError(f"No client came within {self._admittance.wait_s:g} s (--timeout).")
+        return links
+
+    def finish(self, link: Link) -> None:
+        """Close a link that has ended.
+
+        Raises:
+            SockctlError: The error that has ended it, where there is no client after it.
+        """
+        ended = link.ended or SessionEnded(EndReason.STOPPED)
+        guest = self.dismiss(link, ended.reason)
+        if ended.error is None:
+            return
+        if not self._admittance.goes_on:
+            raise ended.error
+        self._screen.remark_error(f"Client #{guest.number} ({guest.peer}): {ended.error}")
+
+    def dismiss(self, link: Link, reason: EndReason) -> _Guest:
+        """Close a link, and emit why it ended."""
+        guest = self._standing.pop(link)
+        link.end(reason)
+        return guest
+
+    def end(self) -> None:
+        """Let no more clients in."""
+        self._is_open = False
+        for attempt in self._handshakes:
+            attempt.abandon()
+        self._handshakes.clear()
+        self._listeners.close()
+        self._first_until = None
+
+    close = end
+
+    def _accept(self, listener: socket.socket) -> list[Link]:
+        try:
+            sock, found = listener.accept()
+        except OSError as error:
+            if error.errno in PASSED_OVER:
+                return []
+            raise ListenError(f"A client can't be accepted: {error.strerror}.") from error
+        with contextlib.ExitStack() as undo:
+            undo.enter_context(sock)
+            address = found if isinstance(found, tuple) else read_peer(sock)
+            if not self._admittance.rules.lets_in(extract_host(address)):
+                self._refusals.add(address, RefusalReason.DENIED)
+                return []
+            undo.pop_all()
+        self._number += 1
+        guest = _Guest(self._number, format_address(extract_host(address), address[1]))
+        if self._admittance.secure is None:
+            return [self._let_in(guest, sock)]
+        tls = self._admittance.secure(sock)
+        self._handshakes[ConnectAttempt(functools.partial(self._shake_hands, tls, guest))] = guest
+        return []
+
+    def _let_in(self, guest: _Guest, sock: Transport) -> Link:
+        self._first_until = None
+        link = self._make_link(guest.number)
+        self._standing[link] = guest
+        self._screen.emit(
+            ClientConnected(
+                connection=guest.number,
+                peer=guest.peer,
+                clients=len(self._standing),
+                max_clients=self._admittance.places,
+            )
+        )
+        if not self._admittance.goes_on:
+            self.end()
+        link.begin(sock)
+        return link
+
+    def _shake_hands(self, tls: TlsTransport, guest: _Guest, tell: "Tell") -> Transport:
+        """Do the handshake of a client, in a thread of its own.
+
+        Raises:
+            PeerGoneError: It failed.
+        """
+        deadline = Deadline.after(self._admittance.handshake_s)
+        about: dict[str, Any] = {"connection": guest.number, "peer": guest.peer}
+        try:
+            while event := tls.shake_hands():
+                poll = select.poll()
+                poll.register(tls.fileno(), event)
+                if not poll.poll(deadline.left_s * 1000):
+                    raise TransportError(f"the client did not finish it within {self._admittance.handshake_s:g} s")
+        except OSError as error:
+            tell(TlsFailed(**about, error=error.strerror or str(error)))
+            tls.close()
+            raise PeerGoneError(f"no TLS with {guest.peer}") from error
+        version, cipher = tls.describe()
+        tell(TlsEstablished(**about, version=version, cipher=cipher))
+        return tls
+
+    def _finish_handshake(self, attempt: ConnectAttempt) -> list[Link]:
+        guest = self._handshakes.pop(attempt)
+        try:
+            sock = attempt.finish(self._screen.emit)
+        except PeerGoneError:
+            return []  # the event has said why
+        return [self._let_in(guest, sock)]

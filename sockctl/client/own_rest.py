@@ -1,0 +1,37 @@
+"""What a listener still sends to a client that has ended its own side."""
+
+from sockctl.client.settings import QUIT_AFTER_S
+
+
+class OwnRest:
+    """The rest of the own side, once the client sends no more.
+
+    A client may end its side with its last question, and wait for the answer. Nothing tells such a client from one that
+    has gone. So an input that pauses for long is taken for over.
+
+    Args:
+        pause_s: Seconds that the input may pause; None for the usual time.
+        now: The time.
+
+    Attributes:
+        has_begun: Whether the client has ended its side.
+    """
+
+    def __init__(self, pause_s: float | None, now: float) -> None:
+        self.has_begun = False
+        self._pause_s = QUIT_AFTER_S if pause_s is None else pause_s
+        self._moved_at = now
+
+    def begin(self, now: float) -> None:
+        """Note that the client has ended its side."""
+        self.has_begun = True
+        self._moved_at = now
+
+    def note_sent(self, now: float) -> None:
+        """Note that bytes were sent."""
+        self._moved_at = now
+
+    @property
+    def due_at(self) -> float:
+        """When the input has paused for too long."""
+        return self._moved_at + self._pause_s

@@ -1,0 +1,107 @@
+"""The sockets of a server of UDP: each receives a datagram, and sends its answer from the address that was asked."""
+
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sockctl.net.udp.reply_address import (
+    SPACE_BYTES,
+    Ancillary,
+    ask_for_reply_address,
+    make_reply_address,
+    needs_reply_address,
+)
+
+BUFFER_BYTES = 65_536
+"""More than the longest datagram: 65,535 bytes less the headers."""
+_MEMORY = 55
+"""SO_MEMINFO of Linux's <asm-generic/socket.h>, which Python doesn't name: counts of 32 bits …"""
+_DROPS = struct.Struct("=32xI")
+"""… of which the ninth is that of dropped datagrams (SK_MEMINFO_DROPS)."""
+
+Received = tuple[int, Any, Ancillary | None]
+"""Bytes of a datagram, its sender's address, and what goes beside the answer."""
+
+
+class DatagramSocket:
+    """A bound socket that doesn't block. The server's thread alone uses it, but for `address`.
+
+    A socket that is bound to one address takes the cheap way. One on every interface has the kernel tell the address
+    that was asked (`sockctl.net.udp.reply_address`), which costs a quarter of the speed.
+
+    Args:
+        sock: The socket; the caller closes it.
+        buffer: Where it receives; all sockets of a server may share it.
+        buffer_bytes: The wanted size of the kernel's receive buffer.
+
+    Attributes:
+        address: The address that it is bound to.
+        port: Its port.
+        buffer_bytes: The size of the kernel's receive buffer.
+        receive: Receives a datagram. Raises BlockingIOError where none waits.
+        send: Sends a datagram; takes its bytes, the receiver, and what goes beside it.
+        no_way: What stands in the place of what goes beside an answer, where there must be none.
+    """
+
+    def __init__(self, sock: socket.socket, buffer: bytearray, buffer_bytes: int) -> None:
+        self._sock = sock
+        self._dropped = 0
+        self.address, self.port = sock.getsockname()[:2]
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        self.buffer_bytes = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        self.no_way: Ancillary = (-1, -1, b"")
+        self.receive: Callable[[], Received]
+        self.send: Callable[[Any, Any, Ancillary | None], object]
+        if needs_reply_address(sock):
+            ask_for_reply_address(sock)
+            self.receive, self.send = _make_calls_with_way(sock, buffer, self.no_way)
+        else:
+            self.receive, self.send = _make_cheap_calls(sock, buffer)
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._sock.fileno()
+
+    def pop_dropped(self) -> int:
+        """Return how many datagrams the kernel has dropped since the last call; 0 where it doesn't tell."""
+        if sys.platform != "linux":
+            return 0
+        try:
+            (total,) = _DROPS.unpack(self._sock.getsockopt(socket.SOL_SOCKET, _MEMORY, _DROPS.size))
+        except (OSError, struct.error):  # an old kernel
+            return 0
+        before, self._dropped = self._dropped, int(total)
+        return (self._dropped - before) % (1 << 32)
+
+
+def _make_cheap_calls(
+    sock: socket.socket, buffer: bytearray
+) -> tuple[Callable[[], Received], Callable[[Any, Any, Ancillary | None], object]]:
+    receive_into, send_to = sock.recvfrom_into, sock.sendto
+
+    def receive() -> Received:
+        size, address = receive_into(buffer)
+        return size, address, None
+
+    def send(data: Any, address: Any, _: Ancillary | None) -> object:
+        return send_to(data, address)
+
+    return receive, send
+
+
+def _make_calls_with_way(
+    sock: socket.socket, buffer: bytearray, no_way: Ancillary
+) -> tuple[Callable[[], Received], Callable[[Any, Any, Ancillary | None], object]]:
+    buffers = [buffer]
+    receive_into, send_message = sock.recvmsg_into, sock.sendmsg
+
+    def receive() -> Received:
+        size, ancillary, _, address = receive_into(buffers, SPACE_BYTES)
+        return size, address, make_reply_address(ancillary) or no_way
+
+    def send(data: Any, address: Any, way: Ancillary | None) -> object:
+        return send_message([data], [] if way is None else [way], 0, address)
+
+    return receive, send

@@ -1,0 +1,140 @@
+"""The heads and bodies of HTTP/1 that the proxy has seen, without what gives access."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen, shorten
+from sockctl.text import format_bytes, format_count
+
+HEADER_BYTES = 300
+"""Bytes of memory that a header takes beside its characters."""
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
+)
+_SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
+_USER = re.compile(r"//[^/@?#]*@")
+
+Headers = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpHead(Seen):
+    """The head of a request or a response.
+
+    Attributes:
+        version: The version of HTTP.
+        headers: The names and values of the headers, without secrets.
+        body_bytes: Bytes of the body; None where its end is found otherwise.
+        chunked: Whether the body comes in chunks.
+    """
+
+    version: str
+    headers: Headers
+    body_bytes: int | None
+    chunked: bool
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + WIDEST * self.size + HEADER_BYTES * len(self.headers)
+
+    @property
+    def details(self) -> Sequence[str]:
+        return [shorten(f"{name}: {value}") for name, value in self.headers]
+
+    @property
+    def body(self) -> str:
+        """The body in words, with a comma in front; empty for none."""
+        kind = find_header(self.headers, "content-type")
+        of_kind = f" ({shorten(kind.partition(';')[0])})" if kind else ""
+        if self.chunked:
+            return f", body in chunks{of_kind}"
+        if self.body_bytes is None:
+            return f", body up to the end{of_kind}"
+        return f", body of {format_bytes(self.body_bytes)}{of_kind}" if self.body_bytes else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest(HttpHead):
+    """The head of a request.
+
+    Attributes:
+        method: The method.
+        target: What is asked for.
+        host: The header Host; None if it is missing.
+        upgrade: The protocol to which the client wants to change; None for none.
+    """
+
+    kind: ClassVar[str] = "http_request"
+
+    method: str
+    target: str
+    host: str | None
+    upgrade: str | None
+
+    @property
+    def text(self) -> str:
+        host = f" at {shorten(self.host)}" if self.host else ""
+        upgrade = f", wants to change to {shorten(self.upgrade)}" if self.upgrade else ""
+        return f"HTTP request {self.method} {shorten(self.target)}{host}{self.body}{upgrade}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse(HttpHead):
+    """The head of a response.
+
+    Attributes:
+        status: The status.
+        reason: The words behind it.
+        upgrade: The protocol to which the connection changes; None for none.
+    """
+
+    kind: ClassVar[str] = "http_response"
+
+    status: int
+    reason: str
+    upgrade: str | None
+
+    @property
+    def text(self) -> str:
+        changes = f", the connection changes to {shorten(self.upgrade)}" if self.upgrade else ""
+        return f"HTTP response {self.status} {shorten(self.reason)}".rstrip() + f"{self.body}{changes}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpBody(Seen):
+    """A body that has passed as a whole.
+
+    Attributes:
+        chunks: How many chunks it came in; None if it came in one piece.
+    """
+
+    kind: ClassVar[str] = "http_body"
+
+    chunks: int | None = None
+
+    @property
+    def text(self) -> str:
+        how = "" if self.chunks is None else f", in {format_count(self.chunks, 'chunk')}"
+        return f"HTTP body complete: {format_bytes(self.size)}{how}."
+
+
+def find_header(headers: Headers, name: str) -> str:
+    """Return the value of a header, whose name is in small letters; empty if it is missing."""
+    return next((value for found, value in headers if found.lower() == name), "")
+
+
+def hide_user(target: str) -> str:
+    """Return what a request asks for without a user's name and password in it."""
+    return _USER.sub(f"//{HIDDEN}@", target)
+
+
+def hide_secrets(headers: Headers) -> Headers:
+    """Return headers without what gives access."""
+    return [(name, _hide(value) if name.lower() in _SECRET_HEADERS else value) for name, value in headers]
+
+
+def _hide(value: str) -> str:
+    scheme = _SCHEME.match(value)
+    return f"{scheme[0] if scheme else ''}{HIDDEN}"

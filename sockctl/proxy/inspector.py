@@ -1,0 +1,100 @@
+"""Looks at the bytes of one connection that pass the proxy, and says what they are.
+
+It never changes a byte, and delays none: the proxy calls it with bytes that it sends anyway. The memory of a direction
+is bounded, whatever passes. What it can't understand ends its work on that direction, which it says once.
+"""
+
+from collections.abc import Generator
+
+from sockctl.proxy.byte_feed import EndOfBytesError, NotUnderstoodError
+from sockctl.proxy.exchange import Exchange, Side
+from sockctl.proxy.recognition import read_direction
+from sockctl.proxy.seen import FIRST_BYTES, Bytes, CutOff, GivenUp, Seen
+
+
+class Inspector:
+    """Describes what passes on a connection. Not thread-safe.
+
+    Args:
+        messages: Whether the target is a message service of sockctl.
+    """
+
+    def __init__(self, *, messages: bool = False) -> None:
+        exchange = Exchange(insists_on_messages=messages)
+        self._directions = (
+            _Direction(Side(exchange, towards_target=False)),
+            _Direction(Side(exchange, towards_target=True)),
+        )
+
+    def is_idle(self, towards_target: bool) -> bool:
+        """Return whether nothing more will be recognised in a direction: then `inspect` needs no call."""
+        return self._directions[towards_target].is_idle
+
+    def inspect(self, towards_target: bool, data: bytes | memoryview) -> list[Seen]:
+        """Return what is recognised now; some of it may belong to the other direction, which waited for this one.
+
+        Args:
+            towards_target: Whether the bytes go from the client to the target.
+            data: The bytes; the caller may reuse their memory afterwards.
+        """
+        direction, other = self._directions[towards_target], self._directions[not towards_target]
+        seen = direction.read(data)
+        if other.waits:
+            seen += other.read(b"")
+        return seen
+
+    def end(self, towards_target: bool) -> list[Seen]:
+        """Return what is left of a direction, which has ended."""
+        direction = self._directions[towards_target]
+        direction.side.feed.ended = True
+        return direction.read(b"")
+
+
+class _Direction:
+    """One direction with its reader."""
+
+    __slots__ = ("_reader", "side")
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self._reader: Generator[None] | None = read_direction(side)
+
+    @property
+    def is_idle(self) -> bool:
+        return self._reader is None
+
+    @property
+    def waits(self) -> bool:
+        """Whether bytes have come that were not read yet."""
+        return self._reader is not None and self.side.feed.available > 0
+
+    def read(self, data: bytes | memoryview) -> list[Seen]:
+        """Read bytes as far as possible, and return what was recognised."""
+        side = self.side
+        if self._reader is None:
+            return []
+        side.feed.put(data)
+        try:
+            next(self._reader)
+            side.feed.settle()
+        except StopIteration:
+            self._reader = None
+        except EndOfBytesError:
+            self._reader = None
+            size = side.feed.available
+            side.add(CutOff(towards_target=side.towards_target, size=size, inside=side.feed.inside))
+        except NotUnderstoodError as error:
+            self._reader = None
+            self._give_up(str(error))
+        if self._reader is None:
+            side.feed.drop()
+        return side.take_seen()
+
+    def _give_up(self, reason: str) -> None:
+        """Say that nothing more is recognised; without a reason, nothing ever was."""
+        side = self.side
+        left, first = side.feed.available, side.feed.peek(FIRST_BYTES)
+        if reason:
+            side.add(GivenUp(towards_target=side.towards_target, size=left, reason=reason))
+        else:
+            side.add(Bytes(towards_target=side.towards_target, size=left, data=first))

@@ -1,0 +1,291 @@
+"""One relayed connection: both directions, their ends, and what follows where a side breaks.
+
+| what happens | what follows |
+|---|---|
+| a side ends what it sends | behind all bytes, the other side gets that end; the other direction goes on |
+| both have ended | both sockets are closed |
+| a side resets | the other one gets a reset |
+| sending to a side fails | the last bytes that it sent are passed on, then the other side gets a reset |
+| the server ends the client's connection | the target's is closed |
+| the server stops | what the client has sent is passed on, with an end behind it; then see `drain` |
+
+The relay's loop (`sockctl.proxy.loop`) owns a relay, and calls it in its thread.
+"""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.net.connection import Connection
+from sockctl.net.kernel_queues import count_unread_bytes
+from sockctl.net.poller import BROKEN, READABLE, WRITABLE
+from sockctl.proxy.reasons import DROPPED, TARGET_CLOSED, TARGET_RESET
+from sockctl.proxy.side import ClientSide, Side
+from sockctl.proxy.telling import Telling
+from sockctl.proxy.way import Way
+
+QUIET_S = 0.5
+"""How long nothing must have moved before a stopping server ends a relay."""
+
+
+class Stage(Protocol):
+    """What a relay needs of its loop."""
+
+    buffer: bytearray
+    view: memoryview
+
+    def wait_for(self, side: Side, interest: int) -> None:
+        """Wait for READABLE or WRITABLE on a side."""
+
+    def forget(self, side: Side) -> None:
+        """Wait for nothing more on a side."""
+
+    def read_soon(self, relay: "Relay", way: Way) -> None:
+        """Have a relay read without waiting, since a side has bytes that no poller sees."""
+
+    def set_timer(self, relay: "Relay", at: float) -> None:
+        """Have a relay flush at a time."""
+
+    def remove(self, relay: "Relay") -> None:
+        """Forget a relay, which has ended."""
+
+
+class Relay:
+    """A client's connection and the target's, and the bytes between them.
+
+    Args:
+        client: The client's side.
+        target: The target's.
+        up: The direction towards the target.
+        down: The direction towards the client.
+        telling: Tells what passes.
+        release: Gives the client's connection back to the server, at the end.
+        drop_after: After how many bytes to break both off; None for never.
+
+    Attributes:
+        connection: The client's connection.
+        is_over: Whether the relay has ended.
+    """
+
+    def __init__(
+        self,
+        client: ClientSide,
+        target: Side,
+        up: Way,
+        down: Way,
+        telling: Telling,
+        *,
+        release: Callable[[], None],
+        drop_after: int | None,
+    ) -> None:
+        self._client = client
+        self._target = target
+        self._up = up
+        self._down = down
+        self._telling = telling
+        self._release = release
+        self._left = drop_after
+        self._is_plain = up.line is None and drop_after is None  # whether reading alone changes no interest
+        self._ended_first: Way | None = None
+        self._drain_at: int | None = None
+        self._last: Way | None = None
+        self.connection: Connection = client.connection
+        self.is_over = False
+
+    def start(self, stage: Stage) -> None:
+        """Begin to read from both sides."""
+        self._stage = stage
+        self._update()
+        for way in (self._up, self._down):
+            if way.source.has_pending:
+                stage.read_soon(self, way)
+
+    def react(self, side: Side, events: int, now: float) -> None:
+        """React to a side that is readable, writable or broken."""
+        inward, outward = (self._up, self._down) if side is self._client else (self._down, self._up)
+        if events & WRITABLE and outward.rest:
+            self._flush(outward, now)
+        if events & ~WRITABLE and not self.is_over:
+            if inward.may_read and self._left != 0:
+                self.read(inward, now)
+                if self._is_plain and not inward.rest and not inward.read_ended:
+                    return
+            elif events & BROKEN and inward.read_ended:
+                self._break(side, _make_reset())
+            elif events & ~(READABLE | WRITABLE):
+                self._stage.forget(side)  # until there is something to do
+                return
+        self._go_on(now)
+
+    def read(self, way: Way, now: float) -> None:
+        """Read once from a direction's source, and pass on what came."""
+        if self.is_over or not way.may_read:
+            return
+        try:
+            count = way.source.receive_into(self._stage.buffer)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._break(way.source, error)
+            return
+        if not count:
+            self._end(way, now)
+            return
+        self.connection.last_active = now
+        self._last = way
+        data = self._stage.view[:count]
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+        if way.line is not None and not way.bytes:
+            self._telling.tell_held(way)
+        try:
+            way.pass_on(data, now)
+        except OSError:
+            self._hear_out(way)
+        self._telling.tell(way, data, now)
+        if self._drain_at is not None and way is self._up:
+            self._end_drained(now)
+
+    def flush_due(self, now: float) -> None:
+        """Send the bytes that were held back, and whose time has come."""
+        for way in (self._up, self._down):
+            if way.due_at <= now and not self.is_over:
+                self._flush(way, now)
+        self._go_on(now)
+
+    def check(self, now: float) -> None:
+        """Look whether the server has ended the client's connection, and whether a drain is over."""
+        reason = self.connection.reason
+        if reason is not None and reason is not DisconnectReason.SERVER_STOPPING:
+            self.finish(reason)
+        elif self._drain_at is not None:
+            self._finish_drained(now)
+
+    def drain(self, now: float) -> None:
+        """Pass on what the client has sent so far, then an end; close the relay when the target has answered.
+
+        The target has answered when it ends its side, or when it spoke last and nothing has moved for a while. The
+        server closes the connection at the drain's end in any case.
+        """
+        self._drain_at = self.connection.raw_bytes_in + count_unread_bytes(self.connection.fd)
+        self._end_drained(now)
+        self._go_on(now)
+        if not self.is_over:
+            self._finish_drained(now)
+
+    def finish(self, reason: Reason | None) -> None:
+        """End the relay: close the target's connection, and give the client's back to the server."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self.connection.reason = self.connection.reason or reason
+        try:
+            for side in (self._client, self._target):
+                self._stage.forget(side)
+            self._stage.remove(self)
+            self._telling.end(time.monotonic())
+            self._target.close()
+        finally:
+            self._release()  # last: the server may close the client's socket at once
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """The client's side and the target's."""
+        return self._client, self._target
+
+    def _flush(self, way: Way, now: float) -> None:
+        try:
+            way.flush(now)
+        except OSError:
+            self._hear_out(way)
+        else:
+            self.connection.last_active = now
+
+    def _end(self, way: Way, now: float) -> None:
+        """React to the end of a side's bytes."""
+        if way is self._up and not way.source.is_broken:
+            reason = self.connection.reason
+            if reason is not None and reason is not DisconnectReason.SERVER_STOPPING:
+                self.finish(reason)  # the server has shut the socket
+                return
+            self.connection.input_ended = True
+        self._ended_first = self._ended_first or way
+        way.end(now)
+
+    def _go_on(self, now: float) -> None:
+        """Pass on ends, end the relay if both have passed, else wait for what can happen next."""
+        if self.is_over:
+            return
+        for way in (self._up, self._down):
+            if way.source.is_broken and way.read_ended and way.is_empty:
+                self._break(way.source, _make_reset())
+                return
+            if not way.source.is_broken and way.pass_end_on():
+                self._telling.tell_end(way, now)
+        if self._left == 0:
+            self._drop()
+        elif self._up.is_through and self._down.is_through:
+            self.finish(self._find_reason())
+        if not self.is_over:
+            self._update()
+
+    def _find_reason(self) -> Reason | None:
+        """Return why a relay is over whose sides have both ended; None where the client ended first."""
+        if self._drain_at is not None:
+            return DisconnectReason.SERVER_STOPPING
+        return TARGET_CLOSED if self._ended_first is self._down else None
+
+    def _update(self) -> None:
+        """Wait on both sides for what can happen next."""
+        may_read = self._left != 0
+        for side, inward, outward in ((self._client, self._up, self._down), (self._target, self._down, self._up)):
+            reads = inward.may_read and may_read
+            if reads and not side.interest & READABLE and side.has_pending:
+                self._stage.read_soon(self, inward)
+            self._stage.wait_for(side, (READABLE if reads else 0) | (WRITABLE if outward.rest else 0))
+        due_at = min(self._up.due_at, self._down.due_at)
+        self._stage.set_timer(self, due_at)
+
+    def _hear_out(self, way: Way) -> None:
+        """Stop sending to a broken side, and wait for the last bytes that it has sent."""
+        way.sink.is_broken = True
+        way.discard()
+
+    def _break(self, side: Side, error: OSError) -> None:
+        """End the relay since a side has broken its connection off; break the other one off, too."""
+        if side is self._client:
+            if self.connection.error is None and self.connection.reason is None:
+                self.connection.note_error(error)
+            self._target.prepare_abort()
+            self.finish(None)
+            return
+        self._telling.tell_break(error)
+        self._client.prepare_abort()
+        self.finish(TARGET_RESET)
+
+    def _drop(self) -> None:
+        """Break both sides off on purpose, once all bytes have gone that may pass."""
+        if not (self._up.is_empty and self._down.is_empty):
+            return
+        self._telling.tell_drop(self._up.bytes + self._down.bytes)
+        for side in self.sides:
+            side.prepare_abort()
+        self.finish(DROPPED)
+
+    def _end_drained(self, now: float) -> None:
+        """End what comes from the client once its earlier bytes have been read."""
+        if self._drain_at is not None and self.connection.raw_bytes_in >= self._drain_at and not self._up.read_ended:
+            self._up.end(now)
+
+    def _finish_drained(self, now: float) -> None:
+        answered = self._last is not self._up and now - self.connection.last_active >= QUIET_S
+        if answered and self._up.is_through and self._down.is_empty and not count_unread_bytes(self._target.fd):
+            self.finish(DisconnectReason.SERVER_STOPPING)
+
+
+def _make_reset() -> OSError:
+    return ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))

@@ -1,0 +1,200 @@
+"""The proxy as a service: connects to the target for each client, and has the relay's loop move the bytes."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from sockctl.errors import SockctlError
+from sockctl.events.base import Event
+from sockctl.events.client import Connected
+from sockctl.events.journal import Journal
+from sockctl.events.proxy import TargetConnected, TargetFailed
+from sockctl.events.reasons import Reason
+from sockctl.net.connection import Connection
+from sockctl.net.connector import connect
+from sockctl.net.event_loop import EventLoop
+from sockctl.net.handler import Handler
+from sockctl.net.service import ConnectionService
+from sockctl.net.transport import TlsTransport, Transport
+from sockctl.proxy.dump_files import DumpFolder
+from sockctl.proxy.inspector import Inspector
+from sockctl.proxy.line import Line
+from sockctl.proxy.loop import RelayLoop
+from sockctl.proxy.reasons import TARGET_UNREACHABLE
+from sockctl.proxy.relay import Relay
+from sockctl.proxy.settings import ProxySettings
+from sockctl.proxy.side import ClientSide, Side
+from sockctl.proxy.telling import Telling
+from sockctl.proxy.way import Way
+
+STOP_S = 1.0
+"""How long a stopping server waits for the relay's loop."""
+
+
+class Proxy(ConnectionService):
+    """Passes bytes between each client and a connection of its own to the target.
+
+    Args:
+        settings: What the user wants.
+
+    Raises:
+        DumpError: The folder for the bytes can't be used.
+    """
+
+    name: ClassVar[str] = "proxy"
+
+    def __init__(self, settings: ProxySettings) -> None:
+        self.settings = settings
+        self.speaks_messages = settings.messages
+        self.descriptors = 2 if settings.dump is None else 4
+        self._dump = None if settings.dump is None else DumpFolder(settings.dump)
+        self._journal: Journal
+        self._loop: RelayLoop
+
+    @property
+    def does(self) -> str:
+        """Say what the service does, in a sentence or two."""
+        return f"It stands between its clients and {self.settings.shown_target}, and tells what passes."
+
+    def start(self, journal: Journal) -> None:
+        """Start the relay's loop."""
+        self._journal = journal
+        self._loop = RelayLoop(journal, waits_for_journal=self.settings.hex_dump)
+        self._loop.start()
+
+    def prepare_stop(self) -> None:
+        """Begin to end all relays."""
+        self._loop.drain()
+
+    def stop(self) -> None:
+        """End the relay's loop."""
+        self._loop.stop(STOP_S)
+
+    def make_handler(self, connection: Connection, event_loop: EventLoop) -> Handler:
+        """Return the handler of a new connection."""
+        return ProxyHandler(self, connection, event_loop)
+
+    def connect(self, connection: Connection) -> Transport:
+        """Connect to the target for a client; blocks.
+
+        Raises:
+            SockctlError: The target can't be reached, or isn't to be trusted.
+        """
+        settings = self.settings
+        address = str(settings.target)
+
+        def note(event: Event) -> None:
+            nonlocal address
+            if isinstance(event, Connected):
+                address = event.peer
+
+        begun = time.monotonic()
+        sock = connect(settings.target, tell=note, timeout_s=settings.connect_s, secure=settings.secure)
+        self._journal.emit(
+            TargetConnected(
+                connection=connection.number,
+                peer=connection.peer,
+                target=settings.shown_target,
+                address=address,
+                seconds=round(time.monotonic() - begun, 6),
+                tls=" with ".join(sock.describe()) if isinstance(sock, TlsTransport) else None,
+            )
+        )
+        return sock
+
+    def tell_failure(self, connection: Connection, error: SockctlError) -> None:
+        """Tell that there is no connection to the target for a client."""
+        self._journal.emit(
+            TargetFailed(
+                connection=connection.number,
+                peer=connection.peer,
+                target=self.settings.shown_target,
+                error=" ".join(str(error).split()),
+            )
+        )
+
+    def relay(self, connection: Connection, sock: Transport, release: Callable[[], None]) -> None:
+        """Have the relay's loop move the bytes between a client and the target."""
+        settings, impairments = self.settings, self.settings.impairments
+        client, target = ClientSide(connection), Side(sock)
+        telling = Telling(
+            connection,
+            self._journal,
+            self._loop,
+            inspector=None if settings.sums else Inspector(messages=settings.messages),
+            hex_dump=settings.hex_dump,
+            is_json=settings.is_json,
+            dumps=None if self._dump is None else self._dump.open(connection, self._journal.emit),
+            now=time.monotonic(),
+        )
+        up, down = (
+            Way(source, sink, towards_target=sink is target, line=self._make_line())
+            for source, sink in ((client, target), (target, client))
+        )
+        self._loop.add(Relay(client, target, up, down, telling, release=release, drop_after=impairments.drop_after))
+
+    def _make_line(self) -> Line | None:
+        impairments = self.settings.impairments
+        if not impairments.hold:
+            return None
+        return Line(delay_s=impairments.delay_s, bytes_per_s=impairments.bytes_per_s)
+
+
+class ProxyHandler(Handler):
+    """The handler of a client's connection: it connects to the target, then hands both over to the relay's loop."""
+
+    __slots__ = ("_connection", "_event_loop", "_keeps", "_proxy", "received", "watching")
+
+    def __init__(self, proxy: Proxy, connection: Connection, event_loop: EventLoop) -> None:
+        self._proxy = proxy
+        self._connection = connection
+        self._event_loop = event_loop
+        self._keeps = False
+        self.watching = False
+        self.received: Callable[[memoryview], object] = lambda _: None  # the event thread never reads
+        connection.tells_data = False
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the relay's loop has the connection."""
+        return self._keeps
+
+    def converse(self, service: object) -> None:  # noqa: ARG002  it is the proxy
+        """Connect to the target; where that fails, break the client's connection off."""
+        connection, proxy = self._connection, self._proxy
+        connection.admit()
+        try:
+            sock = proxy.connect(connection)
+        except SockctlError as error:
+            proxy.tell_failure(connection, error)
+            self._break_off(TARGET_UNREACHABLE)
+            return
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            self._keeps = True
+            undo.callback(self._forget)
+            proxy.relay(connection, sock, self._release)
+            undo.pop_all()
+
+    def _forget(self) -> None:
+        self._keeps = False
+
+    def _release(self) -> None:
+        """Give the connection back to the event loop, which closes it. The relay's loop calls this last."""
+        self._event_loop.release(self._connection, watch=False)
+
+    def _break_off(self, reason: Reason) -> None:
+        connection = self._connection
+        ClientSide(connection).prepare_abort()
+        if connection.reason is None:
+            connection.reason = reason
+
+    def opened(self) -> None:
+        """Do nothing: each connection begins with a conversation."""
+
+    def resumed(self) -> None:
+        """Do nothing: no connection is watched."""
+
+    def ended(self) -> None:
+        """Do nothing: the relay's loop reads."""

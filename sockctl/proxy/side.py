@@ -1,0 +1,108 @@
+"""The two sides of a relayed connection: the client's, which the server knows, and the target's, which it doesn't."""
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+from sockctl.net.connection import Connection
+from sockctl.net.transport import Transport, is_pending
+
+_ABORT = struct.pack("ii", 1, 0)
+"""SO_LINGER without any time: close() discards what is queued, and sends a reset."""
+
+
+class Side:
+    """A connected socket, plain or under TLS. One thread at a time uses it.
+
+    Args:
+        sock: The socket; non-blocking from now on.
+
+    Attributes:
+        sock: As above.
+        fd: Its descriptor.
+        interest: What the poller waits for on it; the relay's loop sets it.
+        receive_into: Receives into a buffer, as `Transport.recv_into`.
+        send: Sends as much as the kernel takes at once, and returns how many bytes; raises an OSError on a broken
+            connection.
+        is_broken: Whether sending has failed: the side takes no more, and the last bytes that it sent are still read.
+    """
+
+    __slots__ = ("fd", "interest", "is_broken", "receive_into", "send", "sock")
+
+    def __init__(self, sock: Transport) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.interest = 0
+        self.receive_into: Callable[[bytearray], int] = sock.recv_into
+        self.send: Callable[[bytes | memoryview], int] = self._send
+        self.is_broken = False
+
+    def _send(self, data: bytes | memoryview) -> int:
+        try:
+            return self.sock.send(data)
+        except BlockingIOError:
+            return 0
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether bytes can be received that no poller can see."""
+        return is_pending(self.sock)
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the side has ended under TLS without saying so, so that bytes may be missing."""
+        return getattr(self.sock, "cut", False)
+
+    def shut(self) -> None:
+        """Tell the side that no more bytes come to it."""
+        with contextlib.suppress(OSError):  # it is no longer connected, which reading finds
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def prepare_abort(self) -> None:
+        """Have `close` break the connection off with a reset."""
+        with contextlib.suppress(OSError):  # a Unix socket may not know of resets
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.sock.close()
+
+
+class ClientSide(Side):
+    """The client's side: the server counts its bytes, and closes it.
+
+    Args:
+        connection: The client's connection.
+    """
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.sock)
+        self.connection = connection
+        self.receive_into = self._receive_into
+        self.send = self._send_counted
+
+    def _receive_into(self, buffer: bytearray) -> int:
+        count = self.sock.recv_into(buffer)
+        self.connection.count_received(count)
+        return count
+
+    def _send_counted(self, data: bytes | memoryview) -> int:
+        sent = self.connection.send_now(data)
+        if self.connection.error is not None:
+            raise self.connection.error
+        return sent
+
+    def prepare_abort(self) -> None:
+        """Have the server break the connection off with a reset, once the connection is released."""
+        super().prepare_abort()
+        if self.connection.error is None:
+            self.connection.note_error(OSError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED)))
+
+    def close(self) -> None:
+        """Leave that to the server."""

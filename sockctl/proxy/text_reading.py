@@ -1,0 +1,60 @@
+"""Reads text that passes, and finds where a direction is no text any more.
+
+Text is anything without the control characters that text never has, be it UTF-8 or not. It comes in pieces as they
+were received: an incomplete line may be a question that waits for its answer.
+"""
+
+import re
+
+from sockctl.proxy.byte_feed import Reading
+from sockctl.proxy.exchange import Side
+from sockctl.proxy.seen import TEXT_BYTES, Text
+
+_TEXT_CONTROLS = b"\a\b\t\n\f\r\x1b"
+_TEXT = bytes(set(range(0x20, 0x7F)) | set(range(0x80, 0x100)) | set(_TEXT_CONTROLS))
+_NO_TEXT = re.compile(b"[^%s]" % re.escape(_TEXT))
+_SECRET_QUESTION = re.compile(rb"(?i)(?:password[^\n]*|the same again):[ ]*\r?\n?\Z")
+"""Finds a question for a password at the end of what a message service has said in lines."""
+_ENDING = re.compile(rb"[\xc2-\xdf]\Z|[\xe0-\xef][\x80-\xbf]?\Z|[\xf0-\xf4][\x80-\xbf]{0,2}\Z")
+"""Finds an incomplete character of UTF-8 at the end."""
+_QUESTION_BYTES = 200
+
+
+def is_text(data: bytes) -> bool:
+    """Return whether all bytes may stand in text."""
+    return not data.translate(None, _TEXT)
+
+
+def read_text(side: Side) -> Reading[None]:
+    """Read text up to the end of the direction, or to the first byte that stands in no text."""
+    feed, exchange = side.feed, side.exchange
+    said = b""  # the end of what the target has said
+    hides = False
+    while (yield from feed.wait(1)):
+        data, is_over = _cut_text(feed.peek(feed.available), ended=feed.ended)
+        if not data:
+            if is_over:
+                return
+            yield  # for the rest of a character
+            continue
+        if side.towards_target:
+            hides = hides or exchange.asks_secret
+            if hides and (end := data.find(b"\n") + 1):
+                data = data[:end]
+        elif exchange.greeted:
+            said = (said + data)[-_QUESTION_BYTES:]
+            exchange.asks_secret = bool(_SECRET_QUESTION.search(said))
+        feed.take_available(len(data))
+        shown = b"" if hides else data[:TEXT_BYTES]
+        side.add(Text(towards_target=side.towards_target, size=len(data), data=shown, hidden=hides))
+        if hides and data.endswith(b"\n"):
+            hides = exchange.asks_secret = False
+
+
+def _cut_text(data: bytes, *, ended: bool) -> tuple[bytes, bool]:
+    """Return the text at the beginning, without an incomplete character, and whether something else stands behind."""
+    if not is_text(data):
+        found = _NO_TEXT.search(data)
+        return data[: found.start() if found else None], True
+    ending = None if ended else _ENDING.search(data, max(0, len(data) - 3))
+    return data[: ending.start()] if ending else data, False

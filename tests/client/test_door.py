@@ -1,0 +1,159 @@
+"""The door of a listener: real sockets, and sessions that nobody reads."""
+
+import contextlib
+import errno
+import select
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sockctl.client.door import MAX_HANDSHAKES, Admittance, ListeningDoor
+from sockctl.client.link import Link
+from sockctl.client.outputs import Output
+from sockctl.client.screen import Screen
+from sockctl.client.session import ClientSession
+from sockctl.client.session_events import EndReason
+from sockctl.client.settings import ClientSettings
+from sockctl.client.targets import Targets
+from sockctl.client.token_store import TokenStore
+from sockctl.errors import ConnectTimeoutError, ListenError
+from sockctl.events.base import Event
+from sockctl.net.access_rules import AccessRules
+from sockctl.net.address import Endpoint
+from sockctl.net.listener import open_listeners
+from tests.support.running import TIMEOUT_S
+from tests.support.tls import securing, self_signed
+
+
+class Told(Screen):
+    """Keeps the events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def no_tokens() -> TokenStore:
+    raise AssertionError("bytes need no token")
+
+
+class Setting:
+    """A door, and what it has brought."""
+
+    def __init__(self, **admittance: Any) -> None:
+        self.screen = Told()
+        self.listeners = open_listeners("127.0.0.1", 0)
+        wanted = Admittance(**{"rules": AccessRules(), **admittance})
+        self.door = ListeningDoor(self.listeners, wanted, self._make_link, self.screen)
+        self.links: list[Link] = []
+
+    def _make_link(self, number: int) -> Link:
+        place = Endpoint("127.0.0.1", self.listeners.port)
+        session = ClientSession(Targets([place]), ClientSettings(messages=False), open_tokens=no_tokens, number=number)
+        return Link(session, screen=self.screen, output=Output(self.screen))
+
+    def client(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.listeners.port), TIMEOUT_S)
+
+    def step(self, wait_s: float = TIMEOUT_S) -> None:
+        sources: list[Any] = [*self.door.sources]
+        readable = select.select(sources, [], [], wait_s)[0]
+        self.links += self.door.admit(readable)
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.screen.events]
+
+
+@contextlib.contextmanager
+def setting(**admittance: Any) -> Iterator[Setting]:
+    made = Setting(**admittance)
+    try:
+        yield made
+    finally:
+        for link in made.links:
+            link.close()
+        made.door.end()
+
+
+def test_one_client_closes_the_door() -> None:
+    with setting() as it, it.client():
+        assert not it.door.is_over
+        it.step()
+        assert len(it.links) == 1
+        assert it.door.sources == ()
+        with pytest.raises(ConnectionRefusedError):
+            it.client()
+        it.door.dismiss(it.links[0], EndReason.STOPPED)
+        assert it.door.is_over
+
+
+def test_the_next_client_waits_for_its_place() -> None:
+    with setting(goes_on=True) as it, it.client(), it.client():
+        it.step()
+        it.step(0)
+        assert len(it.links) == 1
+        it.door.dismiss(it.links[0], EndReason.STOPPED)
+        it.step()
+        assert len(it.links) == 2
+        assert not it.door.is_over
+
+
+def test_refused_clients_are_told_then_summed() -> None:
+    with setting(rules=AccessRules(deny=["127.0.0.1"])) as it:
+        for _ in range(12):
+            with it.client() as client:
+                it.step()
+                assert client.recv(1) == b""
+        assert it.names() == ["client_refused"] * 10
+        assert it.door.wake_at is not None
+        until = time.monotonic() + TIMEOUT_S
+        while it.names()[-1] != "clients_refused":
+            assert time.monotonic() < until
+            it.step(0.1)
+        assert not it.door.is_over
+
+
+def test_nobody_comes() -> None:
+    with setting(wait_s=0.01) as it, pytest.raises(ConnectTimeoutError, match=r"No client came within 0\.01 s"):
+        it.step(0.05)
+
+
+def test_without_descriptors_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with setting() as it, it.client():
+        select.select(it.door.sources, [], [], TIMEOUT_S)
+        monkeypatch.setattr(socket.socket, "accept", fail)
+        with pytest.raises(ListenError, match="A client can't be accepted: Too many open files"):
+            it.step()
+
+
+def test_a_silent_client_of_tls_is_given_up(tmp_path: Path) -> None:
+    with setting(secure=securing(self_signed(tmp_path)), handshake_s=0.05) as it, it.client() as client:
+        it.step()
+        it.step()
+        (failed,) = it.screen.events
+        assert (failed.name, failed.fields["error"]) == ("tls_failed", "the client did not finish it within 0.05 s")
+        assert client.recv(1) == b""
+        assert not it.links
+        assert not it.door.is_over
+
+
+def test_silent_clients_of_tls_are_bounded(tmp_path: Path) -> None:
+    with (
+        setting(secure=securing(self_signed(tmp_path)), handshake_s=TIMEOUT_S) as it,
+        contextlib.ExitStack() as clients,
+    ):
+        for _ in range(MAX_HANDSHAKES):
+            clients.enter_context(it.client())
+            it.step()
+        assert not set(it.listeners.sockets) & set(it.door.sources)
+        assert len(it.door.sources) == MAX_HANDSHAKES
