@@ -32,9 +32,14 @@ class TerminalProgram(Program):
     signals: ClassVar[tuple[signal.Signals, ...]] = (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 
     def _start(self, argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        ours, theirs = os.openpty()
-        try:
+        with contextlib.ExitStack() as end, contextlib.ExitStack() as undo:
+            ours, theirs = os.openpty()
+            undo.callback(os.close, ours)
+            end.callback(os.close, theirs)
             termios.tcsetwinsize(theirs, SIZE)
+            os.set_blocking(ours, False)
+            stdin = os.dup(ours)  # before the start: without descriptors, no program may be left
+            undo.callback(os.close, stdin)
             process = subprocess.Popen(  # noqa: S603  the operator's own command
                 [sys.executable, "-I", "-S", "-c", _EXEC, *argv],
                 stdin=theirs,
@@ -43,13 +48,8 @@ class TerminalProgram(Program):
                 env=environment,
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(ours)
-            raise
-        finally:
-            os.close(theirs)
-        os.set_blocking(ours, False)
-        self.stdin, self.stdout, self.stderr = os.dup(ours), ours, -1
+            undo.pop_all()
+        self.stdin, self.stdout, self.stderr = stdin, ours, -1
         return process
 
     def read(self, descriptor: int, max_bytes: int = READ_BYTES) -> bytes | None:

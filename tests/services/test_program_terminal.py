@@ -1,8 +1,10 @@
 """A program with a terminal: what it sees of it, the keys of a client, and the end of its whole session."""
 
 import contextlib
+import errno
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 from sockctl.events.reasons import DisconnectReason
 from sockctl.services.exec import Exec
 from sockctl.services.program import Patience
+from sockctl.services.program_terminal import TerminalProgram
 from tests.support.running import TIMEOUT_S, Running, receive_all, running, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs are found by /proc")
@@ -124,3 +127,15 @@ def test_no_descriptor_is_left() -> None:
         for count in range(2, 5):
             once(count)
         wait_until(lambda: len(os.listdir("/proc/self/fd")) <= before)  # noqa: PTH208
+
+
+def test_without_a_descriptor_no_program_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    monkeypatch.setattr(os, "dup", fail)
+    monkeypatch.setattr(subprocess, "Popen", None)
+    with pytest.raises(OSError, match="Too many open files"):
+        TerminalProgram(["true"], {"PATH": os.environ["PATH"]})
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
