@@ -5,6 +5,8 @@ from collections import deque
 
 LINE_BYTES = 4 << 20
 """Bytes that a line may hold, at which the proxy reads nothing more: enough for 40 MB/s at 100 ms."""
+LINE_PIECES = 16_384
+"""Reads whose bytes a line may hold: each takes some 300 bytes of memory, be it of one byte alone."""
 SLICES_PER_S = 50
 """Pieces in which a second's bytes pass, so that a slow line flows and doesn't jump."""
 
@@ -33,7 +35,7 @@ class Line:
     @property
     def is_full(self) -> bool:
         """Whether the line takes no more for now."""
-        return self._held >= LINE_BYTES
+        return self._held >= LINE_BYTES or len(self._pieces) >= LINE_PIECES
 
     @property
     def due_at(self) -> float:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from sockctl.proxy.line import LINE_BYTES, SLICES_PER_S, Line
+from sockctl.proxy.line import LINE_BYTES, LINE_PIECES, SLICES_PER_S, Line
 
 
 def pop(line: Line, now: float) -> bytes:
@@ -52,6 +52,16 @@ def test_a_line_is_full_at_its_bound() -> None:
     line.put(b"x" * (LINE_BYTES - 1), 0.0)
     assert not line.is_full
     line.put(b"x", 0.0)
+    assert line.is_full
+    line.pop(1.0)
+    assert not line.is_full
+
+
+def test_a_line_is_full_at_its_bound_of_small_pieces() -> None:
+    line = Line(delay_s=1.0, bytes_per_s=None)
+    for _ in range(LINE_PIECES):
+        assert not line.is_full
+        line.put(b"x", 0.0)
     assert line.is_full
     line.pop(1.0)
     assert not line.is_full
