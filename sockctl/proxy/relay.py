@@ -117,7 +117,6 @@ class Relay:
                 self._break(side, _make_reset())
             elif events & ~(READABLE | WRITABLE):
                 self._stage.forget(side)  # until there is something to do
-                return
         self._go_on(now)
 
     def read(self, way: Way, now: float) -> None:
