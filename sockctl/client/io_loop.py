@@ -154,9 +154,7 @@ class IoLoop:
 
     def _wait(self) -> "Container[object]":
         """Wait until something can be read or sent, or is due; return the readable ones."""
-        pending = [link.sources[0] for link in self.links if link.is_pending]
-        if pending:
-            return pending
+        pending: list[object] = [link.sources[0] for link in self.links if link.is_pending]
         sources: list[Any] = [source for link in self.links for source in link.sources]
         due = [link.wake_at for link in self.links]
         if self._wants_input:
@@ -169,8 +167,9 @@ class IoLoop:
         wake_at = min([time_ for time_ in due if time_ is not None], default=None)
         left_s = None if wake_at is None else max(0.0, wake_at - time.monotonic())
         sinks = [sink for link in self.links for sink in link.sinks]
-        readable, _, _ = select.select(sources, sinks, [], left_s)
-        return readable
+        # With bytes that select() can't see, the others still have their turn: one side may send without end.
+        readable, _, _ = select.select(sources, sinks, [], 0 if pending else left_s)
+        return [*pending, *readable]
 
     def _read(self) -> None:
         if not isinstance(self._input, int):

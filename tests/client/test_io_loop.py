@@ -130,6 +130,31 @@ def test_both_ways_and_a_half_close() -> None:
         assert it.screen.events == ["data_sent", "input_ended", "data_received"]
 
 
+class Endless(socket.socket):
+    """A connection on which bytes always wait that select() can't see, as under TLS."""
+
+    pending = True
+
+    def recv(self, *_: object) -> bytes:
+        return b"x"
+
+
+def test_a_side_that_sends_without_end_leaves_the_others_their_turn() -> None:
+    near, far = socket.socketpair()
+    with setting() as it, far:
+        session = ClientSession(Targets([HERE]), ClientSettings(messages=False), open_tokens=no_tokens)
+        endless = Link(session, screen=it.screen, output=Kept())
+        it.loop.links = [endless, it.link]
+        for link, sock in ((it.link, it.sock), (endless, Endless(near.family, near.type, fileno=near.detach()))):
+            link.begin(sock)
+        it.server.sendall(b"hello")
+        until = time.monotonic() + TIMEOUT_S
+        while it.received != b"hello":
+            assert time.monotonic() < until
+            it.loop.step()
+        endless.close()
+
+
 def test_quit_after_bounds_the_wait() -> None:
     with setting(quit_after_s=0.3) as it:
         it.start()
