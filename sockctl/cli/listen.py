@@ -78,7 +78,7 @@ def listen(
     Scripts: --send, --expect and the steps of --script run in their order, anew for each client.
     """
     from sockctl.cli.serve_place import find_port, load_tls, make_rules, open_place
-    from sockctl.client.door import MAX_CLIENTS, Admittance
+    from sockctl.client.door import Admittance
     from sockctl.client.link import READ_BYTES
     from sockctl.client.listen_runner import make_screen, run_listener
     from sockctl.client.tty.terminal_mode import ending_signals
@@ -100,13 +100,22 @@ def listen(
         admittance = Admittance(
             rules=rules,
             secure=None if tls is None else tls.secure,
-            places=MAX_CLIENTS if clients.many else 1,
+            places=_count_places() if clients.many else 1,
             goes_on=clients.many or clients.keep_open,
             wait_s=clients.timeout,
         )
         ended = run_listener(listeners, settings, admittance, screen)
     if not ended:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _count_places() -> int:
+    """Return how many clients may be there at once, each with a descriptor of this process."""
+    from sockctl.client.door import MAX_CLIENTS
+    from sockctl.os_limits import RESERVE, raise_descriptor_limit
+
+    needed, limit = raise_descriptor_limit(MAX_CLIENTS)
+    return MAX_CLIENTS if limit >= needed else max(1, limit - RESERVE)
 
 
 def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":

@@ -15,6 +15,7 @@ from sockctl.client.screen import Screen
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, ListenError, PeerGoneError
+from sockctl.events.acceptance import AcceptPaused, AcceptResumed
 from sockctl.events.connection import ClientConnected, TlsEstablished, TlsFailed
 from sockctl.events.reasons import RefusalReason
 from sockctl.net.accept_errors import PASSED_OVER
@@ -34,6 +35,8 @@ MAX_HANDSHAKES = 16
 """Clients at once whose TLS handshake isn't done. A silent one must not keep the others out."""
 REFUSALS_PER_SECOND = 10
 HANDSHAKE_S = 10.0
+RETRY_S = 1.0
+"""How long the door accepts nobody while the system has no descriptor left for one client more."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -86,6 +89,8 @@ class ListeningDoor:
         self._standing: dict[Link, _Guest] = {}
         self._is_open = True
         self._number = 0
+        self._paused_at: float | None = None  # since when the system had nothing left for a client more
+        self._retry_at: float | None = None
         wait_s = admittance.wait_s
         self._first_until = None if wait_s is None else time.monotonic() + wait_s
 
@@ -103,7 +108,7 @@ class ListeningDoor:
         """When `admit` is due at the latest; None for never."""
         now = time.monotonic()
         wait_s = self._refusals.compute_wait_s(now)
-        times = [self._first_until, None if wait_s is None else now + wait_s]
+        times = [self._first_until, self._retry_at, None if wait_s is None else now + wait_s]
         return min([one for one in times if one is not None], default=None)
 
     @property
@@ -111,17 +116,19 @@ class ListeningDoor:
         """What to wait for until it is readable."""
         if not self._has_place:
             return ()
-        listeners = self._listeners.sockets if len(self._handshakes) < MAX_HANDSHAKES else ()
-        return (*listeners, *self._handshakes)
+        accepts = self._retry_at is None and len(self._handshakes) < MAX_HANDSHAKES
+        return (*(self._listeners.sockets if accepts else ()), *self._handshakes)
 
     def admit(self, readable: Container[object]) -> list[Link]:
         """Accept clients that wait, and return the links of those that are let in; do all that is due.
 
         Raises:
             ConnectTimeoutError: No client came in time.
-            ListenError: The system has no descriptor left.
+            ListenError: The system has no descriptor left for any client.
         """
         now = time.monotonic()
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = None
         links: list[Link] = []
         for attempt in [one for one in self._handshakes if one in readable]:
             if self._has_place:
@@ -151,6 +158,7 @@ class ListeningDoor:
     def dismiss(self, link: Link, reason: EndReason) -> _Guest:
         """Close a link, and emit why it ended."""
         guest = self._standing.pop(link)
+        self._retry_at = None
         link.end(reason)
         return guest
 
@@ -167,25 +175,55 @@ class ListeningDoor:
 
     def _accept(self, listener: socket.socket) -> list[Link]:
         try:
-            sock, found = listener.accept()
+            accepted = self._accept_one(listener)
         except OSError as error:
-            if error.errno in PASSED_OVER:
-                return []
-            raise ListenError(f"A client can't be accepted: {error.strerror}.") from error
+            if error.errno not in PASSED_OVER:
+                self._pause(error)
+            return []
+        if self._paused_at is not None:
+            self._screen.emit(AcceptResumed(seconds=round(time.monotonic() - self._paused_at, 3)))
+            self._paused_at = None
+        return [] if accepted is None else [self._let_in(*accepted)]
+
+    def _accept_one(self, listener: socket.socket) -> tuple[_Guest, socket.socket] | None:
+        """Accept a client; return None where it is refused, or its handshake begins.
+
+        Raises:
+            OSError: No client waits, or the system has no descriptor left.
+        """
         with contextlib.ExitStack() as undo:
+            sock, found = listener.accept()
             undo.enter_context(sock)
             address = found if isinstance(found, tuple) else read_peer(sock)
             if not self._admittance.rules.lets_in(extract_host(address)):
                 self._refusals.add(address, RefusalReason.DENIED)
-                return []
+                return None
+            self._number += 1
+            guest = _Guest(self._number, format_address(extract_host(address), address[1]))
+            if self._admittance.secure is None:
+                undo.pop_all()
+                return guest, sock
+            tls = self._admittance.secure(sock)
+            undo.callback(tls.close)
+            self._handshakes[ConnectAttempt(functools.partial(self._shake_hands, tls, guest))] = guest
             undo.pop_all()
-        self._number += 1
-        guest = _Guest(self._number, format_address(extract_host(address), address[1]))
-        if self._admittance.secure is None:
-            return [self._let_in(guest, sock)]
-        tls = self._admittance.secure(sock)
-        self._handshakes[ConnectAttempt(functools.partial(self._shake_hands, tls, guest))] = guest
-        return []
+        return None
+
+    def _pause(self, error: OSError) -> None:
+        """Accept nobody for a while, since the clients that are there have all that the system gives.
+
+        Raises:
+            ListenError: There is no client.
+        """
+        why = error.strerror or str(error)
+        clients = len(self._standing) + len(self._handshakes)
+        if not clients:
+            raise ListenError(f"A client can't be accepted: {why}.") from error
+        now = time.monotonic()
+        self._retry_at = now + RETRY_S
+        if self._paused_at is None:
+            self._paused_at = now
+            self._screen.emit(AcceptPaused(error=why, clients=clients, retry_s=RETRY_S))
 
     def _let_in(self, guest: _Guest, sock: Transport) -> Link:
         self._first_until = None

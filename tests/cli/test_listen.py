@@ -1,9 +1,11 @@
 """`sockctl listen`, as processes: beside the tools that people know, with each option, and with clients that fail."""
 
+import contextlib
 import json
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sockctl.os_limits import RESERVE
 from tests.support.listening import listening, piped, reset
 from tests.support.running import (
     START_S,
@@ -210,6 +213,22 @@ def test_many_at_once_get_the_input_and_are_marked() -> None:
         first, second = second, first
     lines = [b"%b a1", b"%b b1", b"%b half line", b"%b open"]
     assert shown.split(b"\n")[:-1] == [line % (second if b"b1" in line else first) for line in lines]
+
+
+def test_more_clients_than_descriptors_wait() -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (RESERVE + 3, RESERVE + 3))
+
+    with (
+        listening("--many", **piped(), preexec_fn=limit) as listener,
+        contextlib.ExitStack() as clients,
+    ):
+        first, *_, last = (clients.enter_context(listener.client()) for _ in range(RESERVE + 10))
+        last.sendall(b"last\n")
+        first.sendall(b"first\n")
+        wait_until(lambda: listener.shown == b"#1 first\n")
+        listener.run.process.send_signal(signal.SIGINT)
+        assert listener.wait() == (130, b"#1 first\n")
 
 
 def test_json_names_the_client() -> None:

@@ -136,6 +136,35 @@ def test_without_descriptors_the_error_says_so(monkeypatch: pytest.MonkeyPatch) 
             it.step()
 
 
+def test_without_descriptors_the_clients_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with setting(goes_on=True, places=3) as it, it.client(), it.client():
+        it.step()
+        with monkeypatch.context() as without:
+            without.setattr(socket.socket, "accept", fail)
+            it.step()
+            assert not it.door.sources, "no busy loop"
+            assert it.door.wake_at is not None
+            assert it.names() == ["client_connected", "accept_paused"]
+        it.door.dismiss(it.links[0], EndReason.STOPPED)
+        it.step()
+        assert len(it.links) == 2
+        assert it.names()[-2:] == ["accept_resumed", "client_connected"]
+
+
+def test_a_client_of_tls_without_descriptors_is_closed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with setting(secure=securing(self_signed(tmp_path)), goes_on=True) as it, it.client() as client:
+        monkeypatch.setattr("sockctl.client.door.ConnectAttempt", fail)
+        with pytest.raises(ListenError, match="Too many open files"):
+            it.step()
+        assert client.recv(1) == b""
+
+
 def test_a_silent_client_of_tls_is_given_up(tmp_path: Path) -> None:
     with setting(secure=securing(self_signed(tmp_path)), handshake_s=0.05) as it, it.client() as client:
         it.step()
