@@ -2,11 +2,15 @@
 
 import codecs
 import enum
+import functools
 from collections.abc import Callable
 from typing import ClassVar, final
 
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import RawService
+
+CASED_BELOW = 0x20_000
+"""No character from here on has another case (Unicode 16)."""
 
 
 class Case(enum.StrEnum):
@@ -40,8 +44,21 @@ class CaseMapper:
 
 
 def map_datagram(case: Case, datagram: memoryview) -> bytes:
-    """Return a datagram with its text mapped: its character at the end is whole, or never will be."""
-    return CaseMapper(case).feed(bytes(datagram), final=True)
+    """Return a datagram with its text mapped; a character that would get longer stays as it is.
+
+    So the answer is no longer than the datagram, and a forged source gets no more bytes than its forger has sent.
+    """
+    data = bytes(datagram)
+    if data.isascii():
+        return data.upper() if case is Case.UPPER else data.lower()
+    return data.decode("utf-8", "surrogateescape").translate(_make_table(case)).encode("utf-8", "surrogateescape")
+
+
+@functools.cache
+def _make_table(case: Case) -> dict[int, str]:
+    """Return what each character becomes whose mapping has no more bytes of UTF-8."""
+    mapped = ((char, char.upper() if case is Case.UPPER else char.lower()) for char in map(chr, range(CASED_BELOW)))
+    return {ord(char): other for char, other in mapped if other != char and len(other.encode()) <= len(char.encode())}
 
 
 @final

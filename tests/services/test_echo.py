@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sockctl.services.echo import Case, CaseEcho, CaseMapper, Echo
+from sockctl.services.echo import CASED_BELOW, Case, CaseEcho, CaseMapper, Echo, map_datagram
 
 
 def mapped(case: Case, pieces: list[bytes]) -> bytes:
@@ -45,6 +45,23 @@ def test_upper_is_pythons_upper(text: str) -> None:
 )
 def test_cases(case: Case, data: bytes, result: bytes) -> None:
     assert mapped(case, [bytes([byte]) for byte in data]) == result
+
+
+@pytest.mark.parametrize("case", Case)
+def test_no_datagram_gets_longer(case: Case) -> None:
+    further = "".join(map(chr, range(CASED_BELOW, 0x110000)))
+    assert further.upper() == further.lower() == further
+    for code in (*range(0xD800), *range(0xE000, CASED_BELOW)):
+        char = chr(code)
+        data, wanted = char.encode(), mapped(case, [char.encode()])
+        answer = map_datagram(case, memoryview(data))
+        assert answer == (wanted if len(wanted) <= len(data) else data), hex(code)
+
+
+@given(data=st.binary(max_size=40))
+def test_any_datagram(data: bytes) -> None:
+    assert len(map_datagram(Case.UPPER, memoryview(data))) <= len(data)
+    assert map_datagram(Case.LOWER, memoryview(b"\xff" + data)).startswith(b"\xff")
 
 
 def test_what_it_does() -> None:
