@@ -10,9 +10,8 @@ from sockctl.text import format_bytes, format_count
 
 HEADER_BYTES = 300
 """Bytes of memory that a header takes beside its characters."""
-_SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"}
-)
+_SECRET_HEADER = re.compile(r"(?i)authorization|cookie|token|secret|password|api-?key|credential")
+"""Finds in a header's name that its value may give access, such as in X-Vault-Token or X-Goog-Api-Key."""
 _SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
 _USER = re.compile(r"//[^/@?#]*@")
 
@@ -133,7 +132,7 @@ def hide_user(target: str) -> str:
 
 def hide_secrets(headers: Headers) -> Headers:
     """Return headers without what gives access."""
-    return [(name, _hide(value) if name.lower() in _SECRET_HEADERS else value) for name, value in headers]
+    return [(name, _hide(value) if _SECRET_HEADER.search(name) else value) for name, value in headers]
 
 
 def _hide(value: str) -> str:
