@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 import sockctl
 
 ROOT = Path(sockctl.__file__).parent
@@ -81,29 +79,31 @@ def imported_by(path: Path) -> frozenset[str]:
 MODULES = sorted(ROOT.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_arrows_point_down(path: Path) -> None:
-    room = room_of(path)
-    if room == "__init__":
-        return  # it hands names on when they are asked for, and loads none of them before: see test_public_api
-    for name in imported_by(path):
-        parts = name.split(".")
-        if parts[0] != "sockctl":
-            continue
-        target = parts[1] if parts[1] in FLOORS else "__init__"
-        inside = target == room and path.parent != ROOT
-        assert inside or FLOORS[target] < FLOORS[room], (
-            f"{path.relative_to(ROOT)} imports {name}, which is not below it"
-        )
+def test_arrows_point_down() -> None:
+    for path in MODULES:
+        room = room_of(path)
+        if room == "__init__":
+            continue  # it hands names on when they are asked for, and loads none of them before: see test_public_api
+        for name in imported_by(path):
+            parts = name.split(".")
+            if parts[0] != "sockctl":
+                continue
+            target = parts[1] if parts[1] in FLOORS else "__init__"
+            inside = target == room and path.parent != ROOT
+            assert inside or FLOORS[target] < FLOORS[room], (
+                f"{path.relative_to(ROOT)} imports {name}, which is not below it"
+            )
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_libraries_stay_in_their_rooms(path: Path) -> None:
-    place = str(path.relative_to(ROOT)).removesuffix(".py")
-    for name in imported_by(path):
-        rooms = FOREIGN_BELOW.get(name.split(".")[0])
-        assert rooms is None or any(place == room or place.startswith(f"{room}/") for room in rooms)
-        assert name.split(".")[0] != "click", "typer carries click inside: its own is not ours to import"
+def test_libraries_stay_in_their_rooms() -> None:
+    for path in MODULES:
+        place = str(path.relative_to(ROOT)).removesuffix(".py")
+        for name in imported_by(path):
+            rooms = FOREIGN_BELOW.get(name.split(".")[0])
+            assert rooms is None or any(place == room or place.startswith(f"{room}/") for room in rooms), (
+                f"{place} imports {name}, which only these may: {rooms}"
+            )
+            assert name.split(".")[0] != "click", f"{place}: typer carries click inside, its own is not ours to import"
 
 
 def test_every_room_has_a_floor() -> None:
@@ -117,13 +117,12 @@ def test_an_arrow_up_is_found(tmp_path: Path) -> None:
     assert FLOORS["cli"] > FLOORS["net"]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_is_imported(path: Path) -> None:
+def test_every_module_is_imported() -> None:
     """Import modules that only other processes load: those are forks of one that coverage doesn't measure."""
-    name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
-    if name == "sockctl.__main__":
-        return  # it runs a command
-    assert importlib.import_module(name).__doc__, f"{path}: no docstring"
+    for path in MODULES:
+        name = ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+        if name != "sockctl.__main__":  # it runs a command
+            assert importlib.import_module(name).__doc__, f"{path}: no docstring"
 
 
 def find_circle(imports: Mapping[str, set[str]]) -> list[str]:

@@ -104,7 +104,7 @@ def serve(
     with contextlib.ExitStack() as end:
         signals = end.enter_context(StopSignals())
         journal = end.enter_context(contextlib.closing(open_journal(service.name, options, terminal)))
-        needed, limit = raise_descriptor_limit(limits.max_clients * service.descriptors)
+        needed, limit = raise_descriptor_limit(limits.max_clients * service.descriptors + service.further_descriptors)
         tls = load_tls(options, journal.emit, read_size)
         listeners = end.enter_context(contextlib.closing(open_place(options, port)))
         backlog = BACKLOG if options.backlog is None else options.backlog

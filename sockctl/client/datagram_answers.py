@@ -8,9 +8,6 @@ the oldest datagram that waits.
 from collections import OrderedDict, deque
 from typing import NamedTuple
 
-KEPT = 65_536
-"""Datagrams that may wait for an answer; and answered or lost ones that are recognised when they come again."""
-
 
 class _Waiting(NamedTuple):
     key: int
@@ -22,6 +19,7 @@ class DatagramAnswers:
 
     Args:
         timeout_s: How long an answer may take.
+        kept: Datagrams that may wait for an answer; and answered or lost ones that are recognised when they come again.
 
     Attributes:
         sent: Datagrams sent.
@@ -34,8 +32,9 @@ class DatagramAnswers:
         late: Those of them that came when their time was up.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, *, kept: int = 65_536) -> None:
         self._timeout_s = timeout_s
+        self._kept = kept
         self._waiting: OrderedDict[int, _Waiting] = OrderedDict()  # by number, the oldest first
         self._numbers: dict[int, deque[int]] = {}  # those that wait, by the hash of their contents
         self._answered: OrderedDict[int, None] = OrderedDict()  # hashes, the oldest first
@@ -52,7 +51,7 @@ class DatagramAnswers:
     @property
     def is_full(self) -> bool:
         """Whether as many wait as can be kept."""
-        return len(self._waiting) >= KEPT
+        return len(self._waiting) >= self._kept
 
     @property
     def due_at(self) -> float | None:
@@ -125,5 +124,5 @@ class DatagramAnswers:
     def _remember(self, where: OrderedDict[int, None], key: int) -> None:
         where[key] = None
         where.move_to_end(key)
-        if len(where) > KEPT:
+        if len(where) > self._kept:
             where.popitem(last=False)

@@ -64,7 +64,7 @@ class DatagramExchange:
         scripted: bool = False,
     ) -> None:
         self.quit_at: float | None = None
-        self.answers = DatagramAnswers(settings.timeout_s)
+        self.answers = DatagramAnswers(settings.timeout_s, kept=settings.max_unanswered)
         self._settings = settings
         self._sender = sender
         self._receiver = receiver

@@ -81,6 +81,8 @@ class ClientSettings:
         first_line_held_s: Seconds that a person's first line waits for a greeting.
         flush_s: Seconds that a stop waits for a server that doesn't read.
         max_answers_bytes: Bytes of answers that may wait for a server that goes on asking.
+        max_unanswered: Datagrams that may wait for an answer; and answered or lost ones that are recognised when they
+            come again.
     """
 
     terminal: bool = False
@@ -120,6 +122,7 @@ class ClientSettings:
     first_line_held_s: float = 0.3
     flush_s: float = 2.0
     max_answers_bytes: int = 1 << 20
+    max_unanswered: int = 65_536
 
     @property
     def shows_chat(self) -> bool:

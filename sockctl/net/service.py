@@ -28,11 +28,13 @@ class Service(ABC):
         name: The service's name, in events and in the greeting.
         speaks_messages: Whether clients speak in messages, and insist on that.
         descriptors: File descriptors that each client takes.
+        further_descriptors: File descriptors that the service takes at most, beside those.
     """
 
     name: ClassVar[str]
     speaks_messages: bool = False
     descriptors: int = 1
+    further_descriptors: int = 0
 
     @property
     @abstractmethod

@@ -55,7 +55,7 @@ class Exec(RawService, Conversation[RawPeer]):
         terminal: bool = False,
         http: bool = False,
     ) -> None:
-        self.descriptors = PROGRAM_DESCRIPTORS * max_programs
+        self.further_descriptors = PROGRAM_DESCRIPTORS * max_programs
         self._argv = list(argv)
         self._environment = dict(environment)
         self._max_programs = max_programs

@@ -22,7 +22,7 @@ from tests.support.tools import tool, unavailable
 from tests.support.two_hosts import SERVER, Line, UnavailableError, two_hosts
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def echo() -> Iterator[RunningDatagrams]:
     with datagrams() as run:
         yield run

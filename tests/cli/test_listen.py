@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import ssl
@@ -27,6 +28,7 @@ from tests.support.running import (
     sockctl,
     wait_until,
 )
+from tests.support.tls import self_signed
 from tests.support.tools import tool
 
 PACKAGES = {"nc": "netcat-openbsd", "ncat": "ncat", "socat": "socat"}
@@ -395,6 +397,7 @@ def test_a_taken_port() -> None:
         (["9090", "--allow", "nowhere"], "not an address or a network"),
         (["9090", "--recv-only", "--send", "a"], "exclude each other"),
         (["9090", "--tls-client-ca", "x"], "add --tls"),
+        (["9090", "--unix-mode", "0600"], "add --unix PATH"),
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str) -> None:
@@ -463,3 +466,31 @@ def test_a_client_without_tls_doesnt_count(tmp_path: Path) -> None:
             assert received == DATA
         assert listener.wait()[1] == b"secret"
         silent.close()
+
+
+def test_the_certificates_of_both_sides(tmp_path: Path) -> None:
+    own, key = self_signed(tmp_path)
+    shown, shown_key = self_signed(tmp_path, "client")
+    files = ("--tls-cert", str(own), "--tls-key", str(key), "--tls-client-ca", str(shown))
+    with listening(*files) as listener:
+        target = [f"tls://localhost:{listener.port}", "--ca", str(own)]
+        sockctl("connect", *target, stdin=b"a stranger")
+        listener.run.wait_for("tls_failed")
+        done = sockctl("connect", *target, "--cert", str(shown), "--key", str(shown_key), stdin=b"known")
+        assert done.returncode == 0
+        assert listener.wait() == (0, b"known")
+
+
+def test_each_read_is_told_as_large_as_it_may_be() -> None:
+    place = r"Listening on 127\.0\.0\.1:(\d+)\.$"
+    with listening("-v", "--explain", "never", "--read-size", "100", place=place) as listener:
+        with listener.client() as client:
+            client.sendall(bytes(250))
+        assert listener.wait() == (0, bytes(250))
+    assert sum("data_received" in line for line in listener.run.lines) == 3
+
+
+def test_no_input_takes_the_usual_port() -> None:
+    done = sockctl("listen", "--no-input", "--timeout", "0.01")
+    assert done.returncode == 5
+    assert re.search(rb"Listening on 127\.0\.0\.1:9[01]\d\d", done.stderr)  # or one of the next ones, if that is taken

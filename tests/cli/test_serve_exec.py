@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -167,6 +168,17 @@ def test_what_is_wrong_is_said_before_it_listens(name: str) -> None:
 def test_who_may_connect_is_clear(words: tuple[str, ...]) -> None:
     with serving(*words, "--", "echo", "hello") as (_, port), connect(port) as sock:
         assert receive_all(sock) == b"hello\n"
+
+
+def test_programs_need_descriptors_too() -> None:
+    def lower() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+
+    words = ("--max-clients", "100", "--max-programs", "50")
+    with process(
+        *("serve", "exec", "--port", "0", "--log-format", "json", *words, "--", "cat"), preexec_fn=lower
+    ) as run:
+        assert run.event("descriptors_limited")["needed"] == 100 + 50 * 4 + 64
 
 
 def test_the_limit_of_programs() -> None:

@@ -31,8 +31,15 @@ def test_nothing_that_breaks_leaves_a_flaw(seed: int, engine: str, more: tuple[s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_a_mutant_is_caught(mutant: str, tmp_path: Path) -> None:
+    """A busy machine may let few things happen, so it has several tries."""
+    assert any(is_caught(tmp_path / str(seed), seed, mutant) for seed in (1, 2, 3))
+
+
+def is_caught(folder: Path, seed: int, mutant: str) -> bool:
     faults, engine = MUTANTS[mutant]
-    outcome, _ = torture(tmp_path, 1, QUICK_S, faults, engine=engine, mutant=mutant)
-    assert outcome.flaws
+    folder.mkdir()
+    outcome, _ = torture(folder, seed, QUICK_S, faults, engine=engine, mutant=mutant)
+    return bool(outcome.flaws)
