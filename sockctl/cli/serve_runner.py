@@ -154,7 +154,7 @@ def _say_place(
     tls: "ServingTls | None",
     web: ServingWeb | None,
 ) -> None:
-    """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
+    """Write where the server listens."""
     json = options.log_format is LogFormat.JSON and options.log_file is None
     certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
     page = "" if web is None else web.description
@@ -163,7 +163,12 @@ def _say_place(
         if json
         else describe_place(listeners, options.log_file, certificate + page)
     )
-    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": not json}, daemon=True)
+    say_first(said, wraps=not json)
+
+
+def say_first(said: str, *, wraps: bool) -> None:
+    """Write the first words in another thread: while standard error is blocked, signals are waited for."""
+    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": wraps}, daemon=True)
     teller.start()
     teller.join(FIRST_WORDS_S)
 

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import os
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -14,7 +13,7 @@ from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.cli.serve_control import ReadStatus, check_control, open_control_with
 from sockctl.cli.serve_place import choose_port
-from sockctl.cli.serve_runner import FIRST_WORDS_S, open_journal
+from sockctl.cli.serve_runner import FIRST_WORDS_S, open_journal, say_first
 from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.server_options import LogFormat, ServerOptions
 from sockctl.cli.udp_options import UdpOptions
@@ -33,7 +32,6 @@ from sockctl.net.udp.server import DatagramServer
 from sockctl.net.udp.status import DatagramStatus
 from sockctl.services.echo import Case, Echo, map_datagram
 from sockctl.signals import StopSignals
-from sockctl.terminal import say
 
 _NO_CONNECTIONS = "UDP knows no connections"
 _NO_BACKLOG = "UDP has no accept(), and so nothing that waits for it: the kernel's receive buffer holds datagrams"
@@ -157,16 +155,13 @@ def _list_listening(server: DatagramServer) -> Iterator[Event]:
 
 
 def _say_place(listeners: Listeners, server: DatagramServer, options: ServerOptions) -> None:
-    """Write where the server listens; another thread does: while standard error is blocked, signals are waited for."""
-    if options.log_format is LogFormat.JSON and options.log_file is None:
+    """Write where the server listens."""
+    json = options.log_format is LogFormat.JSON and options.log_file is None
+    if json:
         records = (Record(time.time(), Echo.name, event) for event in _list_listening(server))
         said = "\n".join(map(encode_json, records))
     else:
         places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
         file = f" Events go to {options.log_file}." if options.log_file else ""
         said = f"Listening for datagrams on {places} (UDP).{file}"
-    teller = threading.Thread(
-        target=say, args=(said,), kwargs={"wraps": options.log_format is LogFormat.TEXT}, daemon=True
-    )
-    teller.start()
-    teller.join(FIRST_WORDS_S)
+    say_first(said, wraps=not json)

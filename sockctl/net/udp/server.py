@@ -1,8 +1,8 @@
 """A server that answers each datagram with one, in one thread: there is no connection that could have one of its own.
 
 Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a socket that is ready, one call each, and
-answers each at once: 0.3 of the time goes into Python, the rest is the kernel's. Whoever forges a source address must
-not gain by it: the answer is as long as the datagram, a rate bounds the answers to an address of another machine, and
+answers each at once: 0.3 of the time goes into Python, the rest is the kernel's. A forger of source addresses must not
+gain by that: the answer is no longer than the datagram, a rate bounds the answers to an address of another machine, and
 ports where others would answer in turn get none.
 """
 
