@@ -161,7 +161,7 @@ def run_program(
     """Start a program for each client: its bytes are the program's input, the output goes to the client.
 
     Bytes pass unchanged, half-closes as well; standard error becomes events. The program ends with its connection, and
-    the connection with its program. Whoever can connect uses the program with your rights. So beyond this machine it
+    the connection with its program. Each client uses the program with your rights. So beyond this machine it
     needs --allow; where others use this machine, too, --unix keeps them out.
     """
     from sockctl.cli.serve_exec import serve_exec

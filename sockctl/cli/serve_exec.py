@@ -108,7 +108,7 @@ def check_reach(options: ServerOptions) -> None:
     if options.allow or (options.unix is not None and options.port is None) or _stays_here(options.host):
         return
     raise OptionError(
-        f"Whoever connects uses the program with your rights, so with --host {options.host!r} say who may: "
+        f"Each client uses the program with your rights, so with --host {options.host!r} say who may: "
         "--allow 192.0.2.0/24 for a network, --allow 0.0.0.0/0 --allow ::/0 for everybody. Without --host, only this "
         "machine can connect."
     )
