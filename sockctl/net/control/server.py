@@ -85,11 +85,11 @@ class ControlServer:
         self._took_s = 0.0  # processor time for the last answer
         self._accepts_at = 0.0  # when accepting goes on after a pause
         self._stopping = False
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(listener.close)
+            self._selector = undo.enter_context(selectors.DefaultSelector())
             self._waker, self._woken = socket.socketpair()
-        except OSError:
-            listener.close()
-            raise
+            undo.pop_all()
         self._thread = threading.Thread(target=self._run, name="sockctl-control", daemon=True)
 
     def start(self) -> None:
@@ -111,6 +111,7 @@ class ControlServer:
     def _close(self) -> None:
         self._waker.close()
         self._woken.close()
+        self._selector.close()
         self._listener.close()
 
     def abandon(self) -> None:
@@ -120,15 +121,15 @@ class ControlServer:
     # The thread.
 
     def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
-            selector.register(self._listener.sock, selectors.EVENT_READ)
-            while not self._stopping:
-                self._work(selector)
-            deadline = Deadline.after(self._limits.goodbye_s)
-            for asker in self._askers.values():
-                asker.say_goodbye(deadline)
-                asker.sock.close()
+        selector = self._selector
+        selector.register(self._woken, selectors.EVENT_READ)
+        selector.register(self._listener.sock, selectors.EVENT_READ)
+        while not self._stopping:
+            self._work(selector)
+        deadline = Deadline.after(self._limits.goodbye_s)
+        for asker in self._askers.values():
+            asker.say_goodbye(deadline)
+            asker.sock.close()
 
     def _work(self, selector: selectors.BaseSelector) -> None:
         """Wait until something is to be done, and do it."""

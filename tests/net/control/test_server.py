@@ -2,6 +2,7 @@
 
 import json
 import select
+import selectors
 import socket
 import sys
 import tempfile
@@ -210,7 +211,11 @@ def test_a_stopping_server_waits_for_none_that_reads_nothing(path: Path) -> None
 
 @pytest.mark.parametrize(
     ("place", "name", "error"),
-    [(threading.Thread, "start", RuntimeError("no thread is left")), (socket, "socketpair", OSError("no descriptor"))],
+    [
+        (threading.Thread, "start", RuntimeError("no thread is left")),
+        (socket, "socketpair", OSError("no descriptor")),
+        (selectors, "DefaultSelector", OSError("no descriptor")),
+    ],
 )
 def test_a_server_that_cant_start_leaves_no_socket(
     path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, error: Exception
