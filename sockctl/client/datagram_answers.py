@@ -25,7 +25,7 @@ class DatagramAnswers:
         sent: Datagrams sent.
         received: Datagrams received.
         answered: Datagrams that got an answer in time.
-        lost: Datagrams that got none in time, or were refused.
+        lost: Datagrams that got none in time, were refused, or did not go out.
         echoed: Answers that equal a datagram of the client's own.
         out_of_order: Those of them that came behind the answer to a later one.
         duplicates: Those of them that came once more.
@@ -98,17 +98,22 @@ class DatagramAnswers:
         """Count those as lost whose time is up; return how many these are."""
         lost = 0
         while (due_at := self.due_at) is not None and now >= due_at:
-            self._lose()
+            self._lose(next(iter(self._waiting)))
             lost += 1
         return lost
 
     def lose_all(self) -> None:
         """Count all that wait as lost: nobody is there to answer."""
         while self._waiting:
-            self._lose()
+            self._lose(next(iter(self._waiting)))
 
-    def _lose(self) -> None:
-        key = self._take(next(iter(self._waiting))).key
+    def lose_latest(self) -> None:
+        """Count the one as lost that was sent last: it did not go out."""
+        if self._waiting:
+            self._lose(next(reversed(self._waiting)))
+
+    def _lose(self, number: int) -> None:
+        key = self._take(number).key
         self._remember(self._expired, key)
         self.lost += 1
 

@@ -118,7 +118,10 @@ class DatagramExchange:
     def _note_failure(self, error: str, now: float) -> None:
         self._refusals += 1
         self._failure = self._failure or self._describe_failure(error)
-        self.answers.lose_all()
+        if error == _REFUSED:
+            self.answers.lose_all()
+        else:
+            self.answers.lose_latest()
         if self._told.accept(now):
             self._emit(DatagramRefused(peer=self._peer, error=error))
         if self._scripted and not self.answers.received:

@@ -123,6 +123,19 @@ def test_a_refusal_where_nobody_was_heard(tmp_path: Path) -> None:
     assert not played.remarks, "it is told once"
 
 
+def test_a_datagram_that_does_not_go_out_leaves_the_others_waiting(tmp_path: Path) -> None:
+    played = opened(tmp_path)
+    played.type(b"one\ntoo long\n")
+    played.type(b"")
+    played.receive(frame(b"Message too long", FAILURE))
+    assert played.ended is None
+    played.receive(frame(b"one"))
+    assert played.ended is not None
+    played.step(lambda now: played.session.close(EndReason.STOPPED, now))
+    [ended] = told(played, "datagrams_ended")
+    assert (ended.answered, ended.lost, ended.late) == (1, 1, 0)
+
+
 def test_a_refusal_while_the_input_goes_on(tmp_path: Path) -> None:
     played = opened(tmp_path)
     played.type(b"one\n")
