@@ -1,16 +1,11 @@
 """Why the proxy ends a connection, beside the reasons of the core."""
 
-from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.events.reasons import Reason
 
 TARGET_UNREACHABLE = Reason(
     "target_unreachable",
     "The target could not be reached, so the proxy broke the client's connection off with a reset: nobody takes that "
     "for an answer without bytes.",
-)
-CLIENT_CLOSED = Reason(
-    DisconnectReason.CLIENT_CLOSED,
-    "The client ended its side first, then the target ended its own. The proxy passed on both ends, and closed both "
-    "sockets.",
 )
 TARGET_CLOSED = Reason(
     "target_closed",

@@ -22,7 +22,7 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.kernel_queues import count_unread_bytes
 from sockctl.net.poller import BROKEN, READABLE, WRITABLE
-from sockctl.proxy.reasons import CLIENT_CLOSED, DROPPED, TARGET_CLOSED, TARGET_RESET
+from sockctl.proxy.reasons import DROPPED, TARGET_CLOSED, TARGET_RESET
 from sockctl.proxy.side import ClientSide, Side
 from sockctl.proxy.telling import Telling
 from sockctl.proxy.way import Way
@@ -230,11 +230,11 @@ class Relay:
         if not self.is_over:
             self._update()
 
-    def _find_reason(self) -> Reason:
-        """Return why a relay is over whose sides have both ended."""
+    def _find_reason(self) -> Reason | None:
+        """Return why a relay is over whose sides have both ended; None where the client ended first."""
         if self._drain_at is not None:
             return DisconnectReason.SERVER_STOPPING
-        return TARGET_CLOSED if self._ended_first is self._down else CLIENT_CLOSED
+        return TARGET_CLOSED if self._ended_first is self._down else None
 
     def _update(self) -> None:
         """Wait on both sides for what can happen next."""
