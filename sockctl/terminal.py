@@ -14,6 +14,14 @@ LINE_BYTES = 4096
 """The longest line that a terminal gives: Linux's N_TTY_BUF_SIZE."""
 
 
+def is_null_device(descriptor: int) -> bool:
+    """Return whether a descriptor of this process is the null device, as a shell gives it to what runs behind ``&``."""
+    try:
+        return os.fstat(descriptor).st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116  without pathlib
+    except OSError:
+        return False
+
+
 def is_terminal(descriptor: int) -> bool:
     """Return whether a person's terminal is behind `descriptor`."""
     return os.isatty(descriptor)

@@ -2,12 +2,14 @@
 
 import os
 import pty
+import tempfile
 import termios
 import threading
+from pathlib import Path
 
 import pytest
 
-from sockctl.terminal import measure_columns, wants_colour, write_all
+from sockctl.terminal import is_null_device, measure_columns, wants_colour, write_all
 from tests.support.running import TIMEOUT_S
 
 MUCH = bytes(range(256)) * 4096
@@ -83,3 +85,10 @@ def test_the_width_of_a_terminal_and_of_what_is_none() -> None:
     assert measure_columns(writer) == 80
     os.close(reader)
     os.close(writer)
+
+
+def test_the_null_device_is_known() -> None:
+    with Path(os.devnull).open("rb") as null, tempfile.TemporaryFile() as file:
+        assert is_null_device(null.fileno())
+        assert not is_null_device(file.fileno())
+    assert not is_null_device(-1)

@@ -13,7 +13,7 @@ from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.listen_options import ListenOptions
 from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import OptionError
-from sockctl.terminal import STDIN, is_terminal, say
+from sockctl.terminal import STDIN, is_null_device, is_terminal, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +123,7 @@ def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":
 
     Raises:
         AddressError: The place is none.
-        OptionError: Two Unix sockets are given.
+        OptionError: Two Unix sockets are given, or a place with a scheme.
     """
     from sockctl.net.address import UNIX, parse_host, parse_port, parse_unix, split_port
 
@@ -134,6 +134,11 @@ def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":
             raise OptionError(f"{where} and --unix are two Unix sockets: leave one out.")
         place.unix = parse_unix(where.removeprefix(UNIX))
     elif where is not None:
+        if "://" in where:
+            raise OptionError(
+                f"{where} has a scheme, and 'listen' waits at a port of TCP: write 'sockctl listen 9090', with "
+                "--tls for TLS. UDP is answered by 'sockctl serve echo --udp'."
+            )
         name, number = split_port(where)
         if number is None:
             name, number = "", where
@@ -146,6 +151,8 @@ def _make_settings(given: ListenOptions, steps: "Sequence[Step]") -> "ClientSett
     from sockctl.client.settings import ClientSettings
 
     content, script = given.content, given.script
+    if is_null_device(STDIN) and not (steps or content.send_only):
+        content.recv_only = True  # its end at once would end clients that have not sent all yet
     return ClientSettings(
         **content.list_settings(),
         terminal=is_terminal(STDIN) and not steps and not content.recv_only,

@@ -197,7 +197,7 @@ def _find_addresses(host: str) -> list[_Address]:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise ListenError(
-            f"The host {host!r} is not known: {_describe_error(error)}. Give --host an address of this machine, "
+            f"The host {host!r} is not known: {_describe_error(error)}. Name an address of this machine, "
             f"such as 127.0.0.1, or '' for every interface."
         ) from error
     addresses: list[_Address] = list(dict.fromkeys((family, tuple(address)) for family, _, _, _, address in found))
@@ -284,7 +284,7 @@ def _explain(host: str, port: int, option: str, error: OSError) -> str:
     if error.errno == errno.EINVAL and host.lower().startswith("fe80:") and "%" not in host:
         return f"Listening on {where} failed: a link-local address needs its interface, as in {host}%eth0."
     if error.errno in _ABSENT:
-        return f"Listening on {where} failed: {host!r} is no address of this machine. Give --host one of its own."
+        return f"Listening on {where} failed: {host!r} is no address of this machine: name one of its own."
     return f"Listening on {where} failed: {_describe_error(error)}."
 
 

@@ -129,6 +129,19 @@ def test_an_input_that_pauses_is_over_for_a_client_that_has_ended() -> None:
         assert listener.wait() == (0, b"all")
 
 
+def test_the_null_device_sends_no_end() -> None:
+    with listening() as listener, listener.client() as client:
+        client.sendall(b"first ")
+        wait_until(lambda: listener.shown == b"first ")
+        client.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            client.recv(10)
+        client.settimeout(TIMEOUT_S)
+        client.sendall(b"last")
+        client.close()
+        assert listener.wait() == (0, b"first last")
+
+
 def test_further_clients_are_refused() -> None:
     with listening(**piped()) as listener, listener.client() as client:
         client.sendall(b"first")
@@ -374,9 +387,10 @@ def test_verbose_tells_the_events_of_a_listener() -> None:
 
 
 def test_json_events_have_the_words_of_a_listener() -> None:
-    with listening("-v", "--json", place=r'"host": "127.0.0.1", "port": (\d+)') as listener:
+    with listening("-v", "--json", place=r'"host": "127.0.0.1", "port": (\d+)', **piped()) as listener:
         with listener.client() as client:
             client.sendall(b"abc\n")
+            listener.input.close()
             receive_all(client)
         assert listener.wait() == (0, b'{"text": "abc"}\n')
     last = json.loads(listener.run.lines[-1])
@@ -409,6 +423,7 @@ def test_a_taken_port() -> None:
     ("arguments", "said"),
     [
         (["99999"], "not a port"),
+        (["udp://9090"], "has a scheme"),
         ([":9090"], "host is empty"),
         (["unix:/a", "--unix", "/b"], "two Unix sockets"),
         (["--keep-open", "--many"], "exclude each other"),

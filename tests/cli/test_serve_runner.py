@@ -63,7 +63,7 @@ def test_the_port_of_the_default_without_a_terminal() -> None:
 def test_an_address_of_another_machine() -> None:
     done = sockctl("serve", "echo", "--host", "203.0.113.1", "--port", "0")
     assert done.returncode == ExitCode.FAILED
-    assert b"is no address of this machine. Give --host" in done.stderr
+    assert b"is no address of this machine: name one" in done.stderr
 
 
 def test_restart_at_once_on_the_same_port() -> None:
