@@ -13,6 +13,9 @@ _MARKS = {TO_TARGET: ">", TO_CLIENT: "<"}
 _SENDERS = {TO_TARGET: "client", TO_CLIENT: "target"}
 _GETTERS = {TO_TARGET: "target", TO_CLIENT: "client"}
 
+NO_RESETS = "A Unix socket has no resets: a client whose bytes have all been read sees an end."
+"""What closing does to a client at a Unix socket. Linux reports ECONNRESET to one with bytes that nobody has read."""
+
 _Bytes = bytes
 """The type, in a class whose field has its name."""
 
@@ -60,6 +63,8 @@ class TargetFailed(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
+        if self.is_local:
+            return f"The client's connection is closed: nobody is behind it. {NO_RESETS}"
         return "The client gets a reset: its connection exists, and nobody is behind it."
 
 
@@ -125,6 +130,8 @@ class TargetBroken(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
+        if self.is_local:
+            return f"The proxy passes that on, and closes the client's connection. {NO_RESETS}"
         return "The proxy passes that on: the client gets a reset."
 
 
@@ -201,7 +208,7 @@ class ConnectionDropped(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return "Both sides get a reset."
+        return f"Both connections are closed. {NO_RESETS}" if self.is_local else "Both sides get a reset."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

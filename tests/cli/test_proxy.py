@@ -120,7 +120,9 @@ def test_a_unix_socket_on_both_sides(tmp_path: Path) -> None:
             client.settimeout(TIMEOUT_S)
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(10) == b""
-        assert "nothing listens on that socket" in proxy.event("target_failed")["error"]
+        failed, ended = proxy.event("target_failed"), proxy.event("client_disconnected")
+        assert "nothing listens on that socket" in failed["error"]
+        assert all("A Unix socket has no resets" in event["text"] for event in (failed, ended))
 
 
 def test_openssl_speaks_tls_to_the_proxy_and_plain_text_leaves_it(tmp_path: Path, echo: str) -> None:
