@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from sockctl.errors import HttpRefusedError, PeerGoneError
-from sockctl.events.connection import ProtocolBroken
+from sockctl.events.connection import InputEnded, ProtocolBroken
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramsBusy, ProgramStarted
@@ -126,7 +126,14 @@ class Exec(RawService, Conversation[RawPeer]):
         warnings = ProgramWarnings(self._journal, peer, program.pid)
         refuses_http = not self._http and parse_user_host(peer.address) is None
         check = refuse_requests if refuses_http else accept_all
-        pipe = ProgramPipe(peer, program, warnings, patience=self._patience, check_first=check)
+        pipe = ProgramPipe(
+            peer,
+            program,
+            warnings,
+            patience=self._patience,
+            check_first=check,
+            on_input_end=lambda: self._note_end(peer),
+        )
         try:
             pipe.run()
             peer.end_output()  # before what the program has started is waited for
@@ -157,6 +164,9 @@ class Exec(RawService, Conversation[RawPeer]):
                     seconds=round(time.monotonic() - started, 3),
                 )
             )
+
+    def _note_end(self, peer: RawPeer) -> None:
+        self._journal.emit(InputEnded(connection=peer.number, peer=peer.shown))
 
     @property
     def _wire(self) -> str:
