@@ -156,7 +156,9 @@ def test_the_target_is_verified_as_connect_does(tmp_path: Path) -> None:
         with proxying(place, *state) as (proxy, port):
             with pytest.raises(ConnectionResetError), contextlib.closing(connect(port)) as client:
                 client.recv(10)
-            assert "is not known yet" in proxy.event("target_failed")["error"]
+            error = proxy.event("target_failed")["error"]
+            assert "is not known yet" in error
+            assert f"SHA256 {read_fingerprint(files[0])}. Compare that with what" in error
         for trust in (("--fingerprint", read_fingerprint(files[0])), ("--ca", str(files[0])), ("--accept-new",)):
             with proxying(place, *state, *trust) as (proxy, port):
                 assert exchange(port, DATA) == DATA
