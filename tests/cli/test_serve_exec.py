@@ -164,6 +164,20 @@ def test_what_is_wrong_is_said_before_it_listens(name: str) -> None:
     assert b"istening" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("exec", "--"), ("talk", "--reply-with")])
+def test_what_is_there_and_no_program_is_named(words: tuple[str, ...], tmp_path: Path) -> None:
+    script = tmp_path / "env.sh"
+    script.write_text("#!/bin/sh\nenv\n")
+    for name, said in (
+        ("./env.sh", b"'./env.sh' is not executable. If it is a program: chmod +x ./env.sh"),
+        (f"{tmp_path}", b" is a folder. Name a program in it."),
+        ("./missing", b"here is no program './missing' that can be run. Check its name or path."),
+    ):
+        done = sockctl("serve", *words, name, cwd=tmp_path)
+        assert done.returncode == ExitCode.USAGE
+        assert said in b" ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("words", [("--host", "localhost"), ("--host", "", "--allow", "127.0.0.1")])
 def test_who_may_connect_is_clear(words: tuple[str, ...]) -> None:
     with serving(*words, "--", "echo", "hello") as (_, port), connect(port) as sock:
