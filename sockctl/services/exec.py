@@ -15,7 +15,7 @@ from sockctl.local_user import parse_user_host
 from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
-from sockctl.protocol.http_rules import is_request
+from sockctl.protocol.http_rules import is_request, make_refusal
 from sockctl.services.program import PROGRAM_DESCRIPTORS, Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
@@ -143,7 +143,8 @@ class Exec(RawService, Conversation[RawPeer]):
             self._journal.emit(
                 ProtocolBroken(connection=peer.number, peer=peer.shown, code=error.code, error=str(error))
             )
-            peer.send_ready(f"sockctl: {error}\r\n".encode())
+            said = f"sockctl: {error}"  # no response can follow what the program has written
+            peer.send_ready(f"{said}\r\n".encode() if pipe.bytes_out else make_refusal(said))
             program.signal(signal.SIGTERM)
             raise peer.give_up(HTTP_REFUSED) from error
         except PeerGoneError:

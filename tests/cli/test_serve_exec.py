@@ -59,6 +59,15 @@ def test_their_clients(name: str) -> None:
         assert run.end() == 0
 
 
+def test_curl_shows_why_its_request_is_refused() -> None:
+    with serving("--", "cat") as (run, port):
+        command = [tool("curl", "curl"), "-sS", "-w", "%{http_code}", f"http://127.0.0.1:{port}/"]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.endswith(b"This is an HTTP request, and no HTTP server: nothing of it was carried out.\n403")
+        assert run.event("client_disconnected")["reason"] == "http_refused"
+
+
 def test_their_client_and_ours_over_tls(tmp_path: Path) -> None:
     with serving("--tls", "--data-dir", str(tmp_path), "--", "sh", "-c", "cat; echo end") as (_, port):
         ours = sockctl("connect", f"tls://127.0.0.1:{port}", "--accept-new", "--state-dir", str(tmp_path), stdin=DATA)
@@ -254,7 +263,7 @@ def test_a_second_client_hears_nothing_of_the_first() -> None:
 def test_curl_is_refused_unless_requests_are_let_in(options: tuple[str, ...]) -> None:
     answer = "read line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nanswer'"
     with serving(*options, "--", "sh", "-c", answer) as (_, port):
-        command = [tool("curl", "curl"), "-s", "--max-time", "20", f"http://127.0.0.1:{port}/"]
+        command = [tool("curl", "curl"), "-sf", "--max-time", "20", f"http://127.0.0.1:{port}/"]
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S * 2, check=False)
         assert done.stdout == (b"answer" if options else b"")
-        assert (done.returncode == 0) == bool(options)
+        assert done.returncode == (0 if options else 22), "22 is curl's code for an answer such as 403"
