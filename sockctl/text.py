@@ -152,6 +152,15 @@ class TerminalText:
         return shown.replace("\r\n", "\n").translate(_VISIBLE_LINES)
 
 
+_VALUE_ENDS = re.compile(r"(?<=\w)$(?=\n[A-Z])", re.MULTILINE)
+"""Where a value ends that has a line of its own, and the next line begins a sentence."""
+
+
+def join_lines(text: str) -> str:
+    """Return a message of several lines as one, with a full stop behind a value that ended a sentence by its line."""
+    return " ".join(_VALUE_ENDS.sub(".", text).split())
+
+
 def format_bytes(count: int) -> str:
     """Return a byte count for people: exact below 1 KiB, else with one decimal in KiB, MiB, GiB or TiB."""
     if count < _KIB:

@@ -15,6 +15,7 @@ from sockctl.text import (
     format_delay,
     format_idle,
     format_seconds,
+    join_lines,
     make_visible,
 )
 
@@ -261,3 +262,19 @@ def test_line_breaks() -> None:
 )
 def test_an_idle_time_has_one_unit(seconds: int, shown: str) -> None:
     assert format_idle(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("Its certificate has\n  SHA256 AB:54\nCompare that.", "Its certificate has SHA256 AB:54. Compare that."),
+        (
+            "It has\n  SHA256 AB\nand was known by\n  SHA256 CD\nBye.",
+            "It has SHA256 AB and was known by SHA256 CD. Bye.",
+        ),
+        ("One.\nTwo.", "One. Two."),
+        ("no line\n", "no line"),
+    ],
+)
+def test_lines_become_one_and_sentences_stay_apart(lines: str, line: str) -> None:
+    assert join_lines(lines) == line

@@ -51,7 +51,7 @@ def proxy(
     text. While much passes, it tells sums, once a second.
 
     No byte is changed. Each side's end and each reset is passed on. A slow side slows the other one down. A client
-    whose target can't be reached gets a reset.
+    whose target can't be reached gets a reset; at a Unix socket, which has none, an end.
 
     --tls encrypts towards clients, tls:// towards the target. The options about certificates are then as in 'sockctl
     connect': --fingerprint, --accept-new, --ca, --verify-system, --cert and --key are about the target.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockctl import __version__
 from sockctl.cli.server_options import ServerOptions
-from sockctl.errors import ControlError, OptionError, StoreReadError
+from sockctl.errors import ControlError, StoreReadError
 from sockctl.events.control import ControlFailed, ControlOpened
 from sockctl.events.journal import Journal
 from sockctl.net.server import Server
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
 
 ReadStatus = Callable[[], Iterable[dict[str, Any]]]
 """Returns the lines that say what a server does."""
-
-
-def check_control(options: ServerOptions) -> None:
-    """Refuse options that contradict each other.
-
-    Raises:
-        OptionError: They do.
-    """
-    if options.control is not None and options.no_control:
-        raise OptionError("--control and --no-control exclude each other.")
 
 
 def open_control(

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 from sockctl.cli.exec_options import ExecOptions
 from sockctl.cli.exit_codes import ExitCode
@@ -57,7 +58,7 @@ def split_command(text: str) -> list[str]:
     if not argv:
         raise ProgramError("--reply-with is empty: give a program, such as 'bc -lq'.")
     if shutil.which(argv[0]) is None:
-        raise ProgramError(f"--reply-with: there is no program {argv[0]!r} that can be run. Check its name or path.")
+        raise ProgramError(f"--reply-with: {_explain_missing(argv[0])}")
     return argv
 
 
@@ -71,8 +72,24 @@ def find_program(command: Sequence[str]) -> list[str]:
         hint = "Check its name or path."
         if len(command) == 1 and len(command[0].split()) > 1:
             hint = f"No shell reads the command, so give its words apart: sockctl serve exec -- {command[0]}"
-        raise ProgramError(f"There is no program {command[0]!r} that can be run. {hint}")
+        why = _explain_missing(command[0], hint)
+        raise ProgramError(f"{why[0].upper()}{why[1:]}")
     return list(command)
+
+
+def _explain_missing(program: str, hint: str = "Check its name or path.") -> str:
+    """Return why a program can't be run, and what to do; the name of a program without a slash is looked for in PATH.
+
+    Args:
+        program: Its name or path.
+        hint: What to do where there is nothing of that name.
+    """
+    place = Path(program)
+    if "/" in program and place.is_dir():
+        return f"{program!r} is a folder. Name a program in it."
+    if "/" in program and place.exists():
+        return f"{program!r} is not executable. If it is a program: chmod +x {shlex.quote(program)}"
+    return f"there is no program {program!r} that can be run. {hint}"
 
 
 def make_environment(given: Sequence[str], *, terminal: bool = False) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
-from sockctl.cli.serve_control import check_control, open_control
+from sockctl.cli.serve_control import open_control
 from sockctl.cli.serve_metrics import open_metrics, serve_metrics
 from sockctl.cli.serve_place import (
     check_ports,
@@ -86,7 +86,7 @@ def serve(
         OptionError: Options contradict each other.
         CertificateError: The certificate can't be made or loaded.
     """
-    check_control(options)
+    options.refuse_contradictions()
     host = parse_host(options.host) if options.host else ""
     port = find_port(options)
     check_ports(port, web=None if web_options is None else web_options.web, metrics=options.metrics)

@@ -11,7 +11,7 @@ from typing import Any
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
-from sockctl.cli.serve_control import ReadStatus, check_control, open_control_with
+from sockctl.cli.serve_control import ReadStatus, open_control_with
 from sockctl.cli.serve_place import choose_port
 from sockctl.cli.serve_runner import FIRST_WORDS_S, open_journal, say_first
 from sockctl.cli.serve_stop import stop, wait_for_stop
@@ -83,7 +83,7 @@ def serve_udp(
         OptionError: An option means nothing with --udp, or options contradict each other.
     """
     _refuse_options(options, web, others)
-    check_control(options)
+    options.refuse_contradictions()
     host = parse_host(options.host) if options.host else ""
     port = choose_port(options.port, no_input=options.no_input)
     limits = DatagramLimits(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sockctl.cli.options import DataDir, ExplainOption, NoInput, Seconds, declare_time, with_option_group
+from sockctl.cli.session_options import refuse_contradictions
 from sockctl.errors import AddressError
 
 
@@ -290,6 +291,18 @@ class ServerOptions:
     def encrypted(self) -> bool:
         """Whether connections are encrypted."""
         return self.tls or self.tls_cert is not None or self.tls_key is not None
+
+    def refuse_contradictions(self) -> None:
+        """Refuse options that make no sense together.
+
+        Raises:
+            OptionError: There are such.
+        """
+        refuse_contradictions((self,), _EXCLUSIVE)
+
+
+_EXCLUSIVE: dict[str, tuple[str, ...]] = {"-q": ("-v",), "--control": ("--no-control",)}
+"""Options, and those that none of them goes together with."""
 
 
 def with_server_options(command: Callable[..., None]) -> Callable[..., None]:

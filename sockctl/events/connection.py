@@ -257,4 +257,6 @@ class ClientDisconnected(ConnectionEvent):
     @property
     def explanation(self) -> str:
         text = self.reason.explanation
-        return text.replace("its FIN came, and ", "").replace("its RST came. ", "") if self.is_local else text
+        if not self.is_local:
+            return text
+        return self.reason.local_explanation or text.replace("its FIN came, and ", "").replace("its RST came. ", "")

@@ -13,6 +13,9 @@ _MARKS = {TO_TARGET: ">", TO_CLIENT: "<"}
 _SENDERS = {TO_TARGET: "client", TO_CLIENT: "target"}
 _GETTERS = {TO_TARGET: "target", TO_CLIENT: "client"}
 
+NO_RESETS = "A Unix socket has no resets: a client whose bytes have all been read sees an end."
+"""What closing does to a client at a Unix socket. Linux reports ECONNRESET to one with bytes that nobody has read."""
+
 _Bytes = bytes
 """The type, in a class whose field has its name."""
 
@@ -60,6 +63,8 @@ class TargetFailed(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
+        if self.is_local:
+            return f"The client's connection is closed: nobody is behind it. {NO_RESETS}"
         return "The client gets a reset: its connection exists, and nobody is behind it."
 
 
@@ -125,6 +130,8 @@ class TargetBroken(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
+        if self.is_local:
+            return f"The proxy passes that on, and closes the client's connection. {NO_RESETS}"
         return "The proxy passes that on: the client gets a reset."
 
 
@@ -132,22 +139,49 @@ class TargetBroken(ConnectionEvent):
 class SideEnded(ConnectionEvent):
     """A side has ended what it sends, and the proxy has passed the end on. `direction` is the one that has ended.
 
-    `cut` is True where TLS says that bytes may be missing.
+    `cut` is True where TLS says that bytes may be missing. `seen` has what the proxy recognised by the end, such as a
+    body without a length; then the event is told without ``-v``, too. `seen_bytes` is the memory that `seen` takes.
     """
 
     level: ClassVar[Level] = Level.DETAIL
 
     direction: str
     cut: bool | None = None
+    seen: Sequence[dict[str, Any]] | None = None
+    seen_bytes: int = field(default=0, repr=False)
+    sentences: Sequence[str] = field(default=(), repr=False)
+    below: bytes = field(default=b"", repr=False)
+
+    @property
+    def held_bytes(self) -> int:
+        return HELD_BYTES + sum(map(len, self.sentences)) + len(self.below) + self.seen_bytes
 
     @property
     def happened(self) -> str:
         cut = ", and TLS says that bytes may be missing" if self.cut else ""
-        return f"{_MARKS[self.direction]} The {_SENDERS[self.direction]} sends no more{cut}."
+        return " ".join(
+            [f"{_MARKS[self.direction]} The {_SENDERS[self.direction]} sends no more{cut}.", *self.sentences]
+        )
 
     @property
     def explanation(self) -> str:
         return f"The proxy shut its sending side towards the {_GETTERS[self.direction]}."
+
+    @property
+    def dump(self) -> bytes:
+        return self.below
+
+
+class _SideEnded(SideEnded):
+    """An end by which the proxy recognised something: the same event, at the level of what passes."""
+
+    __slots__ = ()
+    level: ClassVar[Level] = Level.INFO
+
+
+def make_side_ended(*, seen: Sequence[dict[str, Any]] | None, **fields: Any) -> SideEnded:
+    """Return the event of a side's end, at the level that what was recognised by it deserves."""
+    return (_SideEnded if seen else SideEnded)(seen=seen, **fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +235,7 @@ class ConnectionDropped(ConnectionEvent):
 
     @property
     def explanation(self) -> str:
-        return "Both sides get a reset."
+        return f"Both connections are closed. {NO_RESETS}" if self.is_local else "Both sides get a reset."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

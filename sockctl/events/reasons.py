@@ -15,19 +15,29 @@ class Reason(str):
         farewell: The text of the `bye` that the client gets; no `bye` if it is empty.
         puts_out: Whether the client must go: then the server ends the connection soon, even if the client doesn't read.
         close_code: The code of the Close frame that a WebSocket client gets (RFC 6455, section 7.4).
+        local_explanation: The sentences for a client at a Unix socket; empty where `explanation` fits it, too.
     """
 
     explanation: str
     farewell: str
     puts_out: bool
     close_code: int
+    local_explanation: str
 
     def __new__(
-        cls, word: str, explanation: str = "", farewell: str = "", puts_out: bool = False, close_code: int = 1000
+        cls,
+        word: str,
+        explanation: str = "",
+        farewell: str = "",
+        puts_out: bool = False,
+        close_code: int = 1000,
+        *,
+        local_explanation: str = "",
     ) -> Self:
         """Make a reason that equals its word."""
         self = str.__new__(cls, word)
         self.explanation, self.farewell, self.puts_out, self.close_code = explanation, farewell, puts_out, close_code
+        self.local_explanation = local_explanation
         return self
 
 

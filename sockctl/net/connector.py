@@ -18,6 +18,7 @@ from sockctl.local_user import UID
 from sockctl.net.address import Endpoint, find_unix_address, format_address, is_unix
 from sockctl.net.transport import Transport
 from sockctl.net.unix_connection import SHORT, connect_unix
+from sockctl.text import join_lines
 
 SHORT_OF_IP = {
     errno.ECONNREFUSED: "connection refused, nothing listens on that port",
@@ -102,7 +103,7 @@ def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pau
         try:
             return attempt()
         except SockctlError as error:
-            tell(Retrying(error=" ".join(str(error).split()), seconds=pause_s, left=left))
+            tell(Retrying(error=join_lines(str(error)), seconds=pause_s, left=left))
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, pauses.longest_s)
     try:

@@ -20,6 +20,16 @@ def is_request(first: bytes) -> bool:
     return _REQUEST.match(first) is not None
 
 
+def make_refusal(said: str) -> bytes:
+    """Return the HTTP response of a server that speaks no HTTP, with a sentence for people as its body."""
+    body = f"{said}\n".encode()
+    head = (
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 class HostHeader(NamedTuple):
     """The value of a Host header.
 

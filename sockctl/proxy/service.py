@@ -27,6 +27,7 @@ from sockctl.proxy.settings import ProxySettings
 from sockctl.proxy.side import ClientSide, Side
 from sockctl.proxy.telling import Telling
 from sockctl.proxy.way import Way
+from sockctl.text import join_lines
 
 STOP_S = 1.0
 """How long a stopping server waits for the relay's loop."""
@@ -110,7 +111,7 @@ class Proxy(ConnectionService):
                 connection=connection.number,
                 peer=connection.peer,
                 target=self.settings.shown_target,
-                error=" ".join(str(error).split()),
+                error=join_lines(str(error)),
             )
         )
 

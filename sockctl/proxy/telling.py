@@ -9,7 +9,7 @@ from typing import Protocol, TypedDict
 
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
-from sockctl.events.proxy import BytesHeld, ConnectionDropped, DataPassed, SideEnded, TargetBroken
+from sockctl.events.proxy import BytesHeld, ConnectionDropped, DataPassed, TargetBroken, make_side_ended
 from sockctl.hex_dump import encode_hex
 from sockctl.net.connection import Connection
 from sockctl.proxy.dump_files import DumpFiles
@@ -159,10 +159,21 @@ class Telling:
     def tell_end(self, way: Way, now: float) -> None:
         """Tell that a side's end has been passed on, and what was cut off by it."""
         self.tell_sum(way, now)
+        if self._is_silent:
+            return
         seen = () if self._inspector is None else self._inspector.end(way.towards_target)
-        if seen and not self._is_silent:
-            self._emit(way, memoryview(b""), now, seen)
-        self._journal.emit(SideEnded(**self._origin, direction=way.direction, cut=way.source.was_cut or None))
+        sentences, below = self._describe(way, seen)
+        self._journal.emit(
+            make_side_ended(
+                **self._origin,
+                direction=way.direction,
+                cut=way.source.was_cut or None,
+                seen=[item.fields for item in seen] or None,
+                seen_bytes=sum(item.held_bytes for item in seen),
+                sentences=sentences,
+                below=b"".join(below),
+            )
+        )
 
     def tell_break(self, error: OSError) -> None:
         """Tell that the target has broken its connection off."""
@@ -183,7 +194,7 @@ class Telling:
         """Tell of one read, and what was recognised in it."""
         sentences, below = self._describe(way, seen)
         offset = way.bytes - len(data) if self._hex_dump else None
-        if offset is not None and data and not self._is_json:
+        if offset is not None and not self._is_json:
             # Here, not where events are written: that thread writes the dump before this one meanwhile.
             below.append(encode_hex(data, offset, mark=_MARKS[way.towards_target]))
         self._journal.emit(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from sockctl.errors import HttpRefusedError, PeerGoneError
-from sockctl.events.connection import ProtocolBroken
+from sockctl.events.connection import InputEnded, ProtocolBroken
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.events.services import ProgramEnded, ProgramsBusy, ProgramStarted
@@ -15,7 +15,7 @@ from sockctl.local_user import parse_user_host
 from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
-from sockctl.protocol.http_rules import is_request
+from sockctl.protocol.http_rules import is_request, make_refusal
 from sockctl.services.program import PROGRAM_DESCRIPTORS, Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
@@ -126,7 +126,14 @@ class Exec(RawService, Conversation[RawPeer]):
         warnings = ProgramWarnings(self._journal, peer, program.pid)
         refuses_http = not self._http and parse_user_host(peer.address) is None
         check = refuse_requests if refuses_http else accept_all
-        pipe = ProgramPipe(peer, program, warnings, patience=self._patience, check_first=check)
+        pipe = ProgramPipe(
+            peer,
+            program,
+            warnings,
+            patience=self._patience,
+            check_first=check,
+            on_input_end=lambda: self._note_end(peer),
+        )
         try:
             pipe.run()
             peer.end_output()  # before what the program has started is waited for
@@ -136,7 +143,8 @@ class Exec(RawService, Conversation[RawPeer]):
             self._journal.emit(
                 ProtocolBroken(connection=peer.number, peer=peer.shown, code=error.code, error=str(error))
             )
-            peer.send_ready(f"sockctl: {error}\r\n".encode())
+            said = f"sockctl: {error}"  # no response can follow what the program has written
+            peer.send_ready(f"{said}\r\n".encode() if pipe.bytes_out else make_refusal(said))
             program.signal(signal.SIGTERM)
             raise peer.give_up(HTTP_REFUSED) from error
         except PeerGoneError:
@@ -157,6 +165,9 @@ class Exec(RawService, Conversation[RawPeer]):
                     seconds=round(time.monotonic() - started, 3),
                 )
             )
+
+    def _note_end(self, peer: RawPeer) -> None:
+        self._journal.emit(InputEnded(connection=peer.number, peer=peer.shown))
 
     @property
     def _wire(self) -> str:

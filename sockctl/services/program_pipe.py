@@ -32,6 +32,7 @@ class ProgramPipe:
         warnings: Takes what the program writes to its standard error.
         patience: How long the program may take to end.
         check_first: Called with the client's first bytes, before the program gets them; may raise an error.
+        on_input_end: Called when the client has ended its input.
 
     Attributes:
         bytes_in: Bytes that the program has got.
@@ -46,12 +47,14 @@ class ProgramPipe:
         *,
         patience: Patience,
         check_first: Callable[[bytes], None],
+        on_input_end: Callable[[], None],
     ) -> None:
         self._peer = peer
         self._program = program
         self._warnings = warnings
         self._patience = patience
         self._check_first: Callable[[bytes], None] | None = check_first
+        self._on_input_end = on_input_end
         self._to_program = memoryview(b"")
         self._input_ended = False
         self._input_left: int | None = None  # bytes of the client that a stopping server still reads; None for all
@@ -137,6 +140,7 @@ class ProgramPipe:
             if left is not None:
                 self._end_input()
         elif not data:
+            self._on_input_end()
             self._end_input()
         else:
             if self._check_first is not None:

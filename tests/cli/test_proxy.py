@@ -120,7 +120,9 @@ def test_a_unix_socket_on_both_sides(tmp_path: Path) -> None:
             client.settimeout(TIMEOUT_S)
             with contextlib.suppress(ConnectionResetError):
                 assert client.recv(10) == b""
-        assert "nothing listens on that socket" in proxy.event("target_failed")["error"]
+        failed, ended = proxy.event("target_failed"), proxy.event("client_disconnected")
+        assert "nothing listens on that socket" in failed["error"]
+        assert all("A Unix socket has no resets" in event["text"] for event in (failed, ended))
 
 
 def test_openssl_speaks_tls_to_the_proxy_and_plain_text_leaves_it(tmp_path: Path, echo: str) -> None:
@@ -154,7 +156,9 @@ def test_the_target_is_verified_as_connect_does(tmp_path: Path) -> None:
         with proxying(place, *state) as (proxy, port):
             with pytest.raises(ConnectionResetError), contextlib.closing(connect(port)) as client:
                 client.recv(10)
-            assert "is not known yet" in proxy.event("target_failed")["error"]
+            error = proxy.event("target_failed")["error"]
+            assert "is not known yet" in error
+            assert f"SHA256 {read_fingerprint(files[0])}. Compare that with what" in error
         for trust in (("--fingerprint", read_fingerprint(files[0])), ("--ca", str(files[0])), ("--accept-new",)):
             with proxying(place, *state, *trust) as (proxy, port):
                 assert exchange(port, DATA) == DATA

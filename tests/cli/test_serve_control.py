@@ -53,12 +53,6 @@ def test_a_place_of_ones_own_and_none(tmp_path: Path, own_folder: Path) -> None:
     assert "control_opened" not in run.events
 
 
-def test_options_that_contradict_each_other() -> None:
-    run = sockctl("serve", "echo", "--control", "a", "--no-control")
-    assert run.returncode == 2
-    assert run.stderr == b"sockctl: --control and --no-control exclude each other.\n"
-
-
 @pytest.mark.parametrize("quiet", [[], ["--quiet"]])
 def test_a_server_without_a_socket_serves_and_says_so_once(tmp_path: Path, quiet: list[str]) -> None:
     (tmp_path / "kept").write_text("mine")

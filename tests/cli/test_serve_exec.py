@@ -59,6 +59,15 @@ def test_their_clients(name: str) -> None:
         assert run.end() == 0
 
 
+def test_curl_shows_why_its_request_is_refused() -> None:
+    with serving("--", "cat") as (run, port):
+        command = [tool("curl", "curl"), "-sS", "-w", "%{http_code}", f"http://127.0.0.1:{port}/"]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.endswith(b"This is an HTTP request, and no HTTP server: nothing of it was carried out.\n403")
+        assert run.event("client_disconnected")["reason"] == "http_refused"
+
+
 def test_their_client_and_ours_over_tls(tmp_path: Path) -> None:
     with serving("--tls", "--data-dir", str(tmp_path), "--", "sh", "-c", "cat; echo end") as (_, port):
         ours = sockctl("connect", f"tls://127.0.0.1:{port}", "--accept-new", "--state-dir", str(tmp_path), stdin=DATA)
@@ -164,6 +173,20 @@ def test_what_is_wrong_is_said_before_it_listens(name: str) -> None:
     assert b"istening" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [("exec", "--"), ("talk", "--reply-with")])
+def test_what_is_there_and_no_program_is_named(words: tuple[str, ...], tmp_path: Path) -> None:
+    script = tmp_path / "env.sh"
+    script.write_text("#!/bin/sh\nenv\n")
+    for name, said in (
+        ("./env.sh", b"'./env.sh' is not executable. If it is a program: chmod +x ./env.sh"),
+        (f"{tmp_path}", b" is a folder. Name a program in it."),
+        ("./missing", b"here is no program './missing' that can be run. Check its name or path."),
+    ):
+        done = sockctl("serve", *words, name, cwd=tmp_path)
+        assert done.returncode == ExitCode.USAGE
+        assert said in b" ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("words", [("--host", "localhost"), ("--host", "", "--allow", "127.0.0.1")])
 def test_who_may_connect_is_clear(words: tuple[str, ...]) -> None:
     with serving(*words, "--", "echo", "hello") as (_, port), connect(port) as sock:
@@ -240,7 +263,7 @@ def test_a_second_client_hears_nothing_of_the_first() -> None:
 def test_curl_is_refused_unless_requests_are_let_in(options: tuple[str, ...]) -> None:
     answer = "read line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\nanswer'"
     with serving(*options, "--", "sh", "-c", answer) as (_, port):
-        command = [tool("curl", "curl"), "-s", "--max-time", "20", f"http://127.0.0.1:{port}/"]
+        command = [tool("curl", "curl"), "-sf", "--max-time", "20", f"http://127.0.0.1:{port}/"]
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S * 2, check=False)
         assert done.stdout == (b"answer" if options else b"")
-        assert (done.returncode == 0) == bool(options)
+        assert done.returncode == (0 if options else 22), "22 is curl's code for an answer such as 403"

@@ -1,11 +1,22 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sockctl.events.base import ConnectionEvent, Record
 from sockctl.events.explain import Explain
 from sockctl.events.formats import FileFormat, Format, PipeFormat, TerminalFormat, encode_json
-from sockctl.events.proxy import BadNetwork, BytesHeld, ConnectionDropped, DataPassed, SideEnded, TargetConnected
+from sockctl.events.proxy import (
+    NO_RESETS,
+    BadNetwork,
+    BytesHeld,
+    ConnectionDropped,
+    DataPassed,
+    SideEnded,
+    TargetBroken,
+    TargetConnected,
+    TargetFailed,
+)
 from sockctl.events.sinks import FileSink
 
 PEER = "127.0.0.1:50000"
@@ -41,6 +52,22 @@ def passed(**fields: object) -> DataPassed:
 )
 def test_what_happened(event: ConnectionEvent, text: str) -> None:
     assert event.happened.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (TargetFailed, {"target": "a:80", "error": "No."}),
+        (TargetBroken, {"error": "no"}),
+        (ConnectionDropped, {"bytes": 1}),
+    ],
+)
+def test_a_client_at_a_unix_socket_gets_no_reset(kind: type[ConnectionEvent], fields: dict[str, Any]) -> None:
+    assert "reset" in kind(connection=1, peer=PEER, **fields).explanation
+    assert NO_RESETS not in kind(connection=1, peer=PEER, **fields).explanation
+    local = kind(connection=1, peer="uid 1000 (ann), pid 42", **fields).explanation
+    assert local.endswith(NO_RESETS)
+    assert "reset" not in local.replace(NO_RESETS, "")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,14 @@
 
 import pytest
 
-from sockctl.protocol.http_rules import HostHeader, accepts_host, accepts_origin, is_request, parse_host_header
+from sockctl.protocol.http_rules import (
+    HostHeader,
+    accepts_host,
+    accepts_origin,
+    is_request,
+    make_refusal,
+    parse_host_header,
+)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +102,11 @@ def test_the_origin_is_the_own_page(origin: str, host: str, encrypted: bool, acc
 )
 def test_a_request_is_known_by_its_first_bytes(first: bytes, expected: bool) -> None:
     assert is_request(first) is expected
+
+
+def test_a_refusal_is_a_whole_response() -> None:
+    head, _, body = make_refusal("No page is here: wörd.").partition(b"\r\n\r\n")
+    first, *headers = head.split(b"\r\n")
+    assert first == b"HTTP/1.1 403 Forbidden"
+    assert {b"Connection: close", b"Content-Length: %d" % len(body)} <= set(headers)
+    assert body.decode() == "No page is here: wörd.\n"

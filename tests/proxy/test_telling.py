@@ -2,7 +2,7 @@
 
 import socket
 
-from sockctl.events.base import Level
+from sockctl.events.base import HELD_BYTES, Level
 from tests.support.proxies import proxied
 from tests.support.running import receive_exactly, wait_until
 
@@ -95,9 +95,31 @@ def test_what_is_cut_off_is_told_at_the_end() -> None:
     with proxied() as proxy, proxy.pair() as (client, there):
         pass_on(client, there, REQUEST[:20])
         client.shutdown(socket.SHUT_WR)
-        proxy.told("side_ended")
-        kinds = [item["kind"] for event in proxy.told("data_passed") for item in event.seen or ()]
-    assert "cut_off" in kinds
+        (ended,) = proxy.told("side_ended")
+        assert all(event.bytes for event in proxy.told("data_passed"))
+    assert [item["kind"] for item in ended.fields["seen"]] == ["cut_off"]
+    assert ended.happened.startswith("> The client sends no more. This direction ended in the middle of ")
+    assert (ended.name, ended.level) == ("side_ended", Level.INFO)
+    assert ended.held_bytes > HELD_BYTES
+
+
+def test_a_body_without_a_length_is_told_with_the_end_that_completes_it() -> None:
+    with proxied() as proxy, proxy.pair() as (client, there):
+        pass_on(client, there, REQUEST)
+        pass_on(there, client, b"HTTP/1.0 200 OK\r\n\r\nhello")
+        there.shutdown(socket.SHUT_WR)
+        (ended,) = proxy.told("side_ended")
+        assert len(proxy.told("data_passed")) == 2
+    assert ended.happened == "< The target sends no more. HTTP body complete: 5 bytes."
+    assert ended.seen[0]["kind"] == "http_body"
+    assert ended.dump == b""
+
+
+def test_an_end_alone_is_a_detail() -> None:
+    with proxied() as proxy, proxy.pair() as (client, _):
+        client.shutdown(socket.SHUT_WR)
+        (ended,) = proxy.told("side_ended")
+    assert (ended.seen, ended.level) == (None, Level.DETAIL)
 
 
 def test_events_of_the_core_do_not_tell_the_bytes_again() -> None:

@@ -184,10 +184,20 @@ def test_many_clients_at_once() -> None:
 def test_a_web_page_cannot_use_the_program(request_: bytes) -> None:
     with serving("cat", patience=PATIENT) as run, run.client() as sock:
         sock.sendall(request_)
-        assert receive_all(sock).startswith(b"sockctl: This is an HTTP request, and no HTTP server")
+        head, _, body = receive_all(sock).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert body.startswith(b"sockctl: This is an HTTP request, and no HTTP server")
         assert run.sink.wait_for("protocol_broken")[0].code == "http"
         assert reason(run) is HTTP_REFUSED
         assert ended(run).bytes_in == 0
+
+
+def test_a_web_page_gets_a_line_behind_what_the_program_has_said() -> None:
+    with serving(*sh("printf 'hello\\r\\n'; cat"), patience=PATIENT) as run, run.client() as sock:
+        assert receive_exactly(sock, 7) == b"hello\r\n"
+        sock.sendall(REQUEST)
+        assert receive_all(sock).startswith(b"sockctl: This is an HTTP request, and no HTTP server")
+        assert reason(run) is HTTP_REFUSED
 
 
 def test_a_user_may_let_requests_in() -> None:

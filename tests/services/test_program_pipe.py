@@ -47,6 +47,7 @@ def test_bytes_pass_unchanged_and_both_half_closes_too() -> None:
         disconnected = run.sink.wait_for("client_disconnected")[0]
         assert (disconnected.bytes_in, disconnected.bytes_out) == (len(data), len(data))
         assert disconnected.reason is DisconnectReason.CLIENT_CLOSED
+        assert len(run.sink.wait_for("input_ended")) == 1
 
 
 def test_a_program_may_speak_first() -> None:
@@ -77,6 +78,7 @@ def test_the_end_of_the_program_ends_the_connection() -> None:
         assert receive_all(sock) == b"<go>\n"
         assert ended(run).how == "exit code 3"
         assert reason(run) is PROGRAM_ENDED
+        assert not run.sink.named("input_ended"), "the client has not ended its input"
 
 
 def test_a_program_that_dies_at_once() -> None:
