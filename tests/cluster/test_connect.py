@@ -95,7 +95,8 @@ def test_a_killed_node(cluster: Cluster, members: list[Member]) -> None:
     killed = time.monotonic()
     hear(members, *(one.say() for one in members))
     assert time.monotonic() - killed < BACK_S
-    assert ann.told(f"The client is at 127.0.0.1:{cluster.ports[1]} now; before, it was at")
+    # The next one, or the one after it where that is too busy.
+    assert any(ann.told(f"The client is at 127.0.0.1:{port} now; before, it was at") for port in cluster.ports[1:])
     check(members)
     assert [one.bot.end() for one in members] == [ExitCode.DONE] * 3
 
