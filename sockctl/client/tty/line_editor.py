@@ -212,7 +212,8 @@ class LineEditor:
             KeyboardInterrupt: Ctrl-C was typed twice, or SIGTERM or SIGHUP came.
             Exception: `run` has raised it.
         """
-        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
+        # A daemon: where a signal interrupts join() at its end, the interpreter would wait for another thread forever.
+        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session", daemon=True)
         with contextlib.closing(self.entries), ending_signals(self._interrupt), above_prompt():
             thread.start()
             try:
