@@ -26,9 +26,12 @@ class WebNode(ChatNode):
 
     def knows(self, other: "WebNode") -> bool:
         """Return whether the policy of its page lets the page open a WebSocket at another node."""
-        with connect(self.web, "127.0.0.1") as sock:
-            sock.sendall(make_request("/", host=f"{self.name}.example:{self.web}"))
-            policy = receive_answer(sock).headers["content-security-policy"]
+        try:
+            with connect(self.web, "127.0.0.1") as sock:
+                sock.sendall(make_request("/", host=f"{self.name}.example:{self.web}"))
+                policy = receive_answer(sock).headers["content-security-policy"]
+        except ConnectionRefusedError:
+            return False  # it listens for its members, and not yet for pages
         places = " ".join(f"ws://{each.name}.example:{each.web}" for each in (self, other))
         return f"connect-src 'self' {places};" in policy
 
