@@ -4,13 +4,12 @@ A lost datagram ends nothing: after the time for its answer the next one takes i
 refusal by ICMP, ends the client, as over TCP.
 """
 
-import contextlib
 import socket
 import time
 from collections import deque
 
 from sockctl.bench.payload import Payload
-from sockctl.bench.pool import Client, ClientPool, WorkerContext
+from sockctl.bench.pool import Speaker, SpeakerPool, WorkerContext
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 
@@ -24,7 +23,7 @@ AT_ONCE = 64
 """Datagrams that a client takes before others have their turn."""
 
 
-class DatagramClient(Client):
+class DatagramClient(Speaker):
     """One socket.
 
     Args:
@@ -167,13 +166,8 @@ class DatagramClient(Client):
         self._sent.clear()
         self._dues.clear()
 
-    def leave(self) -> None:
-        """Close the socket: UDP has no end that could be told."""
-        with contextlib.suppress(OSError):
-            self.drop()
 
-
-class DatagramPool(ClientPool):
+class DatagramPool(SpeakerPool):
     """The clients of an echo server of UDP.
 
     Args:
@@ -181,26 +175,8 @@ class DatagramPool(ClientPool):
     """
 
     def __init__(self, context: WorkerContext) -> None:
-        super().__init__(context)
         plan = context.plan
         rest = Payload(plan.size_bytes).block[: plan.size_bytes - NUMBER_BYTES]
-        self._clients = [DatagramClient(context, plan.first + number, rest) for number in range(plan.clients)]
-        self.clients.extend(self._clients)
-        self._turn = 0
-
-    def begin(self, now: float) -> None:
-        """Let all clients send as much as they may at once."""
-        for client in self._clients:
-            if client.joined and not client.gone and (times := self.context.pace.grant(self.context.plan.depth, now)):
-                client.say(times, now)
-
-    def say(self, due: float) -> None:
-        """Let the next client send a datagram; if it is gone, the datagram counts as due, and is lost."""
-        client = self._clients[self._turn]
-        self._turn = (self._turn + 1) % len(self._clients)
-        if client.joined and not client.gone:
-            client.say(1, due)
-
-    def awaits(self) -> bool:
-        """Return whether a client waits for answers."""
-        return any(client.awaits and not client.gone for client in self._clients)
+        super().__init__(
+            context, [DatagramClient(context, plan.first + number, rest) for number in range(plan.clients)]
+        )

@@ -6,12 +6,12 @@ import time
 from collections import deque
 
 from sockctl.bench.payload import PIECE_BYTES, Payload, diagnose
-from sockctl.bench.pool import Client, ClientPool, WorkerContext
+from sockctl.bench.pool import Speaker, SpeakerPool, WorkerContext
 from sockctl.net.poller import READABLE, WRITABLE
 from sockctl.net.transport import Transport
 
 
-class EchoClient(Client):
+class EchoClient(Speaker):
     """One connection. It keeps only the length of the awaited bytes, which are the block's next ones.
 
     Args:
@@ -145,7 +145,7 @@ class EchoClient(Client):
             self.context.loop.watch(self._fd, READABLE, self.ready)
 
 
-class EchoPool(ClientPool):
+class EchoPool(SpeakerPool):
     """The clients of an echo server.
 
     Args:
@@ -153,29 +153,10 @@ class EchoPool(ClientPool):
     """
 
     def __init__(self, context: WorkerContext) -> None:
-        super().__init__(context)
         plan = context.plan
         stream = Payload(plan.size_bytes)
         self._clients = [EchoClient(context, plan.first + number, stream) for number in range(plan.clients)]
-        self.clients.extend(self._clients)
-        self._turn = 0
-
-    def begin(self, now: float) -> None:
-        """Let all clients send as much as they may at once."""
-        for client in self._clients:
-            if client.joined and not client.gone and (times := self.context.pace.grant(self.context.plan.depth, now)):
-                client.say(times, now)
-
-    def say(self, due: float) -> None:
-        """Let the next client send a message; if it is gone, the message counts as due, and is lost."""
-        client = self._clients[self._turn]
-        self._turn = (self._turn + 1) % len(self._clients)
-        if client.joined and not client.gone:
-            client.say(1, due)
-
-    def awaits(self) -> bool:
-        """Return whether a client waits for answers."""
-        return any(client.awaits and not client.gone for client in self._clients)
+        super().__init__(context, self._clients)
 
     def leave(self) -> bool:
         """Shut the sending side of all connections, to see whether more comes than was sent."""

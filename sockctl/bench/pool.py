@@ -220,3 +220,48 @@ class ClientPool(ABC):
         """Close all connections."""
         for client in self.clients:
             client.drop()
+
+
+class Speaker(Client):
+    """A client that says what it is told to, and waits for the answers."""
+
+    @property
+    @abstractmethod
+    def awaits(self) -> bool:
+        """Whether the client waits for answers."""
+
+    @abstractmethod
+    def say(self, times: int, due: float) -> None:
+        """Send `times` messages that were due at `due`."""
+
+
+class SpeakerPool(ClientPool):
+    """Clients of which each keeps several messages in flight, or that speak in turns.
+
+    Args:
+        context: The state that they share.
+        speakers: The clients.
+    """
+
+    def __init__(self, context: WorkerContext, speakers: Sequence[Speaker]) -> None:
+        super().__init__(context)
+        self._speakers = speakers
+        self.clients.extend(speakers)
+        self._turn = 0
+
+    def begin(self, now: float) -> None:
+        """Let all clients send as much as they may at once."""
+        for one in self._speakers:
+            if one.joined and not one.gone and (times := self.context.pace.grant(self.context.plan.depth, now)):
+                one.say(times, now)
+
+    def say(self, due: float) -> None:
+        """Let the next client send a message; if it is gone, the message counts as due, and is lost."""
+        one = self._speakers[self._turn]
+        self._turn = (self._turn + 1) % len(self._speakers)
+        if one.joined and not one.gone:
+            one.say(1, due)
+
+    def awaits(self) -> bool:
+        """Return whether a client waits for answers."""
+        return any(one.awaits and not one.gone for one in self._speakers)
