@@ -96,6 +96,14 @@ class ByteFeed:
             yield
         return True
 
+    def begin(self, inside: str) -> Reading[bool]:
+        """Wait for the first byte of the next thing, such as "a TLS record"; return whether it comes before the end."""
+        self.inside = ""
+        if not (self.available or (yield from self.wait(1))):
+            return False
+        self.inside = inside
+        return True
+
     def take(self, count: int) -> Reading[bytes]:
         """Return `count` bytes.
 

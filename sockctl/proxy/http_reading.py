@@ -70,11 +70,7 @@ def read_requests(side: Side) -> Reading[None]:
         NotUnderstoodError: The next bytes are no request.
     """
     feed, pending = side.feed, side.exchange.requests
-    while True:
-        feed.inside = ""
-        if not (yield from feed.wait(1)):
-            return
-        feed.inside = "an HTTP request"
+    while (yield from feed.begin("an HTTP request")):
         head, headers, size = yield from _read_head(side)
         if (first := split_request_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP request")
@@ -114,11 +110,7 @@ def read_responses(side: Side) -> Reading[None]:
         NotUnderstoodError: The next bytes are no response.
     """
     feed, exchange = side.feed, side.exchange
-    while True:
-        feed.inside = ""
-        if not (yield from feed.wait(1)):
-            return
-        feed.inside = "an HTTP response"
+    while (yield from feed.begin("an HTTP response")):
         head, headers, size = yield from _read_head(side)
         if (first := split_status_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP response")

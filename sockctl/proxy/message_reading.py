@@ -112,14 +112,10 @@ def read_frames(side: Side) -> Reading[None]:
         NotUnderstoodError: The next bytes are no frame.
     """
     feed, towards_target = side.feed, side.towards_target
-    while True:
-        feed.inside = ""
-        if not (yield from feed.wait(1)):
-            return
+    while (yield from feed.begin("a frame")):
         if side.is_full and side.count_frames(_measure):
             side.exchange.asks_secret = True  # a message that was passed over may have asked
             continue
-        feed.inside = "a frame"
         if feed.peek(1) != b"\0":
             raise NotUnderstoodError("a frame of sockctl begins with a zero byte")
         length = int.from_bytes((yield from feed.take(HEADER_BYTES)))

@@ -106,11 +106,7 @@ def read_tls(side: Side) -> Reading[None]:
     """
     feed = side.feed
     handshake = _Handshake(side)
-    while True:
-        feed.inside = ""
-        if not (yield from feed.wait(1)):
-            return
-        feed.inside = "a TLS record"
+    while (yield from feed.begin("a TLS record")):
         header = yield from feed.take(HEADER_BYTES)
         content, length = header[0], int.from_bytes(header[3:])
         if not CHANGE_CIPHER <= content <= HEARTBEAT or header[1] != _MAJOR or length > MAX_RECORD_BYTES:

@@ -80,14 +80,10 @@ def read_websocket(side: Side) -> Reading[None]:
         NotUnderstoodError: The next bytes are no frame.
     """
     feed = side.feed
-    while True:
-        feed.inside = ""
-        if not (yield from feed.wait(1)):
-            return
+    while (yield from feed.begin("a WebSocket frame")):
         if side.is_full and side.count_frames(_measure):
             side.exchange.asks_secret = True  # a message that was passed over may have asked
             continue
-        feed.inside = "a WebSocket frame"
         while (header := _decode_header(feed.peek(_LONGEST_HEADER))) is None:
             if feed.ended:
                 raise EndOfBytesError
