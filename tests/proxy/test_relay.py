@@ -147,7 +147,7 @@ def test_the_answer_of_a_target_that_leaves_before_it_has_read_all_arrives() -> 
 
 def test_a_client_whose_target_refuses_gets_a_reset() -> None:
     with proxied(target=Endpoint("127.0.0.1", CLOSED_PORT)) as proxy:
-        with proxy.run.client() as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), proxy.run.client() as client:  # it may come while connecting returns
             client.recv(10)
         assert reason_of(proxy.run) == TARGET_UNREACHABLE
         failed = proxy.told("target_failed")[0]
