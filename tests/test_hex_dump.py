@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,14 +23,15 @@ def format_slowly(data: bytes, offset: int, mark: str) -> str:
     )
 
 
-@given(st.binary(max_size=600), st.integers(0, 1 << 34), ARROWS)
+@given(st.binary(max_size=2_000), st.integers(0, 1 << 34), ARROWS)
 def test_every_line_is_the_same_as_one_made_alone(data: bytes, offset: int, mark: str) -> None:
     assert format_hex(data, offset, mark=mark) == format_slowly(data, offset, mark)
 
 
-def test_much_at_once_has_the_same_lines() -> None:
+@pytest.mark.parametrize("offset", [3, 0xFFF0_FFF5, (1 << 32) - 100_000, (1 << 32) - 5, (1 << 36) - 50_000])
+def test_much_at_once_has_the_same_lines(offset: int) -> None:
     data = random.Random(23).randbytes(100_000)
-    assert format_hex(memoryview(data), 3, mark=">") == format_slowly(data, 3, ">")
+    assert format_hex(memoryview(data), offset, mark=">") == format_slowly(data, offset, ">")
 
 
 def test_an_offset_beyond_32_bits_has_16_digits() -> None:

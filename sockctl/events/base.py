@@ -59,7 +59,7 @@ class Event:
         return ""
 
     @property
-    def dump(self) -> bytes:
+    def dump(self) -> bytes | bytearray:
         """Further lines that a person reads below the event, such as a hex dump, each with its end.
 
         They are UTF-8, and made safe for a terminal already. Text formats show them, JSON doesn't.

@@ -87,7 +87,7 @@ class DataPassed(ConnectionEvent):
     offset: int | None = None
     seen_bytes: int = field(default=0, repr=False)
     sentences: Sequence[str] = field(default=(), repr=False)
-    below: _Bytes = field(default=b"", repr=False)
+    below: _Bytes | bytearray = field(default=b"", repr=False)
 
     @property
     def held_bytes(self) -> int:
@@ -112,7 +112,7 @@ class DataPassed(ConnectionEvent):
         return "" if self.seconds is None else "So much passes that the proxy tells a sum."
 
     @property
-    def dump(self) -> _Bytes:
+    def dump(self) -> _Bytes | bytearray:
         return self.below
 
 
@@ -168,7 +168,7 @@ class SideEnded(ConnectionEvent):
         return f"The proxy shut its sending side towards the {_GETTERS[self.direction]}."
 
     @property
-    def dump(self) -> bytes:
+    def dump(self) -> bytes | bytearray:
         return self.below
 
 

@@ -53,7 +53,7 @@ class DescriptorSink:
             raise SinkError(f"{self._label}: {error.strerror}", written=bisect_right(ends, written, 1) - 1) from error
         self._torn = False
 
-    def _encode(self, record: Record) -> tuple[bytes, bytes]:
+    def _encode(self, record: Record) -> tuple[bytes, bytes | bytearray]:
         """Return the line of a record and the lines below it, each of which may be empty."""
         text = self._style(record)
         if not text:
@@ -117,7 +117,7 @@ class FileSink(DescriptorSink):
         self._torn = False
 
 
-def _drop(pieces: list[bytes], size: int) -> list[bytes]:
+def _drop(pieces: list[bytes | bytearray], size: int) -> list[bytes | bytearray]:
     """Return the pieces without the first `size` bytes and without empty ones in front."""
     for place, piece in enumerate(pieces):
         if size < len(piece):

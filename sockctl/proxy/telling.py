@@ -148,7 +148,7 @@ class Telling:
                     seen=[item.fields for item in total.seen] or None,
                     seen_bytes=total.seen_bytes,
                     sentences=sentences,
-                    below=b"".join(below),
+                    below=_join(below),
                 )
             )
 
@@ -171,7 +171,7 @@ class Telling:
                 seen=[item.fields for item in seen] or None,
                 seen_bytes=sum(item.held_bytes for item in seen),
                 sentences=sentences,
-                below=b"".join(below),
+                below=_join(below),
             )
         )
 
@@ -208,14 +208,16 @@ class Telling:
                 hex=bytes(data) if self._hex_dump and self._is_json else None,
                 offset=offset,
                 sentences=sentences,
-                below=b"".join(below),
+                below=_join(below),
             )
         )
 
-    def _describe(self, way: Way, seen: Sequence[Seen], *, left_out: int = 0) -> tuple[list[str], list[bytes]]:
+    def _describe(
+        self, way: Way, seen: Sequence[Seen], *, left_out: int = 0
+    ) -> tuple[list[str], list[bytes | bytearray]]:
         """Return what was recognised as sentences, and as lines below them."""
         sentences: list[str] = []
-        below: list[bytes] = []
+        below: list[bytes | bytearray] = []
         for item in seen:
             mark = "" if item.towards_target == way.towards_target else f"({_MARKS[item.towards_target]}) "
             if isinstance(item, Text) and not item.hidden:
@@ -234,3 +236,8 @@ class Telling:
     @property
     def _origin(self) -> _Origin:
         return {"connection": self._connection.number, "peer": self._connection.peer}
+
+
+def _join(pieces: list[bytes | bytearray]) -> bytes | bytearray:
+    """Return the pieces as one, without a copy of a single one: a dump is long."""
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
