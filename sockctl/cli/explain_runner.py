@@ -8,14 +8,13 @@ from typing import Any
 
 from sockctl.cli.explain_output import format_block
 from sockctl.cli.look import Look
-from sockctl.cli.prompts import close_line
 from sockctl.cli.tables import print_json, print_list, print_text
 from sockctl.errors import InputNeededError
 from sockctl.explain.catalogue import NAMES, load_topic
 from sockctl.explain.run import run_topic
 from sockctl.explain.topic import Run, Topic
 from sockctl.palette import Style
-from sockctl.terminal import STDERR, STDIN, is_terminal, read_typed, say
+from sockctl.terminal import STDERR, STDIN, close_line, is_terminal, read_typed, say
 from sockctl.text import make_visible
 
 _ERASE = "\x1b[A\x1b[K"
