@@ -46,8 +46,8 @@ class DisconnectReason(Reason, enum.ReprEnum):
 
     CLIENT_CLOSED = (
         "client_closed",
-        "The client ended its side: its FIN came, and recv() returned no bytes. The server answered everything, and "
-        "close() ended the other side.",
+        "The client ended its side: its FIN came, and recv() returned no bytes. The last answer went out, and close() "
+        "ended the other side.",
     )
     CLIENT_RESET = (
         "client_reset",
