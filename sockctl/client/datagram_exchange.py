@@ -8,8 +8,8 @@ The session and its loop carry streams. So the loop gets frames of `sockctl.net.
 datagrams of them.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Iterable
 
 from sockctl.client.datagram_answers import DatagramAnswers
 from sockctl.client.inputs import LineInput, PipeInput
@@ -26,12 +26,12 @@ from sockctl.events.client_udp import (
     DatagramSent,
     DatagramsLost,
 )
+from sockctl.events.rate_limit import EventRateLimit
 from sockctl.net.udp.framing import DATAGRAM, HEAD_BYTES, LONGEST_BYTES, find_frames, frame
 from sockctl.text import format_count
 from sockctl.token_bucket import TokenBucket
 
-_TOLD_PER_SECOND = 10
-_SUM_S = 1.0
+_EVENTS_PER_SECOND = 10
 _REFUSED = "refused"
 _LAST_WORD_S = 0.1
 """How long a session that waits for no answer still waits for a refusal."""
@@ -78,10 +78,8 @@ class DatagramExchange:
         self._failure = ""  # the first refusal, in a sentence
         self._remark_at: float | None = None  # when a pipe that goes on is told of it
         self._bytes_in = self._bytes_out = 0
-        self._told = TokenBucket(rate=_TOLD_PER_SECOND, burst=_TOLD_PER_SECOND)
-        self._sum_in = [0, 0]  # datagrams and bytes that wait for the event of their sum
-        self._sum_out = [0, 0]
-        self._sum_at: float | None = None
+        self._event_rate = TokenBucket(rate=_EVENTS_PER_SECOND, burst=_EVENTS_PER_SECOND)
+        self._limit: EventRateLimit[Counter[str]] = EventRateLimit(self._event_rate, Counter, self._emit_sum)
         sender.encode_raw_line = self.encode_line
 
     @property
@@ -108,11 +106,13 @@ class DatagramExchange:
     def _receive_one(self, data: bytes, now: float) -> None:
         self._bytes_in += len(data)
         round_trip_s = self.answers.note_received(data, now)
-        if self._tells(now):
+        total = self._limit.find_sum(now)
+        if total is None:
             took = None if round_trip_s is None else round(round_trip_s, 6)
             self._emit(DatagramReceived(datagrams=1, bytes=len(data), round_trip_s=took))
         else:
-            self._sum_in = [self._sum_in[0] + 1, self._sum_in[1] + len(data)]
+            total["received"] += 1
+            total["bytes_received"] += len(data)
         self._receiver.show_datagram(data, now)
 
     def _note_failure(self, error: str, now: float) -> None:
@@ -122,7 +122,7 @@ class DatagramExchange:
             self.answers.lose_all()
         else:
             self.answers.lose_latest()
-        if self._told.accept(now):
+        if self._event_rate.accept(now):
             self._emit(DatagramRefused(peer=self._peer, error=error))
         if self._scripted and not self.answers.received:
             raise self._make_unreachable_error()
@@ -163,10 +163,12 @@ class DatagramExchange:
             count -= HEAD_BYTES + len(data)
             self._bytes_out += len(data)
             self.answers.note_sent(data, now, awaits=not self._settings.send_only)
-            if self._tells(now):
+            total = self._limit.find_sum(now)
+            if total is None:
                 self._emit(DatagramSent(datagrams=1, bytes=len(data)))
             else:
-                self._sum_out = [self._sum_out[0] + 1, self._sum_out[1] + len(data)]
+                total["sent"] += 1
+                total["bytes_sent"] += len(data)
             self._events.append(DatagramToShow(data, is_sent=True))
 
     def _encode_all(self, datagrams: Iterable[bytes]) -> Iterable[bytes]:
@@ -210,15 +212,14 @@ class DatagramExchange:
 
     def settle(self, now: float) -> float | None:
         """Do all that is due; return when to call again, None for no such time."""
-        if self._sum_at is not None and now >= self._sum_at:
-            self._emit_sums(now)
+        self._limit.emit_sum(now)
         if lost := self.answers.expire(now):
             self._emit(DatagramsLost(count=lost, timeout_s=self._settings.timeout_s))
         if self._remark_at is not None and now >= self._remark_at:
             self._remark_at = None
             if not self._sender.half_closed:
                 self._events.append(Remark(self._failure))
-        times = [at for at in (self._sum_at, self.answers.due_at, self._remark_at) if at is not None]
+        times = [at for at in (self._limit.due_at, self.answers.due_at, self._remark_at) if at is not None]
         return min(times, default=None)
 
     def settle_end(self, now: float, *, wait_s: float | None) -> float | None:
@@ -256,7 +257,7 @@ class DatagramExchange:
 
     def make_ended(self, reason: EndReason, now: float, seconds: float) -> Event:
         """Return the event of the session's end, after the sums that are left."""
-        self._emit_sums(now)
+        self._limit.emit_sum(now, ending=True)
         answers = self.answers
         return DatagramsEnded(
             reason=reason,
@@ -282,24 +283,11 @@ class DatagramExchange:
             return f"{self._peer} refused: nothing listens for datagrams on that port (ICMP port unreachable)."
         return f"A datagram to {self._peer} did not go out: {error}."
 
-    def _tells(self, now: float) -> bool:
-        """Return whether the next datagram is told by itself; else it waits for a sum."""
-        if self._sum_at is None and self._told.accept(now):
-            return True
-        if self._sum_at is None:
-            self._sum_at = now + _SUM_S
-        return False
-
-    def _emit_sums(self, now: float) -> None:
-        if self._sum_at is None:
-            return
-        seconds = round(now - self._sum_at + _SUM_S, 3)
-        self._sum_at = None
-        make: Callable[..., Event]
-        for make, (datagrams, size) in ((DatagramSent, self._sum_out), (DatagramReceived, self._sum_in)):
-            if datagrams:
-                self._emit(make(datagrams=datagrams, bytes=size, seconds=seconds))
-        self._sum_in, self._sum_out = [0, 0], [0, 0]
+    def _emit_sum(self, total: Counter[str], seconds: float) -> None:
+        if total["sent"]:
+            self._emit(DatagramSent(datagrams=total["sent"], bytes=total["bytes_sent"], seconds=seconds))
+        if total["received"]:
+            self._emit(DatagramReceived(datagrams=total["received"], bytes=total["bytes_received"], seconds=seconds))
 
     def _emit(self, event: Event) -> None:
         self._events.append(EventToEmit(event))

@@ -106,9 +106,7 @@ class ListeningDoor:
     @property
     def wake_at(self) -> float | None:
         """When `admit` is due at the latest; None for never."""
-        now = time.monotonic()
-        wait_s = self._refusals.compute_wait_s(now)
-        times = [self._first_until, self._retry_at, None if wait_s is None else now + wait_s]
+        times = [self._first_until, self._retry_at, self._refusals.limit.due_at]
         return min([one for one in times if one is not None], default=None)
 
     @property
@@ -136,7 +134,7 @@ class ListeningDoor:
         for listener in self._listeners.sockets if self._is_open else ():
             if listener in readable and self._has_place:
                 links += self._accept(listener)
-        self._refusals.emit_sum(now)
+        self._refusals.limit.emit_sum(now)
         if self._first_until is not None and now >= self._first_until:
             raise ConnectTimeoutError(f"No client came within {self._admittance.wait_s:g} s (--timeout).")
         return links

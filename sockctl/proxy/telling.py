@@ -4,12 +4,14 @@ The bytes have gone before anything is told of them, so telling delays no byte. 
 fast as the events can be written: the loop reads nothing while too many wait.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
 from sockctl.events.base import Level
 from sockctl.events.journal import Journal
 from sockctl.events.proxy import BytesHeld, ConnectionDropped, DataPassed, TargetBroken, make_side_ended
+from sockctl.events.rate_limit import EventRateLimit
 from sockctl.hex_dump import encode_hex
 from sockctl.net.connection import Connection
 from sockctl.proxy.dump_files import DumpFiles
@@ -24,7 +26,6 @@ CALM_PER_SECOND = 20.0
 """Reads of a connection that are told one by one in a second …"""
 CALM_AT_ONCE = 40.0
 """… and after a rest."""
-SUM_S = 1.0
 TEXT_BYTES = 1_024
 """Bytes of text that are shown of one read."""
 SENTENCES = 10
@@ -45,10 +46,9 @@ class _Origin(TypedDict):
 class _Sum:
     """What has passed one way and isn't told yet."""
 
-    __slots__ = ("bytes", "left_out", "reads", "seen", "seen_bytes", "since")
+    __slots__ = ("bytes", "left_out", "reads", "seen", "seen_bytes")
 
-    def __init__(self, since: float) -> None:
-        self.since = since
+    def __init__(self) -> None:
         self.bytes = self.reads = self.seen_bytes = self.left_out = 0
         self.seen: list[Seen] = []
 
@@ -109,7 +109,7 @@ class Telling:
         self._is_silent = not journal.emits(Level.INFO)
         self._shows_details = journal.emits(Level.DETAIL)
         self._calm = TokenBucket(rate=CALM_PER_SECOND, burst=CALM_AT_ONCE)
-        self._sums: dict[Way, _Sum] = {}
+        self._limits: dict[Way, EventRateLimit[_Sum]] = {}  # of one rate, and each with its sum
         self._last_at = now
 
     def tell(self, way: Way, data: memoryview, now: float) -> None:
@@ -123,34 +123,16 @@ class Telling:
             seen = self._inspector.inspect(way.towards_target, data)
         if self._hex_dump:
             self._emit(way, data, now, seen)
-        elif (total := self._sums.get(way)) is not None:
+        elif (total := self._find_sum(way, now)) is not None:
             total.add(len(data), seen)
-        elif self._calm.accept(now):
-            self._emit(way, data, now, seen)
         else:
-            total = self._sums[way] = _Sum(now)
-            total.add(len(data), seen)
-            self._timer.add_sum(self, way, now + SUM_S)
+            self._emit(way, data, now, seen)
         self._last_at = now
 
     def tell_sum(self, way: Way, now: float) -> None:
         """Tell the sum of a direction, if there still is one."""
-        total = self._sums.pop(way, None)
-        if total is not None:
-            sentences, below = self._describe(way, total.seen, left_out=total.left_out)
-            self._journal.emit(
-                DataPassed(
-                    **self._origin,
-                    direction=way.direction,
-                    bytes=total.bytes,
-                    reads=total.reads,
-                    seconds=round(now - total.since, 3),
-                    seen=[item.fields for item in total.seen] or None,
-                    seen_bytes=total.seen_bytes,
-                    sentences=sentences,
-                    below=_join(below),
-                )
-            )
+        if way in self._limits:
+            self._limits[way].emit_sum(now, ending=True)
 
     def tell_held(self, way: Way) -> None:
         """Tell that bytes are held back on purpose."""
@@ -185,10 +167,37 @@ class Telling:
 
     def end(self, now: float) -> None:
         """Tell the last sums, and close the files: the connection is over."""
-        for way in list(self._sums):
+        for way in self._limits:
             self.tell_sum(way, now)
         if self._dumps is not None:
             self._dumps.close()
+
+    def _find_sum(self, way: Way, now: float) -> _Sum | None:
+        """Return the sum that a read of a direction joins; None where the read is told by itself."""
+        limit = self._limits.get(way)
+        if limit is None:
+            emit_sum = functools.partial(self._emit_sum, way)
+            limit = self._limits[way] = EventRateLimit(self._calm, _Sum, emit_sum)
+        total = limit.find_sum(now)
+        if total is not None and not total.reads and limit.due_at is not None:
+            self._timer.add_sum(self, way, limit.due_at)
+        return total
+
+    def _emit_sum(self, way: Way, total: _Sum, seconds: float) -> None:
+        sentences, below = self._describe(way, total.seen, left_out=total.left_out)
+        self._journal.emit(
+            DataPassed(
+                **self._origin,
+                direction=way.direction,
+                bytes=total.bytes,
+                reads=total.reads,
+                seconds=seconds,
+                seen=[item.fields for item in total.seen] or None,
+                seen_bytes=total.seen_bytes,
+                sentences=sentences,
+                below=_join(below),
+            )
+        )
 
     def _emit(self, way: Way, data: memoryview, now: float, seen: Sequence[Seen]) -> None:
         """Tell of one read, and what was recognised in it."""

@@ -11,15 +11,17 @@ import math
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 from sockctl.deadline import Deadline
 from sockctl.events.journal import Journal
+from sockctl.events.rate_limit import EventRateLimit
 from sockctl.events.reasons import ForgottenReason, UnansweredReason
 from sockctl.events.server import ServerStopped, ServerStopping
-from sockctl.events.udp import ClientForgotten, ClientHeard, DatagramsDropped
+from sockctl.events.udp import ClientForgotten, ClientHeard, ClientsHeard, DatagramsDropped
 from sockctl.net.address import extract_host
 from sockctl.net.listener import Listeners
 from sockctl.net.poller import READABLE, open_poller
@@ -27,8 +29,9 @@ from sockctl.net.udp.clients import FEW, DatagramClient, DatagramClients
 from sockctl.net.udp.inspection import ClientLook, DatagramCounts
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.net.udp.sockets import BUFFER_BYTES, DatagramSocket
-from sockctl.net.udp.told import Unanswered, Untold
 from sockctl.net.udp.traffic import DatagramTraffic
+from sockctl.net.udp.unanswered import UnansweredDatagrams
+from sockctl.token_bucket import TokenBucket
 
 BURST = 64
 """Datagrams that a socket gets answered before the next one has its turn."""
@@ -67,8 +70,11 @@ class DatagramServer:
         self.sockets = [DatagramSocket(sock, buffer, limits.buffer_bytes) for sock in listeners.sockets]
         self._clients = DatagramClients(limits)
         self._traffic = DatagramTraffic(journal, limits)
-        self._unanswered = Unanswered(journal, limits.told_per_second)
-        self._untold = Untold(journal, limits.clients_told_per_second)
+        self._unanswered = UnansweredDatagrams(journal, limits.told_per_second)
+        rate = limits.clients_told_per_second
+        self._heard_limit: EventRateLimit[Counter[str]] = EventRateLimit(
+            TokenBucket(rate=rate, burst=rate), Counter, self._emit_heard
+        )
         self._touched: list[tuple[Any, DatagramClient]] = []
         self._drops_at: float | None = None  # when to ask the kernel again
         self._forgotten = (0, 0, 0, 0)  # the counts of the clients that are forgotten
@@ -226,8 +232,11 @@ class DatagramServer:
             client, displaced = self._clients.add(address, now)
             if displaced is not None:
                 self._forget(displaced, ForgottenReason.DISPLACED, now)
-            client.is_told = self._untold.may_tell(now)
-            if client.is_told:
+            more = self._heard_limit.find_sum(now)
+            client.is_told = more is None
+            if more is not None:
+                more["clients"] += 1
+            else:
                 clients, most = len(self._clients.by_address), self._limits.max_remembered
                 self._journal.emit(
                     ClientHeard(connection=client.number, peer=client.peer, clients=clients, max_remembered=most)
@@ -235,6 +244,9 @@ class DatagramServer:
             return client
         self._unanswered.add(address, size, reason, now)
         return None
+
+    def _emit_heard(self, more: Counter[str], seconds: float) -> None:
+        self._journal.emit(ClientsHeard(count=more.total(), seconds=seconds))
 
     def _forget(self, client: DatagramClient, reason: ForgottenReason, now: float) -> None:
         """Emit the end of a client that is remembered no more, and keep its counts."""
@@ -272,8 +284,8 @@ class DatagramServer:
         self._note_touched(now)
         if now >= self._traffic.due_at:
             self._traffic.emit_sums(now)
-        self._unanswered.emit_sum(now)
-        self._untold.emit_sum(now)
+        self._unanswered.limit.emit_sum(now)
+        self._heard_limit.emit_sum(now)
         while (idle := self._clients.pop_idle(now)) is not None:
             self._forget(idle, ForgottenReason.IDLE, now)
         if self._drops_at is not None and now >= self._drops_at:
@@ -289,7 +301,7 @@ class DatagramServer:
 
     def _find_wait_s(self) -> float | None:
         """Return how long nothing is due; None for any time."""
-        sums = (self._unanswered.due_at, self._untold.due_at, self._clients.find_idle_at(), self._drops_at)
+        sums = (self._unanswered.limit.due_at, self._heard_limit.due_at, self._clients.find_idle_at(), self._drops_at)
         due_at = min(self._traffic.due_at, *(at for at in sums if at is not None), math.inf)
         return None if math.isinf(due_at) else max(0.0, due_at - time.monotonic())
 
@@ -302,8 +314,8 @@ class DatagramServer:
         """Emit what is left to be told."""
         self._settle(now)
         self._tell_dropped()
-        self._unanswered.emit_sum(now, ending=True)
-        self._untold.emit_sum(now, ending=True)
+        self._unanswered.limit.emit_sum(now, ending=True)
+        self._heard_limit.emit_sum(now, ending=True)
         for client in sorted(self._clients.by_address.values(), key=lambda each: each.number):
             self._forget(client, ForgottenReason.SERVER_STOPPING, now)
         self._clients.by_address.clear()
