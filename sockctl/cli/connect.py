@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from sockctl.client.script_steps import Step
     from sockctl.client.settings import ClientSettings
+    from sockctl.client.trust import TlsPolicy
     from sockctl.net.address import Endpoint, Target
+    from sockctl.net.web.client import WebRequest
 
 _EPILOG = "\n\n".join(
     (
@@ -102,22 +104,59 @@ def connect(
     server has answered a Ping, or --quit-after is over. wss:// trusts what the system's authorities vouch for, where
     the host is a public name. It needs: pip install 'sockctl[web]'.
     """
-    from sockctl.net.address import is_unix
-
     given.refuse_contradictions()
     if given.connecting.check_ports:
         _check_ports(target, ports or [], given)
         return
     if ports and len(ports) > 1:
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
-    no_input = given.script.no_input
-    endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
+    endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=given.script.no_input)
     steps = read_steps(ctx.meta[ORDER], given.script, given.content)
+    if not _run_session(endpoints, first, steps, given, ordered=ctx.meta[ORDER]):
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _run_session(
+    endpoints: "list[Endpoint]",
+    first: "Target",
+    steps: "Sequence[Step]",
+    given: ConnectOptions,
+    *,
+    ordered: "Sequence[str]",
+) -> bool:
+    """Run the session that the options want; return whether it ended without an interruption.
+
+    Args:
+        endpoints: The servers.
+        first: The first of them, as the user has named it.
+        steps: The steps of the script.
+        given: The options.
+        ordered: The options that the user has named.
+
+    Raises:
+        SockctlError: Options don't fit the target, or the session has failed.
+    """
     if first.scheme == "udp" or given.content.datagram_size is not None:
         from sockctl.cli.connect_udp import check_options
 
         check_options(given, first.scheme, steps)
     settings = _make_settings(given, steps, first.scheme)
+    policy, web = _make_policy(endpoints, first, settings, given)
+    from sockctl.net.address import is_unix
+
+    if any(is_unix(endpoint.host) for endpoint in endpoints):
+        given.refuse_for_unix()
+    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ordered)):
+        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
+    from sockctl.client.runner import run_session
+
+    return run_session(endpoints, settings, policy, web)
+
+
+def _make_policy(
+    endpoints: "list[Endpoint]", first: "Target", settings: "ClientSettings", given: ConnectOptions
+) -> "tuple[TlsPolicy | None, WebRequest | None]":
+    """Return how TLS is done, and the request for a WebSocket; None for either that isn't wanted."""
     wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
     web, vouched = None, False
     if settings.web or given.web.are_given:
@@ -128,18 +167,11 @@ def connect(
     policy = given.tls.make_policy(
         wanted=wanted_tls,
         state_dir=given.login.state_dir,
-        may_ask=may_ask(no_input=no_input),
+        may_ask=may_ask(no_input=given.script.no_input),
         vouched=vouched,
         web=web is not None,
     )
-    if any(is_unix(endpoint.host) for endpoint in endpoints):
-        given.refuse_for_unix()
-    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
-        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
-    from sockctl.client.runner import run_session
-
-    if not run_session(endpoints, settings, policy, web):
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    return policy, web
 
 
 def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str | None) -> "ClientSettings":
