@@ -150,7 +150,11 @@ class SideEnded(ConnectionEvent):
     seen: Sequence[dict[str, Any]] | None = None
     seen_bytes: int = field(default=0, repr=False)
     sentences: Sequence[str] = field(default=(), repr=False)
-    below: bytes = field(default=b"", repr=False)
+    below: _Bytes | bytearray = field(default=b"", repr=False)
+
+    @property
+    def own_level(self) -> Level:
+        return Level.INFO if self.seen else self.level
 
     @property
     def held_bytes(self) -> int:
@@ -170,18 +174,6 @@ class SideEnded(ConnectionEvent):
     @property
     def dump(self) -> bytes | bytearray:
         return self.below
-
-
-class _SideEnded(SideEnded):
-    """An end by which the proxy recognised something: the same event, at the level of what passes."""
-
-    __slots__ = ()
-    level: ClassVar[Level] = Level.INFO
-
-
-def make_side_ended(*, seen: Sequence[dict[str, Any]] | None, **fields: Any) -> SideEnded:
-    """Return the event of a side's end, at the level that what was recognised by it deserves."""
-    return (_SideEnded if seen else SideEnded)(seen=seen, **fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

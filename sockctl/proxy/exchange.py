@@ -51,7 +51,7 @@ class Exchange:
     tls_version: str = ""
 
 
-class Side:
+class InspectedFlow:
     """One direction. Not thread-safe.
 
     Args:

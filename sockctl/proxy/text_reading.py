@@ -7,7 +7,7 @@ were received: an incomplete line may be a question that waits for its answer.
 import re
 
 from sockctl.proxy.byte_feed import Reading
-from sockctl.proxy.exchange import Side
+from sockctl.proxy.exchange import InspectedFlow
 from sockctl.proxy.seen import TEXT_BYTES, Text
 
 _TEXT_CONTROLS = b"\a\b\t\n\f\r\x1b"
@@ -25,9 +25,9 @@ def is_text(data: bytes) -> bool:
     return not data.translate(None, _TEXT)
 
 
-def read_text(side: Side) -> Reading[None]:
+def read_text(flow: InspectedFlow) -> Reading[None]:
     """Read text up to the end of the direction, or to the first byte that stands in no text."""
-    feed, exchange = side.feed, side.exchange
+    feed, exchange = flow.feed, flow.exchange
     said = b""  # the end of what the target has said
     hides = False
     while (yield from feed.wait(1)):
@@ -37,7 +37,7 @@ def read_text(side: Side) -> Reading[None]:
                 return
             yield  # for the rest of a character
             continue
-        if side.towards_target:
+        if flow.towards_target:
             hides = hides or exchange.asks_secret
             if hides and (end := data.find(b"\n") + 1):
                 data = data[:end]
@@ -46,7 +46,7 @@ def read_text(side: Side) -> Reading[None]:
             exchange.asks_secret = bool(_SECRET_QUESTION.search(said))
         feed.take_available(len(data))
         shown = b"" if hides else data[:TEXT_BYTES]
-        side.add(Text(towards_target=side.towards_target, size=len(data), data=shown, hidden=hides))
+        flow.add(Text(towards_target=flow.towards_target, size=len(data), data=shown, hidden=hides))
         if hides and data.endswith(b"\n"):
             hides = exchange.asks_secret = False
 

@@ -23,11 +23,11 @@ class DatagramClient:
         number: Its number, counted from 1 since the server's start.
         peer: The address, for people.
         bucket: How many datagrams it may have answered now; its network's other clients share it. None for no limit.
-        is_told: Whether an event told that it was heard; then others tell its traffic.
+        is_reported: Whether a `ClientHeard` was emitted for it; then its traffic is emitted, too.
         is_touched: Whether a datagram of it came in this round.
-        sizes_in: The bytes of each received datagram that no event has told, of the first `FEW`.
+        sizes_in: The bytes of the first `FEW` received datagrams that are in no event yet.
         sizes_out: The same of those that were sent.
-        told: The counts that events have told.
+        reported: The counts that are in events.
         waits_since: Since when it waits for the sum of its traffic.
         heard_at: When it was heard the last time, on the monotonic clock.
     """
@@ -39,14 +39,14 @@ class DatagramClient:
         "datagrams_in",
         "datagrams_out",
         "heard_at",
-        "is_told",
+        "is_reported",
         "is_touched",
         "number",
         "peer",
+        "reported",
         "sizes_in",
         "sizes_out",
         "started",
-        "told",
         "waits_since",
     )
 
@@ -55,11 +55,11 @@ class DatagramClient:
         self.peer = peer
         self.bucket = bucket
         self.started = self.heard_at = now
-        self.is_told = self.is_touched = False
+        self.is_reported = self.is_touched = False
         self.datagrams_in = self.datagrams_out = self.bytes_in = self.bytes_out = 0
         self.sizes_in: list[int] = []
         self.sizes_out: list[int] = []
-        self.told = self.counts
+        self.reported = self.counts
         self.waits_since = now
 
     @property

@@ -70,8 +70,8 @@ class DatagramServer:
         self.sockets = [DatagramSocket(sock, buffer, limits.buffer_bytes) for sock in listeners.sockets]
         self._clients = DatagramClients(limits)
         self._traffic = DatagramTraffic(journal, limits)
-        self._unanswered = UnansweredDatagrams(journal, limits.told_per_second)
-        rate = limits.clients_told_per_second
+        self._unanswered = UnansweredDatagrams(journal, limits.unanswered_per_second)
+        rate = limits.heard_per_second
         self._heard_limit: EventRateLimit[Counter[str]] = EventRateLimit(
             TokenBucket(rate=rate, burst=rate), Counter, self._emit_heard
         )
@@ -188,7 +188,7 @@ class DatagramServer:
         known = self._clients.by_address
         for _ in range(BURST):
             try:
-                size, address, way = receive()
+                size, address, ancillary = receive()
             except BlockingIOError:
                 return False
             except OSError:
@@ -203,13 +203,13 @@ class DatagramServer:
             if not client.is_touched:
                 client.is_touched = True
                 self._touched.append((address, client))
-            if way is sock.no_way or (client.bucket is not None and not client.bucket.accept(now)):
-                reason = UnansweredReason.MULTICAST if way is sock.no_way else UnansweredReason.TOO_FAST
+            if ancillary is sock.no_answer or (client.bucket is not None and not client.bucket.accept(now)):
+                reason = UnansweredReason.MULTICAST if ancillary is sock.no_answer else UnansweredReason.TOO_FAST
                 self._unanswered.add(address, size, reason, now)
                 continue
             answer = view[:size] if make_answer is None else make_answer(view[:size])
             try:
-                send(answer, address, way)
+                send(answer, address, ancillary)
             except OSError as error:
                 self._unanswered.add(address, size, _FAILURES.get(error.errno, UnansweredReason.SEND_FAILED), now)
                 continue
@@ -233,7 +233,7 @@ class DatagramServer:
             if displaced is not None:
                 self._forget(displaced, ForgottenReason.DISPLACED, now)
             more = self._heard_limit.find_sum(now)
-            client.is_told = more is None
+            client.is_reported = more is None
             if more is not None:
                 more["clients"] += 1
             else:
@@ -254,7 +254,7 @@ class DatagramServer:
         datagrams_in, bytes_in, datagrams_out, bytes_out = counts = client.counts
         a, b, c, d = self._forgotten
         self._forgotten = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
-        if client.is_told:
+        if client.is_reported:
             self._journal.emit(
                 ClientForgotten(
                     connection=client.number,
@@ -290,9 +290,9 @@ class DatagramServer:
             self._forget(idle, ForgottenReason.IDLE, now)
         if self._drops_at is not None and now >= self._drops_at:
             self._drops_at = None
-            self._tell_dropped()
+            self._emit_dropped()
 
-    def _tell_dropped(self) -> None:
+    def _emit_dropped(self) -> None:
         for one in self.sockets:
             if dropped := one.pop_dropped():
                 self._journal.emit(
@@ -311,9 +311,9 @@ class DatagramServer:
             self._looks.get().answer(list(self._clients.by_address.values()))
 
     def _end(self, now: float) -> None:
-        """Emit what is left to be told."""
+        """Emit what is left: events, sums, and the end of each client."""
         self._settle(now)
-        self._tell_dropped()
+        self._emit_dropped()
         self._unanswered.limit.emit_sum(now, ending=True)
         self._heard_limit.emit_sum(now, ending=True)
         for client in sorted(self._clients.by_address.values(), key=lambda each: each.number):

@@ -7,25 +7,25 @@ nothing more is read from the sending side. So a slow side slows the other one d
 import math
 
 from sockctl.events.proxy import TO_CLIENT, TO_TARGET
-from sockctl.proxy.line import Line
-from sockctl.proxy.side import Side
+from sockctl.proxy.relay_socket import RelaySocket
+from sockctl.proxy.shaper import Shaper
 
 
-class Way:
+class Flow:
     """One direction of a connection. One thread at a time uses it.
 
     Args:
         source: The side that sends.
         sink: The side that receives.
         towards_target: Whether the sink is the target.
-        line: Holds the bytes back; None for a network without faults.
+        shaper: Holds the bytes back; None for a network without faults.
 
     Attributes:
         source: As above.
         sink: As above.
         towards_target: As above.
         direction: The word for the direction, in events.
-        line: As above.
+        shaper: As above.
         rest: Bytes that the sink hasn't taken yet.
         read_ended: Whether the source sends no more.
         is_through: Whether the source's end has been passed on, behind all bytes.
@@ -36,20 +36,20 @@ class Way:
         "bytes",
         "direction",
         "is_through",
-        "line",
         "read_ended",
         "rest",
+        "shaper",
         "sink",
         "source",
         "towards_target",
     )
 
-    def __init__(self, source: Side, sink: Side, *, towards_target: bool, line: Line | None) -> None:
+    def __init__(self, source: RelaySocket, sink: RelaySocket, *, towards_target: bool, shaper: Shaper | None) -> None:
         self.source = source
         self.sink = sink
         self.towards_target = towards_target
         self.direction = TO_TARGET if towards_target else TO_CLIENT
-        self.line = line
+        self.shaper = shaper
         self.rest: bytes | memoryview = b""
         self.read_ended = False
         self.is_through = False
@@ -58,17 +58,17 @@ class Way:
     @property
     def may_read(self) -> bool:
         """Whether more bytes of the source have room."""
-        return not (self.read_ended or self.rest or (self.line is not None and self.line.is_full))
+        return not (self.read_ended or self.rest or (self.shaper is not None and self.shaper.is_full))
 
     @property
     def is_empty(self) -> bool:
         """Whether all bytes that came have gone."""
-        return not self.rest and (self.line is None or self.line.is_empty)
+        return not self.rest and (self.shaper is None or self.shaper.is_empty)
 
     @property
     def due_at(self) -> float:
         """When `flush` can go on with bytes that were held back; infinity if there are none, or others are first."""
-        return math.inf if self.line is None or self.rest else self.line.due_at
+        return math.inf if self.shaper is None or self.rest else self.shaper.due_at
 
     def pass_on(self, data: memoryview, now: float) -> None:
         """Send bytes to the sink, or keep them; `data` is valid during the call only.
@@ -77,8 +77,8 @@ class Way:
             OSError: The sink is broken.
         """
         self.bytes += len(data)
-        if self.line is not None:
-            self.line.put(bytes(data), now)
+        if self.shaper is not None:
+            self.shaper.put(bytes(data), now)
             self.flush(now)
             return
         sent = self.sink.send(data)
@@ -93,14 +93,14 @@ class Way:
         """
         if self.rest:
             self.rest = self.rest[self.sink.send(self.rest) :]
-        while not self.rest and self.line is not None and (piece := self.line.pop(now)) is not None:
+        while not self.rest and self.shaper is not None and (piece := self.shaper.pop(now)) is not None:
             self.rest = piece[self.sink.send(piece) :]
 
     def end(self, now: float) -> None:
         """Note that the source sends no more; the end is held back as bytes are."""
         self.read_ended = True
-        if self.line is not None:
-            self.line.put(b"", now)
+        if self.shaper is not None:
+            self.shaper.put(b"", now)
 
     def pass_end_on(self) -> bool:
         """Pass the source's end on, if it has come and all bytes have gone; return whether that happened now."""
@@ -113,5 +113,5 @@ class Way:
     def discard(self) -> None:
         """Forget what is kept, and take no more: the sink is broken."""
         self.rest = b""
-        self.line = None
+        self.shaper = None
         self.read_ended = self.is_through = True

@@ -1,4 +1,4 @@
-"""The two sides of a relayed connection: the client's, which the server knows, and the target's, which it doesn't."""
+"""The two sockets of a relay: the client's, which the server owns, and the target's, which the relay owns."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ _ABORT = struct.pack("ii", 1, 0)
 """SO_LINGER without any time: close() discards what is queued, and sends a reset."""
 
 
-class Side:
+class RelaySocket:
     """A connected socket, plain or under TLS. One thread at a time uses it.
 
     Args:
@@ -72,8 +72,8 @@ class Side:
         self.sock.close()
 
 
-class ClientSide(Side):
-    """The client's side: the server counts its bytes, and closes it.
+class ClientSocket(RelaySocket):
+    """The client's socket: the server counts its bytes, and closes it.
 
     Args:
         connection: The client's connection.
