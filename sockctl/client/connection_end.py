@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.connection_parts import ConnectionParts
 from sockctl.client.ending import judge_end
-from sockctl.client.own_rest import OwnRest
+from sockctl.client.half_close_limit import HalfCloseLimit
 from sockctl.client.session_events import EndReason, EventToEmit, LastBytes, Signal
 from sockctl.errors import ConnectionBrokenError, SockctlError
 from sockctl.events.client import InputEnded
@@ -38,7 +38,7 @@ class ConnectionEnd:
         self._datagrams = parts.datagrams
         self._web = parts.web
         self._outlasts = parts.number is not None and not settings.terminal and not settings.recv_only
-        self._rest = OwnRest(settings.quit_after_s, now)
+        self._half_close_limit = HalfCloseLimit(settings.quit_after_s, now)
         self._quit_at: float | None = None
         self._stop_at: float | None = None
 
@@ -49,7 +49,7 @@ class ConnectionEnd:
 
     def note_sent(self, now: float) -> None:
         """Note that bytes went out."""
-        self._rest.note_sent(now)
+        self._half_close_limit.note_sent(now)
 
     def receive(self, now: float) -> None:
         """Process the end of the other side.
@@ -65,7 +65,7 @@ class ConnectionEnd:
         if self._web is not None:
             self._web.judge_end()
         if self._outlasts and not self._sender.half_closed and self._stop_at is None:
-            self._rest.begin(now)
+            self._half_close_limit.begin(now)
             if self._script is not None:
                 self._script.note_end()
             return
@@ -136,19 +136,19 @@ class ConnectionEnd:
         if self._stop_at is not None:
             if not unsent_bytes or now >= self._stop_at:
                 self._finish(EndReason.STOPPED, now)
-        elif self._rest.has_begun:
-            return self._settle_own_rest(now)
+        elif self._half_close_limit.has_begun:
+            return self._settle_half_close(now)
         elif self._parts.input_ended and not unsent_bytes:
             return self._settle_own_end(now)
         return None
 
-    def _settle_own_rest(self, now: float) -> float | None:
+    def _settle_half_close(self, now: float) -> float | None:
         """End once all was sent to a client that has ended its side; return when that is due at the latest."""
         if self._sender.unsent_bytes or (self._script is not None and not self._script.ended):
             return None
-        if self._parts.input_ended or now >= self._rest.due_at:
+        if self._parts.input_ended or now >= self._half_close_limit.due_at:
             self._finish(EndReason.CLIENT_CLOSED, now)
-        return self._rest.due_at
+        return self._half_close_limit.due_at
 
     def _settle_own_end(self, now: float) -> float | None:
         """End the own side, now that everything was sent; return when that goes on."""

@@ -1,4 +1,4 @@
-"""What the proxy has recognised in the bytes that pass, as data. Secrets are hidden in it already."""
+"""The things that the inspector recognises in the bytes that pass, each as data. Secrets in them are hidden already."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -58,7 +58,7 @@ class DatagramSocket:
             ask_for_reply_address(sock)
             self.receive, self.send = _make_calls_with_ancillary(sock, buffer, self.no_answer)
         else:
-            self.receive, self.send = _make_cheap_calls(sock, buffer)
+            self.receive, self.send = _make_plain_calls(sock, buffer)
 
     def fileno(self) -> int:
         """Return its descriptor."""
@@ -76,7 +76,7 @@ class DatagramSocket:
         return (self._dropped - before) % (1 << 32)
 
 
-def _make_cheap_calls(
+def _make_plain_calls(
     sock: socket.socket, buffer: bytearray
 ) -> tuple[Callable[[], Received], Callable[[Any, Any, Ancillary | None], object]]:
     receive_into, send_to = sock.recvfrom_into, sock.sendto
