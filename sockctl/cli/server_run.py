@@ -1,4 +1,4 @@
-"""Runs a server of any kind: the signals and the journal, the start, the first words, and the stop in order."""
+"""Runs a server of any kind, from its journal and its first words to its stop in order."""
 
 import contextlib
 import threading

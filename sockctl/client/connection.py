@@ -35,8 +35,8 @@ class ClientConnection:
         parts: What it shares with its end.
         now: The time.
         encrypted: Whether the connection is under TLS.
-        returning: Whether the connection replaces a lost one. Then the client refuses lines that come before the server
-            has asked or welcomed: the user meant them for the lost connection.
+        returning: Whether the connection replaces a lost one. Then the client refuses lines until the server has
+            asked or welcomed: the user meant them for the lost connection.
 
     Attributes:
         meter: The traffic.
@@ -161,8 +161,8 @@ class ClientConnection:
     def break_off(self, error: ConnectionBrokenError, _: float) -> None:
         """Process that the connection broke.
 
-        A server that has no place says so and closes its socket; that resets the connection if the client's hello is
-        there already.
+        A server that has no place says so, and closes its socket. That resets the connection if the client's hello has
+        come already.
 
         Raises:
             TurnedAwayError: The server has greeted, and said in text why it has no place.

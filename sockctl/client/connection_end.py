@@ -143,7 +143,7 @@ class ConnectionEnd:
         return None
 
     def _settle_half_close(self, now: float) -> float | None:
-        """End once all was sent to a client that has ended its side; return when that is due at the latest."""
+        """End once all was sent to a client that has half-closed; return when that is due at the latest."""
         if self._sender.unsent_bytes or (self._script is not None and not self._script.ended):
             return None
         if self._parts.input_ended or now >= self._half_close_limit.due_at:
@@ -182,7 +182,7 @@ class ConnectionEnd:
 
     @property
     def _comes_back(self) -> bool:
-        """Whether the end of the server's side is a loss to a pipe or a script, and the connection is made again."""
+        """Whether a pipe or a script loses something by the server's end, so that the client connects again."""
         protocol = self._parts.protocol
         if self._parts.goes_on and protocol is not None and protocol.is_undone:
             return True

@@ -1,8 +1,8 @@
 """The datagrams of a session, on their way in both directions.
 
-A line is a datagram, without the line feed at its end; with --datagram-size a block of the input is one. There is no
-connection that could end. So the session ends, once the input has ended, when each datagram has an answer, or the time
-for it is up. A refusal by ICMP ends nothing: a server may come later, where more is sent.
+Each line of the input is a datagram, without its line feed. With --datagram-size, each block of the input is one. There
+is no connection that could end. So the session ends after its input, once each datagram has an answer, or the time for
+it is up. A refusal by ICMP ends no session: a server may start later, while the client sends more.
 
 The session and its loop carry streams. So the loop gets frames of `sockctl.net.udp.framing`, and its transport makes
 datagrams of them.
@@ -76,7 +76,7 @@ class DatagramExchange:
         self._line_number = 0
         self._refusals = 0
         self._failure = ""  # the first refusal, in a sentence
-        self._remark_at: float | None = None  # when a pipe that goes on is told of it
+        self._remark_at: float | None = None  # when the session remarks it, where a pipe goes on
         self._bytes_in = self._bytes_out = 0
         self._event_rate = TokenBucket(rate=_EVENTS_PER_SECOND, burst=_EVENTS_PER_SECOND)
         self._limit: EventRateLimit[Counter[str]] = EventRateLimit(self._event_rate, Counter, self._emit_sum)
@@ -94,7 +94,7 @@ class DatagramExchange:
 
         Raises:
             ExpectationError: They come when the time of an expectation is up.
-            UnreachableError: Nobody is there who could answer a script.
+            UnreachableError: No server is there that could answer a script.
         """
         for kind, content in find_frames(data):
             if kind == DATAGRAM:
@@ -157,7 +157,7 @@ class DatagramExchange:
         return b"".join(self._encode_all(self._check_lines([data])))
 
     def note_sent(self, count: int, now: float) -> None:
-        """Note that frames of so many bytes together have gone out."""
+        """Note that frames of `count` bytes together have gone out."""
         while count > 0:
             data = self._unsent.popleft()
             count -= HEAD_BYTES + len(data)
@@ -240,7 +240,7 @@ class DatagramExchange:
         return self.answers.due_at
 
     def judge(self, *, is_wanted: bool) -> SockctlError | None:
-        """Return the error of a session that has come to its end: nobody was there, or answers are missing.
+        """Return the error of a session that has ended: no server was there, or answers are missing.
 
         Args:
             is_wanted: Whether all has come that the user wants.

@@ -1,6 +1,6 @@
 """A rate limit for events: up to a rate they are emitted one by one, those beyond as sums.
 
-So traffic, or a client who forges addresses, can't fill a disk with events, and nothing is missing in the log.
+So no client can fill a disk with events, even if it forges addresses. Nothing is missing in the log.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""One direction of a relayed connection: bytes from a side to the other one, in their order, and then the end.
+"""One direction of a relayed connection: it carries the bytes of one side to the other, then the end.
 
-A direction keeps what the receiving kernel doesn't take: the rest of one read, at most. While there is such a rest,
-nothing more is read from the sending side. So a slow side slows the other one down, by TCP's own flow control.
+A flow keeps the bytes that the receiving kernel doesn't take: the rest of one read, at most. Meanwhile the relay reads
+nothing from the sending side. So a slow side slows the other one down, by TCP's own flow control.
 """
 
 import math
@@ -86,7 +86,7 @@ class Flow:
             self.rest = bytes(data[sent:])
 
     def flush(self, now: float) -> None:
-        """Send what is kept, as far as it may go and the sink takes it.
+        """Send kept bytes, as far as they may go and the sink takes them.
 
         Raises:
             OSError: The sink is broken.
@@ -111,7 +111,7 @@ class Flow:
         return True
 
     def discard(self) -> None:
-        """Forget what is kept, and take no more: the sink is broken."""
+        """Forget the kept bytes, and take no more: the sink is broken."""
         self.rest = b""
         self.shaper = None
         self.read_ended = self.is_through = True

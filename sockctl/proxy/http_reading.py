@@ -1,7 +1,8 @@
 """Reads HTTP/1 that passes: the heads of requests and responses, and the lengths of their bodies (RFC 9112).
 
-`h11`, which the web door uses, refuses what is wrong in a head. A proxy must say what passes, right or wrong, and works
-where `h11` isn't installed: so a head is only taken apart here. Bodies are counted, and never kept.
+`h11`, which the web door uses, refuses what is wrong in a head. A proxy must show what passes, right or wrong.
+It also works where `h11` isn't installed. So this module takes heads apart by itself. It counts the bytes of bodies,
+and keeps none.
 """
 
 import re
@@ -13,7 +14,7 @@ from sockctl.proxy.http_heads import Headers, HttpBody, HttpRequest, HttpRespons
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
 LOOK_BYTES = 1_024
-"""Bytes of an incomplete first line that tell whether a request may begin: looking at all again and again costs."""
+"""Bytes of an incomplete first line that decide whether it may begin a request. To look at all, each time, costs."""
 MAX_PENDING = 1_000
 """Requests without a response that are remembered."""
 HELD_BYTES = 65_536
@@ -30,7 +31,7 @@ SWITCHING = 101
 
 
 def may_become_request(data: bytes) -> bool:
-    """Return whether `data`, in which no line is complete, may be the beginning of a request, as far as it goes."""
+    """Return whether `data`, an incomplete first line, may begin a request."""
     return _MAY_BECOME_REQUEST.fullmatch(data) is not None
 
 

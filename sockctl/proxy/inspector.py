@@ -1,7 +1,8 @@
-"""Looks at the bytes of one connection that pass the proxy, and says what they are.
+"""Recognises the protocols in the bytes of one connection that passes the proxy.
 
-It never changes a byte, and delays none: the proxy calls it with bytes that it sends anyway. The memory of a direction
-is bounded, whatever passes. What it can't understand ends its work on that direction, which it says once.
+The inspector never changes a byte, and delays none: the proxy calls it with bytes that it sends anyway. The memory of a
+direction is bounded, whatever passes. Bytes that the inspector can't understand end its work on their direction. It
+says that once.
 """
 
 from collections.abc import Generator
@@ -31,7 +32,7 @@ class Inspector:
         return self._directions[towards_target].is_idle
 
     def inspect(self, towards_target: bool, data: bytes | memoryview) -> list[Seen]:
-        """Return what is recognised now; some of it may belong to the other direction, which waited for this one.
+        """Return new findings. Some may belong to the other direction, which waited for this one.
 
         Args:
             towards_target: Whether the bytes go from the client to the target.
@@ -44,7 +45,7 @@ class Inspector:
         return seen
 
     def end(self, towards_target: bool) -> list[Seen]:
-        """Return what is left of a direction, which has ended."""
+        """Return the last findings of a direction, which has ended."""
         direction = self._directions[towards_target]
         direction.flow.feed.ended = True
         return direction.read(b"")
@@ -69,7 +70,7 @@ class _Direction:
         return self._reader is not None and self.flow.feed.available > 0
 
     def read(self, data: bytes | memoryview) -> list[Seen]:
-        """Read bytes as far as possible, and return what was recognised."""
+        """Read bytes as far as possible, and return the findings."""
         flow = self.flow
         if self._reader is None:
             return []

@@ -1,11 +1,11 @@
 """The relay's loop: one thread that waits for both sides of all relayed connections, and moves their bytes.
 
-A thread for each connection was measured to be as fast with one client, and a quarter as fast with 50 (`tests/
-benchmarks/proxy.py` has the figures of today). The handler thread of a connection connects to the target, then hands
-both sides over to this loop, which gives the client's connection back to the server at the end.
+A thread for each connection is as fast with one client, and a quarter as fast with 50: `tests/benchmarks/proxy.py` has
+the figures of today. The handler thread of a connection connects to the target, then hands both sockets over to this
+loop. At the end, the loop gives the client's connection back to the server.
 
-The server keeps its limits, deadlines and drain: it ends a client's connection by shutting its socket, and notes the
-reason. The loop finds that as an end of the input, and looks for it once a second besides, since it may not be reading.
+The server keeps its limits, deadlines and drain. It ends a client's connection by shutting its socket, and notes the
+reason. The loop sees an end of the input then. It also looks for reasons once a second, since it may not be reading.
 """
 
 import contextlib
@@ -75,7 +75,7 @@ class RelayLoop:
         self._calls.add_and_wake(self._add, relay)
 
     def drain(self) -> None:
-        """Begin to end all relays in order, and those that come from now on."""
+        """Begin to end all relays in order, and each further one, too."""
         self._draining = True
         self._calls.add_and_wake(lambda _: self._begin_drain(), None)
 
@@ -190,7 +190,7 @@ class RelayLoop:
             self._check_at = now + (CHECK_IN_DRAIN_S if self._draining else CHECK_S)
 
     def _wait_for_journal(self) -> None:
-        """Wait until the events are written: what isn't read meanwhile waits with the senders."""
+        """Wait until the events are written. Meanwhile the unread bytes wait in the kernels of the senders."""
         while self._journal.waiting_bytes > WAITING_BYTES and not (self._draining or self._stopping):
             self._journal.wait_until_written(CHECK_IN_DRAIN_S)
 

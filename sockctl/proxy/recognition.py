@@ -1,4 +1,4 @@
-"""Recognises by its first bytes what a direction speaks, and reads that.
+"""Recognises the protocol of a direction by its first bytes, and reads it.
 
 | the first bytes | what it is | and then |
 |---|---|---|

@@ -1,13 +1,13 @@
-"""One relayed connection: both directions, their ends, and what follows where a side breaks.
+"""One relayed connection: both directions, their ends, and the rules for a side that breaks.
 
 | what happens | what follows |
 |---|---|
-| a side ends what it sends | behind all bytes, the other side gets that end; the other direction goes on |
-| both have ended | both sockets are closed |
-| a side resets | the other one gets a reset |
-| sending to a side fails | the last bytes that it sent are passed on, then the other side gets a reset |
-| the server ends the client's connection | the target's is closed |
-| the server stops | what the client has sent is passed on, with an end behind it; then see `drain` |
+| a side half-closes | the relay passes that on behind all bytes; the other direction goes on |
+| both sides have half-closed | the relay closes both sockets |
+| a side resets | the relay resets the other one |
+| sending to a side fails | the relay passes on its last bytes, then resets the other side |
+| the server closes the client's connection | the relay closes the target's |
+| the server stops | the relay passes on what the client has sent, and an end; then see `drain` |
 
 The relay's loop (`sockctl.proxy.loop`) owns a relay, and calls it in its thread.
 """
@@ -32,7 +32,7 @@ QUIET_S = 0.5
 
 
 class Stage(Protocol):
-    """What a relay needs of its loop."""
+    """The loop, as a relay uses it."""
 
     buffer: bytearray
     view: memoryview
@@ -120,7 +120,7 @@ class Relay:
         self._go_on(now)
 
     def read(self, flow: Flow, now: float) -> None:
-        """Read once from a direction's source, which may be read, and pass on what came."""
+        """Read once from a direction's source, which may be read, and pass the bytes on."""
         try:
             count = flow.source.receive_into(self._stage.buffer)
         except BlockingIOError:
@@ -163,10 +163,10 @@ class Relay:
             self._finish_drained(now)
 
     def drain(self, now: float) -> None:
-        """Pass on what the client has sent so far, then an end; close the relay when the target has answered.
+        """Pass on the bytes that the client has sent so far, then an end; close the relay once the target has answered.
 
-        The target has answered when it ends its side, or when it spoke last and nothing has moved for a while. The
-        server closes the connection at the drain's end in any case.
+        The target has answered when it half-closes. It has also answered when it spoke last, and nothing has moved for
+        `QUIET_S`. The server closes the connection at the drain's end in any case.
         """
         self._drain_at = self.connection.raw_bytes_in + count_unread_bytes(self.connection.fd)
         self._end_drained(now)
@@ -274,7 +274,7 @@ class Relay:
         self.finish(DROPPED)
 
     def _end_drained(self, now: float) -> None:
-        """End what comes from the client once its earlier bytes have been read."""
+        """End the client's direction once its earlier bytes have been read."""
         if self._drain_at is not None and self.connection.raw_bytes_in >= self._drain_at and not self._up.read_ended:
             self._up.end(now)
 

@@ -105,7 +105,7 @@ class Proxy(ConnectionService):
         return sock
 
     def tell_failure(self, connection: Connection, error: SockctlError) -> None:
-        """Tell that there is no connection to the target for a client."""
+        """Emit that there is no connection to the target for a client."""
         self._journal.emit(
             TargetFailed(
                 connection=connection.number,

@@ -14,7 +14,7 @@ _TEXT_CONTROLS = b"\a\b\t\n\f\r\x1b"
 _TEXT = bytes(set(range(0x20, 0x7F)) | set(range(0x80, 0x100)) | set(_TEXT_CONTROLS))
 _NO_TEXT = re.compile(b"[^%s]" % re.escape(_TEXT))
 _SECRET_QUESTION = re.compile(rb"(?i)(?:password[^\n]*|the same again):[ ]*\r?\n?\Z")
-"""Finds a question for a password at the end of what a message service has said in lines."""
+"""Finds a question for a password at the end of the lines of a message service."""
 _ENDING = re.compile(rb"[\xc2-\xdf]\Z|[\xe0-\xef][\x80-\xbf]?\Z|[\xf0-\xf4][\x80-\xbf]{0,2}\Z")
 """Finds an incomplete character of UTF-8 at the end."""
 _QUESTION_BYTES = 200
@@ -28,7 +28,7 @@ def is_text(data: bytes) -> bool:
 def read_text(flow: InspectedFlow) -> Reading[None]:
     """Read text up to the end of the direction, or to the first byte that stands in no text."""
     feed, exchange = flow.feed, flow.exchange
-    said = b""  # the end of what the target has said
+    said = b""  # the end of the target's text
     hides = False
     while (yield from feed.wait(1)):
         data, is_over = _cut_text(feed.peek(feed.available), ended=feed.ended)

@@ -1,4 +1,4 @@
-"""Reads TLS records that pass (RFC 8446, section 5): what is said before the encryption begins, and then the sizes."""
+"""Reads TLS records that pass (RFC 8446, section 5): the handshake in clear, then the sizes of encrypted records."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from sockctl.text import format_bytes, format_count
 CHANGE_CIPHER, ALERT, HANDSHAKE, DATA, HEARTBEAT = range(20, 25)
 HEADER_BYTES = 5
 MAX_RECORD_BYTES = 16_384 + 2_048
-"""RFC 5246, section 6.2.3: TLS 1.2 lets encryption add so much."""
+"""RFC 5246, section 6.2.3: TLS 1.2 lets encryption add so many bytes."""
 KEPT_BYTES = 65_536
 """Bytes of handshake messages that are kept, until one is complete."""
 MAX_NAMED = 20
@@ -31,7 +31,7 @@ class TlsRecord(Seen):
         encrypted: Whether it can't be read.
         messages: The handshake messages that this record completes, the first 20 of them.
         alert: The alert's level and name.
-        hello: What a hello in it says.
+        hello: The content of a hello in it.
     """
 
     kind: ClassVar[str] = "tls_record"
@@ -148,7 +148,7 @@ class _Handshake:
         self._has_changed_cipher = False
 
     def describe(self, content: int, payload: bytes) -> TlsRecord:
-        """Return what a record says."""
+        """Return the finding about a record."""
         towards_target, size = self._side.towards_target, HEADER_BYTES + len(payload)
         if content == HANDSHAKE:
             if self._is_encrypted:
@@ -172,7 +172,7 @@ class _Handshake:
         return self._has_changed_cipher and self._side.exchange.tls_version not in {"", VERSIONS[0x0304]}
 
     def _read(self, payload: bytes) -> tuple[tuple[str, ...], ClientHello | ServerHello | None]:
-        """Return the names of the messages that a record completes, and what a hello among them says."""
+        """Return the names of the messages that a record completes, and the content of a hello among them."""
         self._kept += payload
         names: list[str] = []
         hello: ClientHello | ServerHello | None = None

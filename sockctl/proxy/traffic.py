@@ -31,7 +31,7 @@ TEXT_BYTES = 1_024
 SENTENCES = 10
 """Sentences that one event has; JSON has all that was recognised in a read."""
 SUM_BYTES = 100_000
-"""Memory that what was recognised takes in a sum, at most."""
+"""Memory that the findings of a sum take, at most."""
 _MARKS = {True: ">", False: "<"}
 """The marks of both directions, by whether they go towards the target."""
 
@@ -44,7 +44,7 @@ class _Origin(TypedDict):
 
 
 class _Sum:
-    """What has passed in one direction, and is in no event yet."""
+    """The bytes of one direction that are in no event yet."""
 
     __slots__ = ("bytes", "left_out", "reads", "seen", "seen_bytes")
 
@@ -74,13 +74,13 @@ class SumTimer(Protocol):
 
 
 class RelayTraffic:
-    """Emits what passes on one connection. One thread at a time uses it.
+    """Emits the traffic of one connection. One thread at a time uses it.
 
     Args:
         connection: The client's connection.
         journal: Takes the events.
         timer: Calls `emit_sum` when a sum is due.
-        inspector: Recognises what passes; None for sums alone.
+        inspector: Recognises the protocols; None for sums alone.
         hex_dump: Whether all bytes are shown in hex.
         is_json: Whether events are written as JSON.
         dumps: Keeps all bytes in files; None for none.
@@ -139,7 +139,7 @@ class RelayTraffic:
         self._journal.emit(BytesHeld(**self._origin, direction=flow.direction))
 
     def emit_end(self, flow: Flow, now: float) -> None:
-        """Emit that a side's end has been passed on, and what it has cut off."""
+        """Emit that a side's end has been passed on, and the things that it has cut off."""
         self.emit_sum(flow, now)
         if self._is_silent:
             return
@@ -200,7 +200,7 @@ class RelayTraffic:
         )
 
     def _emit(self, flow: Flow, data: memoryview, now: float, seen: Sequence[Seen]) -> None:
-        """Emit one read, and what was recognised in it."""
+        """Emit one read, with its findings."""
         sentences, below = self._describe(flow, seen)
         offset = flow.bytes - len(data) if self._hex_dump else None
         if offset is not None and not self._is_json:
@@ -224,7 +224,7 @@ class RelayTraffic:
     def _describe(
         self, flow: Flow, seen: Sequence[Seen], *, left_out: int = 0
     ) -> tuple[list[str], list[bytes | bytearray]]:
-        """Return what was recognised as sentences, and as lines below them."""
+        """Return findings as sentences, and as lines below them."""
         sentences: list[str] = []
         below: list[bytes | bytearray] = []
         for item in seen:

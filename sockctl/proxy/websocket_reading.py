@@ -1,7 +1,7 @@
 """Reads WebSocket frames that pass (RFC 6455, section 5).
 
-`sockctl.protocol.web_decoder` gives whole messages, and refuses what breaks the rules or is too large for a server. The
-proxy tells each frame as it is, of any size, and works where `websockets` isn't installed.
+`sockctl.protocol.web_decoder` gives whole messages, and refuses one that breaks the rules or is too large for a server.
+The proxy shows each frame as it is, of any size, and works where `websockets` isn't installed.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _CODE_BYTES = 2
 
 
 class _Header(NamedTuple):
-    """The header of a frame: its first byte, its size, the length of the payload, and the mask; empty for none."""
+    """The header of a frame: its first byte, its size, the payload's length, and the mask (empty for none)."""
 
     head: int
     size: int
@@ -35,7 +35,7 @@ class WebSocketFrame(Seen):
     """A frame of a WebSocket.
 
     Attributes:
-        opcode: What the frame is: ``text``, ``binary``, ``continuation``, ``close``, ``ping``, ``pong``.
+        opcode: The kind of frame: ``text``, ``binary``, ``continuation``, ``close``, ``ping``, ``pong``.
         final: Whether it is the last one of its message.
         masked: Whether its payload is masked, as that of each client is.
         compressed: Whether its message is compressed (permessage-deflate, RFC 7692).
@@ -130,7 +130,7 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
 
 
 def _describe(flow: InspectedFlow, header: _Header, payload: bytes) -> WebSocketFrame:
-    """Return a frame with what its payload says; the payload of a frame that isn't looked into is left out."""
+    """Return a frame with the meaning of its payload, where the proxy looks into it."""
     opcode = header.head & _OPCODE
     message: dict[str, Any] | None = None
     code: int | None = None

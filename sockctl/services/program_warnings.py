@@ -1,4 +1,4 @@
-"""Emits what a program writes to its standard error: an event for each line, and a sum of lines that are too many."""
+"""Emits the lines that a program writes to its standard error, one by one up to a rate, and beyond it as sums."""
 
 import time
 from collections import Counter

@@ -1,7 +1,7 @@
 """The clients of a server of UDP: addresses that were heard lately, and how fast each may be answered.
 
-An address is whatever a datagram bears: anyone can make up millions of them. So both tables are bounded, and a full one
-forgets what was silent for the longest time. That costs the real clients nothing but a new number.
+A sender can forge millions of addresses. So both tables are bounded, and a full table forgets the longest silent entry.
+A real client that is forgotten only gets a new number.
 """
 
 from collections import OrderedDict
@@ -26,7 +26,7 @@ class DatagramClient:
         is_reported: Whether a `ClientHeard` was emitted for it; then its traffic is emitted, too.
         is_touched: Whether a datagram of it came in this round.
         sizes_in: The bytes of the first `FEW` received datagrams that are in no event yet.
-        sizes_out: The same of those that were sent.
+        sizes_out: The same of sent datagrams.
         reported: The counts that are in events.
         waits_since: Since when it waits for the sum of its traffic.
         heard_at: When it was heard the last time, on the monotonic clock.
@@ -68,7 +68,7 @@ class DatagramClient:
         return self.datagrams_in, self.bytes_in, self.datagrams_out, self.bytes_out
 
     def describe(self, now: float) -> dict[str, Any]:
-        """Return the fields for those who watch the server, as those of a connection; None where UDP has no such."""
+        """Return the fields that `sockctl watch` shows, as of a connection; None where UDP has no such value."""
         return {
             "number": self.number,
             "peer": self.peer,

@@ -10,7 +10,7 @@ IDLE_S = 60.0
 NETWORK_RATE = 1000
 """Datagrams a second that an address beyond loopback gets answered, unless the user says otherwise.
 
-Such an address may be forged: its owner then gets answers that it never asked for.
+A sender may forge such an address. Then its owner gets answers to datagrams that it never sent.
 """
 
 

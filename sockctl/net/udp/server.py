@@ -1,9 +1,10 @@
-"""A server that answers each datagram with one, in one thread: there is no connection that could have one of its own.
+"""A server that answers each datagram with one, in one thread for all clients: UDP has no connections.
 
-Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a socket that is ready, one call each, and
-answers each at once: 0.3 of the time goes into Python, the rest is the kernel's. A forger of source addresses must not
-gain by that: the answer is no longer than the datagram, a rate bounds the answers to an address of another machine, and
-ports where others would answer in turn get none.
+Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a ready socket, one call each, and answers
+each at once. Python takes 0.3 of the time, the kernel the rest.
+
+A forger of source addresses must not gain by the answers. An answer is no longer than its datagram. A rate bounds the
+answers to an address of another machine. Ports where another server would answer in turn get none.
 """
 
 import errno
@@ -120,10 +121,10 @@ class DatagramServer:
         )
         return True
 
-    # For those who watch the server: any thread.
+    # For `sockctl watch`: any thread.
 
     def abandon(self) -> None:
-        """End what would outlive the server: nothing."""
+        """Do nothing: no part of the server outlives it."""
 
     def list_clients(self, patience_s: float = 1.0) -> tuple[list[DatagramClient], float | None]:
         """Return the clients, and the lag of the server's thread in seconds: None where it didn't answer in time."""
@@ -176,7 +177,7 @@ class DatagramServer:
             self._listeners.close()
 
     def _drain(self, deadline: Deadline) -> None:
-        """Answer what waits in the receive buffers, but not what goes on coming."""
+        """Answer the datagrams in the receive buffers, but not those that go on coming."""
         for one in self.sockets:
             for _ in range(1 + one.buffer_bytes // LEAST_TAKEN_BYTES // BURST):
                 if not self._serve(one, time.monotonic()) or deadline.left_s <= 0:

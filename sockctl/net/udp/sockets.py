@@ -1,4 +1,4 @@
-"""The sockets of a server of UDP: each receives a datagram, and sends its answer from the address that was asked."""
+"""The sockets of a server of UDP: each sends its answers from the address that the client asked."""
 
 import socket
 import struct
@@ -28,8 +28,8 @@ Received = tuple[int, Any, Ancillary | None]
 class DatagramSocket:
     """A bound socket that doesn't block. The server's thread alone uses it, but for `address`.
 
-    A socket that is bound to one address asks for no ancillary data. One on every interface has the kernel name the
-    address that was asked (`sockctl.net.udp.reply_address`), which costs a quarter of the speed.
+    A socket that is bound to one address asks for no ancillary data. A socket on every interface has the
+    kernel name the address that was asked (`sockctl.net.udp.reply_address`). That costs a quarter of the speed.
 
     Args:
         sock: The socket; the caller closes it.
@@ -65,7 +65,7 @@ class DatagramSocket:
         return self._sock.fileno()
 
     def pop_dropped(self) -> int:
-        """Return how many datagrams the kernel has dropped since the last call; 0 where it doesn't tell."""
+        """Return how many datagrams the kernel has dropped since the last call; 0 where it doesn't say."""
         if sys.platform != "linux":
             return 0
         try:
