@@ -12,27 +12,25 @@ import math
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 from sockctl.deadline import Deadline
 from sockctl.events.journal import Journal
-from sockctl.events.rate_limit import EventRateLimit
 from sockctl.events.reasons import ForgottenReason, UnansweredReason
 from sockctl.events.server import ServerStopped, ServerStopping
-from sockctl.events.udp import ClientForgotten, ClientHeard, ClientsHeard, DatagramsDropped
+from sockctl.events.udp import DatagramsDropped
 from sockctl.net.address import extract_host
 from sockctl.net.listener import Listeners
 from sockctl.net.poller import READABLE, open_poller
+from sockctl.net.udp.client_events import ClientEvents
 from sockctl.net.udp.clients import FEW, DatagramClient, DatagramClients
 from sockctl.net.udp.inspection import ClientLook, DatagramCounts
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.net.udp.sockets import BUFFER_BYTES, DatagramSocket
 from sockctl.net.udp.traffic import DatagramTraffic
 from sockctl.net.udp.unanswered import UnansweredDatagrams
-from sockctl.token_bucket import TokenBucket
 
 BURST = 64
 """Datagrams that a socket gets answered before the next one has its turn."""
@@ -72,13 +70,9 @@ class DatagramServer:
         self._clients = DatagramClients(limits)
         self._traffic = DatagramTraffic(journal, limits)
         self._unanswered = UnansweredDatagrams(journal, limits.unanswered_per_second)
-        rate = limits.heard_per_second
-        self._heard_limit: EventRateLimit[Counter[str]] = EventRateLimit(
-            TokenBucket(rate=rate, burst=rate), Counter, self._emit_heard
-        )
+        self._client_events = ClientEvents(journal, limits)
         self._touched: list[tuple[Any, DatagramClient]] = []
         self._drops_at: float | None = None  # when to ask the kernel again
-        self._forgotten = (0, 0, 0, 0)  # the counts of the clients that are forgotten
         self._looks: SimpleQueue[ClientLook] = SimpleQueue()
         self._started = time.monotonic()
         self._stop_within_s: float | None = None
@@ -139,7 +133,7 @@ class DatagramServer:
 
     def count(self) -> DatagramCounts:
         """Return the server's counts; other threads get the clients' as they are at some moment of the call."""
-        sums = [self._forgotten, *(one.counts for one in self._clients.by_address.copy().values())]
+        sums = [self._client_events.forgotten, *(one.counts for one in self._clients.by_address.copy().values())]
         datagrams_in, bytes_in, datagrams_out, bytes_out = (sum(each) for each in zip(*sums, strict=True))
         return DatagramCounts(
             uptime_s=round(time.monotonic() - self._started, 3),
@@ -233,41 +227,15 @@ class DatagramServer:
             client, displaced = self._clients.add(address, now)
             if displaced is not None:
                 self._forget(displaced, ForgottenReason.DISPLACED, now)
-            more = self._heard_limit.find_sum(now)
-            client.is_reported = more is None
-            if more is not None:
-                more["clients"] += 1
-            else:
-                clients, most = len(self._clients.by_address), self._limits.max_remembered
-                self._journal.emit(
-                    ClientHeard(connection=client.number, peer=client.peer, clients=clients, max_remembered=most)
-                )
+            self._client_events.add(client, len(self._clients.by_address), now)
             return client
         self._unanswered.add(address, size, reason, now)
         return None
 
-    def _emit_heard(self, more: Counter[str], seconds: float) -> None:
-        self._journal.emit(ClientsHeard(count=more.total(), seconds=seconds))
-
     def _forget(self, client: DatagramClient, reason: ForgottenReason, now: float) -> None:
-        """Emit the end of a client that is remembered no more, and keep its counts."""
+        """Emit the last traffic and the end of a client that is remembered no more."""
         self._traffic.settle(client, now)
-        datagrams_in, bytes_in, datagrams_out, bytes_out = counts = client.counts
-        a, b, c, d = self._forgotten
-        self._forgotten = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
-        if client.is_reported:
-            self._journal.emit(
-                ClientForgotten(
-                    connection=client.number,
-                    peer=client.peer,
-                    reason=reason,
-                    datagrams_in=datagrams_in,
-                    datagrams_out=datagrams_out,
-                    bytes_in=bytes_in,
-                    bytes_out=bytes_out,
-                    seconds=round(now - client.started, 3),
-                )
-            )
+        self._client_events.forget(client, reason, now)
 
     def _note_touched(self, now: float) -> None:
         """Note who was heard, and emit the traffic."""
@@ -286,7 +254,7 @@ class DatagramServer:
         if now >= self._traffic.due_at:
             self._traffic.emit_sums(now)
         self._unanswered.limit.emit_sum(now)
-        self._heard_limit.emit_sum(now)
+        self._client_events.limit.emit_sum(now)
         while (idle := self._clients.pop_idle(now)) is not None:
             self._forget(idle, ForgottenReason.IDLE, now)
         if self._drops_at is not None and now >= self._drops_at:
@@ -302,7 +270,12 @@ class DatagramServer:
 
     def _find_wait_s(self) -> float | None:
         """Return how long nothing is due; None for any time."""
-        sums = (self._unanswered.limit.due_at, self._heard_limit.due_at, self._clients.find_idle_at(), self._drops_at)
+        sums = (
+            self._unanswered.limit.due_at,
+            self._client_events.limit.due_at,
+            self._clients.find_idle_at(),
+            self._drops_at,
+        )
         due_at = min(self._traffic.due_at, *(at for at in sums if at is not None), math.inf)
         return None if math.isinf(due_at) else max(0.0, due_at - time.monotonic())
 
@@ -316,7 +289,7 @@ class DatagramServer:
         self._settle(now)
         self._emit_dropped()
         self._unanswered.limit.emit_sum(now, ending=True)
-        self._heard_limit.emit_sum(now, ending=True)
+        self._client_events.limit.emit_sum(now, ending=True)
         for client in sorted(self._clients.by_address.values(), key=lambda each: each.number):
             self._forget(client, ForgottenReason.SERVER_STOPPING, now)
         self._clients.by_address.clear()
