@@ -15,7 +15,7 @@ from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.prompts import may_ask
 from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import InputNeededError, OptionError
-from sockctl.terminal import STDIN, is_terminal
+from sockctl.terminal import STDIN, STDOUT, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +137,8 @@ def _run_session(
     Raises:
         SockctlError: Options don't fit the target, or the session has failed.
     """
+    if given.content.raw_terminal:
+        _check_raw_terminal(first.scheme)
     if first.scheme == "udp" or given.content.datagram_size is not None:
         from sockctl.cli.connect_udp import check_options
 
@@ -175,15 +177,24 @@ def _make_policy(
     return policy, web
 
 
+def _check_raw_terminal(scheme: str | None) -> None:
+    """Refuse --raw-terminal for a wire that isn't raw bytes, and without a terminal."""
+    if scheme not in {None, "tcp", "tls"}:
+        raise OptionError(f"--raw-terminal is for raw bytes, and {scheme}:// is not: write tcp:// or tls://.")
+    if not (is_terminal(STDIN) and is_terminal(STDOUT)):
+        raise OptionError("--raw-terminal needs a terminal: leave it out in a pipe, where bytes pass as they are.")
+
+
 def _make_settings(given: ConnectOptions, steps: "Sequence[Step]", scheme: str | None) -> "ClientSettings":
     from sockctl.client.settings import ClientSettings
 
     connecting, content, login = given.connecting, given.content, given.login
-    terminal = is_terminal(STDIN) and not steps and not content.recv_only
+    terminal = is_terminal(STDIN) and not (steps or content.recv_only or content.raw_terminal)
     messages = scheme in {"sockctl", "sockctls"} if scheme or not terminal else None
     family, source = _choose_family(given)
     return ClientSettings(
         terminal=terminal,
+        raw_terminal=content.raw_terminal,
         messages=messages,
         **content.list_settings(),
         web=scheme in {"ws", "wss"},

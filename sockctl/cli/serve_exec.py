@@ -38,6 +38,7 @@ def serve_exec(command: Sequence[str], options: ExecOptions, server: ServerOptio
         environment=make_environment(options.env or (), terminal=options.pty),
         max_programs=options.max_programs,
         patience=Patience(end_s=END_S, terminate_s=options.grace),
+        half_close_s=options.half_close_timeout,
         terminal=options.pty,
         http=options.http,
     )

@@ -6,6 +6,17 @@ from sockctl.cli.commands import find_name, find_variable, obey_color, suggest, 
 from sockctl.terminal import format_error
 from sockctl.text import make_visible
 
+_NC_COMMANDS = frozenset({"sockctl", "sockctl connect", "sockctl listen"})
+"""The commands that do what nc does."""
+_NC_OPTIONS = {
+    "-l": "'sockctl listen PORT' waits for a client.",
+    "-k": "'sockctl listen PORT --keep-open' takes one client after another.",
+    "-p": "The port stands without an option: 'sockctl listen 9090'. connect's own is --source ADDRESS:PORT.",
+    "-u": "'sockctl connect udp://HOST:PORT' sends datagrams, 'sockctl serve echo --udp' answers them.",
+    "-e": "'sockctl serve exec -- COMMAND' starts a program for each client.",
+}
+"""What does the work of an option of nc, for a command without such an option."""
+
 
 def describe_usage_error(error: Any) -> str:
     """Return the lines that tell the user of a usage error."""
@@ -20,6 +31,8 @@ def describe_usage_error(error: Any) -> str:
 def _describe(error: Any, ctx: Any) -> str:
     if option := getattr(error, "option_name", ""):
         if hasattr(error, "possibilities"):
+            if ctx.command_path in _NC_COMMANDS and option in _NC_OPTIONS:
+                return f"There is no option {option}. {_NC_OPTIONS[option]}"
             known = [each for parameter in ctx.command.get_params(ctx) for each in parameter.opts]
             return f"There is no option {option}.{suggest(option, known)}"
         return word_problem(str(error.message))

@@ -74,6 +74,7 @@ class DatagramExchange:
         self._unsent: deque[bytes] = deque()
         self._block = b""  # the beginning of the next block of the input
         self._line_number = 0
+        self._unsendable: UnsendableError | None = None  # of the line that has ended the input
         self._refusals = 0
         self._failure = ""  # the first refusal, in a sentence
         self._remark_at: float | None = None  # when the session remarks it, where a pipe goes on
@@ -134,15 +135,20 @@ class DatagramExchange:
     def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
         """Return the frames for bytes of the input; no bytes mean its end, and a last line or block.
 
-        Raises:
-            UnsendableError: A piped line is longer than a datagram may be.
+        A piped line that is longer than a datagram may be ends the input: the lines before it are sent, and answered,
+        before `judge` returns its error.
         """
         if isinstance(source, PipeInput):
             return b"".join(self._encode_all(self._cut_blocks(source.feed_raw(data), ended=source.ended)))
-        frames = b"".join(self._encode_all(self._check_lines(source.feed(data))))
-        if len(source.open) > LONGEST_BYTES and not self._settings.terminal:
-            raise self._make_size_error(len(source.open), "at least ")
-        return frames
+        frames = bytearray()
+        try:
+            for each in self._encode_all(self._check_lines(source.feed(data))):
+                frames += each
+            self._check_open_line(source.open)
+        except UnsendableError as error:
+            self._unsendable = error
+            source.ended, source.open = True, b""
+        return bytes(frames)
 
     def encode_line(self, line: str) -> bytes:
         """Return the frame for a line of a script.
@@ -201,6 +207,10 @@ class DatagramExchange:
                 raise error
             self._events.append(Remark(str(error)))
 
+    def _check_open_line(self, line: bytes) -> None:
+        if len(line) > LONGEST_BYTES and not self._settings.terminal:
+            raise self._make_size_error(len(line), "at least ")
+
     def _make_size_error(self, size: int, more: str = "") -> UnsendableError:
         number = self._line_number + (1 if more else 0)
         return UnsendableError(
@@ -240,7 +250,9 @@ class DatagramExchange:
         return self.answers.due_at
 
     def judge(self, *, is_wanted: bool) -> SockctlError | None:
-        """Return the error of a session that has ended: no server was there, or answers are missing.
+        """Return the error of a session that has ended.
+
+        No server was there, or a line was too long for a datagram, or answers are missing.
 
         Args:
             is_wanted: Whether all has come that the user wants.
@@ -248,6 +260,8 @@ class DatagramExchange:
         answers, settings = self.answers, self._settings
         if self._refusals and not answers.received:
             return self._make_unreachable_error()
+        if self._unsendable is not None:
+            return self._unsendable
         is_free = is_wanted or settings.terminal or settings.send_only or settings.quit_after_s is not None
         if is_free or not answers.lost:
             return None

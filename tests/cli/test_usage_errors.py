@@ -30,6 +30,13 @@ from tests.support.running import sockctl
         (["connect", "localhost", "99999"], b"'99999' is not a port"),
         (["connect", "localhost"], b"PORT is missing and can't be asked for here: write sockctl connect HOST PORT"),
         (["connect", ":1"], b"HOST is missing"),
+        (["-l", "9090"], b"There is no option -l. 'sockctl listen PORT' waits for a client."),
+        (["listen", "-lkp", "9090"], b"There is no option -l. 'sockctl listen PORT' waits for a client."),
+        (["listen", "-p", "9090"], b"There is no option -p. The port stands without an option: 'sockctl listen 9090'."),
+        (["connect", "-u", "localhost", "1"], b"There is no option -u. 'sockctl connect udp://HOST:PORT' sends data"),
+        (["connect", "-e", "cat"], b"There is no option -e. 'sockctl serve exec -- COMMAND' starts a program for"),
+        (["connect", "-k"], b"There is no option -k. 'sockctl listen PORT --keep-open' takes one client after another"),
+        (["serve", "echo", "-p", "1"], b"There is no option -p. 'sockctl serve echo -h' explains it."),
         (["connect"], b"HOST and PORT are missing"),
     ],
 )
