@@ -275,6 +275,7 @@ def make_user(
         quiet=settings.quiet,
         typed=_typed(servers, settings),
         away_s=lambda: None if session is None else session.away_s(time.monotonic()),
+        may_keep=lambda: session is None or not session.may_be_asked,
     )
 
 

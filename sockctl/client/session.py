@@ -118,6 +118,12 @@ class ClientSession:
         return self.targets.home is not None and not (is_in or self._is_over)
 
     @property
+    def may_be_asked(self) -> bool:
+        """Whether the server may ask before it lets the client in: a line typed now may be an answer, even a secret."""
+        protocol = None if self._connection is None else self._connection.protocol
+        return protocol is not None and protocol.may_be_asked
+
+    @property
     def leave_word(self) -> str:
         """The word with which a person at the line editor ends the connection."""
         protocol = None if self._connection is None else self._connection.protocol
