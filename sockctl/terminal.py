@@ -4,9 +4,11 @@ All reading and writing uses descriptors, without Python's buffers: a line typed
 until the session reads it, so that the prompts and the session can share one standard input.
 """
 
+import contextlib
 import enum
 import os
 import select
+from collections.abc import Iterator
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 USUAL_COLUMNS, USUAL_LINES = 80, 24
@@ -133,6 +135,16 @@ def begin_line() -> None:
     """End the terminal's line in which Ctrl-C has left ``^C``; never waits for a stopped terminal."""
     if is_terminal(STDIN) and is_terminal(STDERR) and select.select([], [STDERR], [], 0)[1]:
         say("")
+
+
+@contextlib.contextmanager
+def close_line() -> Iterator[None]:
+    """End the terminal's line if Ctrl-C interrupts the block: what comes next begins on a line of its own."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begin_line()
+        raise
 
 
 def is_in_background() -> bool:

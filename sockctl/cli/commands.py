@@ -25,8 +25,14 @@ SYNONYMS = {
     "password": ("passwd",),
     "client": ("connect",),
     "server": ("serve",),
+    "echo": ("serve echo", "bench echo"),
+    "chat": ("serve chat",),
+    "exec": ("serve exec",),
+    "nc": ("connect", "listen"),
+    "man": ("help",),
+    "version": ("--version",),
 }
-"""The commands that a user may mean by another word."""
+"""The commands and options that a user may mean by another word."""
 MAX_PLAIN_NUMBER = 99_999
 """A larger number is written with commas between its thousands."""
 _ARGUMENTS = "sockctl.arguments"
@@ -97,7 +103,8 @@ class Group(_Common, TyperGroup):
         """Return the command that is called; suggest one for a word that is none."""
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-") and not ctx.resilient_parsing:
             names = [name for name, command in self.commands.items() if not command.hidden]
-            meant = [name for name in SYNONYMS.get(args[0], ()) if name in names]
+            known = {*names, *(option for parameter in self.params for option in parameter.opts)}
+            meant = [each for each in SYNONYMS.get(args[0], ()) if each.split()[0] in known]
             ctx.fail(f"There is no command {args[0]!r}.{suggest(args[0], names, meant)}")
         return super().resolve_command(ctx, args)
 

@@ -111,6 +111,10 @@ def _choose(topic: str | None) -> "dict[str, Topic[Any]]":
         return {name: load_topic(name) for name in NAMES}
     topic = topic.lower()
     if topic not in NAMES:
+        from sockctl.cli.topics import list_topics
+
+        if topic in list_topics():
+            raise typer.BadParameter(f"There is no topic '{topic}' to see live, but a page: 'sockctl help {topic}'.")
         hint = suggest(topic, list(NAMES), otherwise="'sockctl explain' lists the topics.")
         raise typer.BadParameter(f"There is no topic '{topic}'.{hint}")
     return {topic: load_topic(topic)}

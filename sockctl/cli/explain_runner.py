@@ -8,14 +8,13 @@ from typing import Any
 
 from sockctl.cli.explain_output import format_block
 from sockctl.cli.look import Look
-from sockctl.cli.prompts import close_line
 from sockctl.cli.tables import print_json, print_list, print_text
 from sockctl.errors import InputNeededError
 from sockctl.explain.catalogue import NAMES, load_topic
 from sockctl.explain.run import run_topic
 from sockctl.explain.topic import Run, Topic
 from sockctl.palette import Style
-from sockctl.terminal import STDERR, STDIN, is_terminal, read_typed, say
+from sockctl.terminal import STDERR, STDIN, STDOUT, close_line, is_terminal, read_typed, say
 from sockctl.text import make_visible
 
 _ERASE = "\x1b[A\x1b[K"
@@ -38,10 +37,12 @@ class Wanted:
 
 
 def list_topics(*, json: bool) -> None:
-    """Print the topics and their questions."""
+    """Print the topics and their questions; tell a person how to see one."""
     questions = [(name, load_topic(name).question) for name in NAMES]
     entries = [{"topic": name, "question": question} for name, question in questions]
     print_list(entries, ("TOPIC", "QUESTION"), questions, empty="", json=json)
+    if is_terminal(STDOUT) and not json:
+        say(f"Each is shown by 'sockctl explain TOPIC', such as 'sockctl explain {NAMES[0]}'.")
 
 
 def show_topics(topics: Mapping[str, Topic[Any]], wanted: Wanted, *, as_list: bool) -> None:

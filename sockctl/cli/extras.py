@@ -30,5 +30,16 @@ def needing(extra: str, what: str) -> Iterator[None]:
         if library not in _LIBRARIES[extra]:
             raise
         raise LibraryMissingError(
-            f"{what} needs the library {library}, which isn't installed: pip install 'sockctl[{extra}]' brings it."
+            f"{what} needs the library {library}, which isn't installed: {_write_installation(extra)} brings it."
         ) from error
+
+
+def _write_installation(extra: str) -> str:
+    """Return the command that brings an extra to the Python of this process; pipx and uv make some without pip."""
+    import shlex
+    import sys
+    from importlib.util import find_spec
+
+    python = shlex.quote(sys.executable or "python3")
+    installer = f"{python} -m pip install" if find_spec("pip") else f"uv pip install --python {python}"
+    return f"{installer} 'sockctl[{extra}]'"

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from sockctl.cli.prompts import close_line, may_ask
+from sockctl.cli.prompts import may_ask
 from sockctl.errors import (
     AnswerRefusedError,
     InputNeededError,
@@ -20,7 +20,7 @@ from sockctl.errors import (
     WeakPasswordError,
 )
 from sockctl.stores.files import find_exposure
-from sockctl.terminal import STDIN, is_terminal, say
+from sockctl.terminal import STDIN, close_line, is_terminal, say
 from sockctl.text import make_visible
 
 T = TypeVar("T")

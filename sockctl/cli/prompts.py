@@ -1,11 +1,10 @@
 """Asks questions at the terminal, with a default, until the answer passes a check."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from sockctl.errors import AddressError, InputNeededError
-from sockctl.terminal import STDIN, begin_line, is_in_background, is_terminal, read_line, say
+from sockctl.terminal import STDIN, close_line, is_in_background, is_terminal, read_line, say
 
 if TYPE_CHECKING:
     from sockctl.net.address import Target
@@ -17,16 +16,6 @@ DEFAULT_HOST = "localhost"
 def may_ask(*, no_input: bool) -> bool:
     """Return whether to ask: at a terminal, not as a shell's job in the background, and without ``--no-input``."""
     return not no_input and is_terminal(STDIN) and not is_in_background()
-
-
-@contextlib.contextmanager
-def close_line() -> Iterator[None]:
-    """End a question's line if Ctrl-C interrupts the answer: the shell's prompt then begins on a line of its own."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        begin_line()
-        raise
 
 
 def ask(question: str, default: str, check: Callable[[str], T]) -> T:

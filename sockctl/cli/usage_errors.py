@@ -1,11 +1,20 @@
 """Formats Typer's usage errors as all errors: the usage line, then ``sockctl:``, the problem, and what to do."""
 
+import re
 from typing import Any
 
 from sockctl.cli.commands import find_name, find_variable, obey_color, suggest, word_problem
 from sockctl.terminal import format_error
 from sockctl.text import make_visible
 
+_TOO_MANY = re.compile(r"Got unexpected extra argument\S* \((.*)\)")
+"""What Typer says of words that a command doesn't take; the group holds them."""
+_OVER_UDP = {
+    "sockctl connect": " The scheme says so: sockctl connect udp://HOST:PORT.",
+    "sockctl bench echo": " The scheme says so: sockctl bench echo udp://HOST:PORT.",
+    "sockctl listen": " UDP is answered by 'sockctl serve echo --udp'.",
+}
+"""What takes the place of ``--udp``, by commands without that option."""
 _NC_COMMANDS = frozenset({"sockctl", "sockctl connect", "sockctl listen"})
 """The commands that do what nc does."""
 _NC_OPTIONS = {
@@ -31,18 +40,42 @@ def describe_usage_error(error: Any) -> str:
 def _describe(error: Any, ctx: Any) -> str:
     if option := getattr(error, "option_name", ""):
         if hasattr(error, "possibilities"):
-            if ctx.command_path in _NC_COMMANDS and option in _NC_OPTIONS:
-                return f"There is no option {option}. {_NC_OPTIONS[option]}"
-            known = [each for parameter in ctx.command.get_params(ctx) for each in parameter.opts]
-            return f"There is no option {option}.{suggest(option, known)}"
+            return f"There is no option {option}.{_find_place(option, ctx) or suggest(option, _list_options(ctx))}"
         return word_problem(str(error.message))
     parameter = getattr(error, "param", None)
     if parameter is None:
-        return word_problem(str(error.message))
+        words = _TOO_MANY.fullmatch(str(error.message))
+        return word_problem(str(error.message)) if words is None else _explain_words(words[1].split(), ctx)
     name = find_name(parameter) if parameter.param_type_name == "option" else parameter.human_readable_name
     if type(error).__name__ == "MissingParameter":
         return f"{name} is missing."
     return f"{name}{_find_source(parameter, ctx)}: {word_problem(str(error.message))}"
+
+
+def _list_options(ctx: Any) -> list[str]:
+    return [each for parameter in ctx.command.get_params(ctx) for each in parameter.opts if each.startswith("-")]
+
+
+def _find_place(option: str, ctx: Any) -> str:
+    """Return the sentence that tells where a command takes what servers or nc take by an option; else an empty text."""
+    if ctx.command_path in _NC_COMMANDS and option in _NC_OPTIONS:
+        return f" {_NC_OPTIONS[option]}"
+    if option == "--udp":
+        return _OVER_UDP.get(ctx.command_path, "")
+    takes_port = any("PORT" in str(each.metavar) for each in ctx.command.params if each.param_type_name == "argument")
+    if option in {"--host", "--port"} and takes_port:
+        return f" Host and port stand without options: {ctx.command_path} HOST:PORT."
+    return ""
+
+
+def _explain_words(words: list[str], ctx: Any) -> str:
+    """Return the sentence about words that a command doesn't take; for a server, they are where it shall listen."""
+    problem = f"{' '.join(words)!r} is more than the command takes."
+    host, _, port = ":".join(words).rpartition(":")
+    if not port.isdigit() or "--port" not in _list_options(ctx):
+        return problem
+    place = f"--host {host} --port {port}" if host else f"--port {port}"
+    return f"{problem} A server's port is an option: {ctx.command_path} {place}."
 
 
 def _find_source(parameter: Any, ctx: Any) -> str:

@@ -18,6 +18,7 @@ from sockctl.errors import SockctlError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
 from sockctl.net.listener import Listeners
+from sockctl.terminal import close_line
 
 if TYPE_CHECKING:
     from sockctl.client.token_store import TokenStore
@@ -79,7 +80,8 @@ def _run(loop: IoLoop, door: ListeningDoor, user: "TerminalUser | None") -> bool
             if user is None or not user.edit(loop.run, loop.stop, loop.read_from, "exit"):
                 if user is not None:
                     user.invite()
-                loop.run()
+                with close_line():
+                    loop.run()
     except BrokenPipeError:
         reason = EndReason.OUTPUT_CLOSED  # as with `| head -1`: the reader has enough
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import Secure, Tell, connect, try_again
 from sockctl.net.transport import Transport
+from sockctl.terminal import close_line
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
@@ -100,7 +101,8 @@ def _run_session(
         return TokenStore(find_state_dir(settings.state_dir))
 
     go_round = functools.partial(_go_round, targets, functools.partial(connect_to, asks=True), screen.emit)
-    sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
+    with close_line():
+        sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
     session = ClientSession(
         targets,
         settings,
@@ -179,10 +181,11 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
     """Run to the end, under the line editor where that can be."""
     session = link.session
     if user is not None:
-        while session.is_listening and link.ended is None:
-            if session.wants_input:
-                user.invite()
-            loop.step()
+        with close_line():
+            while session.is_listening and link.ended is None:
+                if session.wants_input:
+                    user.invite()
+                loop.step()
         if (
             session.is_framed
             and link.ended is None
@@ -191,7 +194,8 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
             return
         if link.ended is None:
             user.invite()
-    loop.run()
+    with close_line():
+        loop.run()
 
 
 def _choose_level(settings: ClientSettings) -> Level | None:

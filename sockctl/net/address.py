@@ -20,6 +20,10 @@ MAX_HOST_NAME = 253
 """Characters in a host name, RFC 1035 section 2.3.4 less the length octets."""
 UNIX = "unix:"
 """In front of the path of a Unix socket."""
+_PATH_STARTS = ("/", "./", "../", "~/")
+"""With what a path may begin, and no host does."""
+_IPV6_CHARACTERS = frozenset("0123456789abcdefABCDEF:.")
+"""The characters of an IPv6 address, without a zone: RFC 4291, section 2.2."""
 MAX_UNIX_BYTES = 107 if sys.platform == "linux" else 103
 """Bytes of a path in a Unix socket's address: sun_path less its end (unix(7))."""
 
@@ -212,6 +216,8 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
             raise AddressError(f"{target!r} is a Unix socket, which has no port: leave {port!r} out.")
         return Target(parse_unix(place), 0, scheme or None)
     host, own_port = split_port(rest.removesuffix("/") if scheme else rest)
+    if (path := own_port or host).startswith(_PATH_STARTS) or path.endswith(".sock"):  # socat's is UNIX-CONNECT:PATH
+        raise AddressError(f"{target!r} looks like a Unix socket, not a host: write {UNIX}{path}")
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
@@ -281,6 +287,11 @@ def split_port(text: str) -> tuple[str, str | None]:
 
 def _check_ipv6(host: str, text: str) -> None:
     address = host.partition("%")[0]
+    if not all(c in _IPV6_CHARACTERS for c in address):  # TCP:localhost:9090 is what socat takes
+        raise AddressError(
+            f"{text[:80]!r} is not an address: write HOST:PORT, such as localhost:9090, or SCHEME://HOST:PORT, such as "
+            f"tls://localhost:9090."
+        )
     try:
         socket.inet_pton(socket.AF_INET6, address)
     except OSError as error:

@@ -6,8 +6,8 @@ WEB_PORTS = {"ws": 80, "wss": 443}
 """The schemes of WebSocket, each with its usual port: RFC 6455, section 3."""
 UDP = "udp"
 """The scheme of datagrams."""
-_PAGES = {"http": "ws", "https": "wss"}
-"""The schemes of pages, each with that of a WebSocket at the same place."""
+_PAGES = {"http": ("ws", "", 80), "https": ("wss", "tls://", 443)}
+"""The schemes of pages, each with that of a WebSocket at the same place, that of its bytes, and its usual port."""
 
 
 def is_web_address(text: str) -> bool:
@@ -29,10 +29,14 @@ def explain_scheme(target: str, scheme: str) -> str:
         return (
             f"{target!r} is a target of datagrams: 'sockctl connect' and 'sockctl bench echo' take it, and one alone."
         )
-    if web := _PAGES.get(scheme.lower()):
+    if page := _PAGES.get(scheme.lower()):
+        web, raw, usual_port = page
+        rest = target.partition("://")[2]
+        host = rest.partition("/")[0]
+        port = "" if host.rpartition("]")[2].count(":") else f":{usual_port}"
         return (
-            f"{target!r} is the address of a page, and sockctl speaks no {scheme}://. For 'sockctl connect' to a "
-            f"WebSocket there, write {web}://{target.partition('://')[2]}"
+            f"{target!r} is the address of a page, and sockctl speaks no {scheme}://. Its bytes are at "
+            f"{raw}{host}{port}; for 'sockctl connect' to a WebSocket there, write {web}://{rest}"
         )
     known = ", ".join(f"{name}://" for name in SCHEMES)
     return (

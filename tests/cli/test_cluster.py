@@ -187,10 +187,8 @@ def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
 def test_without_the_library(tmp_path: Path, command: str, name: str) -> None:
     done = run_without_library(tmp_path, "cluster", command, "redis://localhost", name=name)
     assert done.returncode == ExitCode.FAILED
-    assert done.stderr == (
-        f"sockctl: redis:// needs the library {name}, which isn't installed: "
-        "pip install 'sockctl[cluster]' brings it.\n"
-    )
+    assert done.stderr.startswith(f"sockctl: redis:// needs the library {name}, which isn't installed: ")
+    assert done.stderr.endswith("pip install 'sockctl[cluster]' brings it.\n")
 
 
 def test_only_this_command_loads_the_library() -> None:

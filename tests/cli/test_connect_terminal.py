@@ -81,9 +81,18 @@ def test_ctrl_c(terminal: Any, echo: int) -> None:
     child = terminal("connect", f"localhost:{echo}")
     child.expect("Ctrl-D ends")
     child.sendintr()
+    child.expect_exact("^C\r\n")  # the terminal's echo, and a line of its own for what comes next
     child.expect("Interrupted, the client closed the connection")
     assert ended(child) == ExitCode.INTERRUPTED
     assert "Traceback" not in child.before
+
+
+def test_ctrl_c_between_two_tries(terminal: Any) -> None:
+    child = terminal("connect", "--retry", "100", "127.0.0.1", str(CLOSED_PORT))
+    child.expect("Trying again")
+    child.sendintr()
+    child.expect_exact("^C\r\n")
+    assert ended(child) == ExitCode.INTERRUPTED
 
 
 def test_what_is_missing_is_asked_for_and_checked(terminal: Any, echo: int) -> None:

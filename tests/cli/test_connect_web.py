@@ -348,7 +348,8 @@ def test_without_the_libraries_an_error_names_the_extra(tmp_path: Path) -> None:
         command, capture_output=True, env={**UNMEASURED, "PYTHONPATH": str(tmp_path)}, timeout=60, check=False
     )
     assert done.returncode == ExitCode.FAILED
-    assert b"ws:// needs the library h11, which isn't installed: pip install 'sockctl[web]' brings it" in done.stderr
+    assert b"ws:// needs the library h11, which isn't installed: " in done.stderr
+    assert b" -m pip install 'sockctl[web]' brings it" in done.stderr
 
 
 @pytest.mark.parametrize(("target", "loaded"), [("tcp://127.0.0.1:1", False), ("ws://127.0.0.1:1", True)])

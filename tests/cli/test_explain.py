@@ -92,6 +92,7 @@ def test_a_pipe_gets_plain_text_and_loads_no_rich() -> None:
     [
         (["nagel"], "There is no topic 'nagel'. Did you mean nagle?"),
         (["xyzzy"], "'sockctl explain' lists the topics."),
+        (["TLS"], "There is no topic 'tls' to see live, but a page: 'sockctl help tls'."),
         (["nagle", "--all"], "TOPIC and --all exclude each other."),
         (["--slow"], "Say which topic"),
         (["text", "--slow", "--json"], "--json and --slow exclude each other."),
@@ -131,6 +132,13 @@ def test_where_the_lab_is_refused_a_topic_says_what_is_missing(setup: str, step:
     assert "the packets of the handshake can't be seen: this is loopback." in done.stdout
     assert re.search(r"^  connect\(\) +[\d.]+ .?s  ESTAB   ESTAB$", done.stdout, re.MULTILINE)
     assert "SYN" not in done.stdout
+
+
+def test_the_list_tells_a_person_how_to_go_on(terminal: Any) -> None:
+    child = terminal("explain", NO_COLOR="1")
+    child.expect("c10k .*Each is shown by 'sockctl explain TOPIC', such as 'sockctl explain sockets'.")
+    assert ended(child) == 0
+    assert b"Each is shown" not in sockctl("explain").stderr
 
 
 def test_a_guess_is_asked_before_the_run_and_shown_behind_it(terminal: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sockctl.cli.exit_codes import ExitCode
 from tests.support.running import connect, receive_all, receive_exactly
 from tests.support.terminal import ended
 
@@ -117,3 +118,10 @@ def test_no_line_of_a_paste_is_a_command(terminal: Any) -> None:
         child.send("exit\r")
         assert receive_all(client) == b""
     assert ended(child) == 0
+
+
+def test_ctrl_c_ends_its_line(terminal: Any) -> None:
+    child, _ = start(terminal, "--plain")
+    child.sendintr()
+    child.expect_exact("^C\r\n")
+    assert ended(child) == ExitCode.INTERRUPTED

@@ -184,9 +184,8 @@ def test_the_login_at_the_engine(engine: RedisServer, tmp_path: Path) -> None:
 def test_without_the_library(tmp_path: Path) -> None:
     done = run_without_library(tmp_path, "serve", "chat", "--cluster", "redis://localhost")
     assert done.returncode == ExitCode.FAILED
-    assert done.stderr == (
-        "sockctl: redis:// needs the library redis, which isn't installed: pip install 'sockctl[cluster]' brings it.\n"
-    )
+    assert done.stderr.startswith("sockctl: redis:// needs the library redis, which isn't installed: ")
+    assert done.stderr.endswith("pip install 'sockctl[cluster]' brings it.\n")
 
 
 def test_a_chat_on_one_machine_loads_no_library() -> None:

@@ -38,6 +38,20 @@ from tests.support.running import sockctl
         (["connect", "-k"], b"There is no option -k. 'sockctl listen PORT --keep-open' takes one client after another"),
         (["serve", "echo", "-p", "1"], b"There is no option -p. 'sockctl serve echo -h' explains it."),
         (["connect"], b"HOST and PORT are missing"),
+        (["version"], b"Did you mean --version?"),
+        (["chat"], b"Did you mean serve chat?"),
+        (["connect", "--port", "1", "localhost"], b"without options: sockctl connect HOST:PORT."),
+        (["connect", "--udp", "localhost", "1"], b"The scheme says so: sockctl connect udp://HOST:PORT."),
+        (["listen", "--udp", "1"], b"UDP is answered by 'sockctl serve echo --udp'."),
+        (
+            ["users", "list", "--port", "1"],
+            b"There is no option --port. Did you mean --store or --color? 'sockctl users list -h' explains it.",
+        ),
+        (["serve", "echo", "9090"], b"'9090' is more than the command takes. A server's port is an option: sockctl "),
+        (["serve", "echo", ":9090"], b"A server's port is an option: sockctl serve echo --port 9090."),
+        (["serve", "chat", "::1", "1"], b"'::1 1' is more than the command takes."),
+        (["serve", "chat", "::1", "1"], b"an option: sockctl serve chat --host ::1 --port 1."),
+        (["help", "connect", "here"], b"'here' is more than the command takes. 'sockctl help -h' explains it."),
     ],
 )
 def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> None:

@@ -59,6 +59,16 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
     [
         ("localhost:9090", "9091", "given twice"),
         ("http://localhost:80", None, "the address of a page"),
+        ("./u.sock", None, "looks like a Unix socket, not a host: write unix:./u.sock"),
+        ("/run/chat", "80", "write unix:/run/chat"),
+        ("u.sock", None, "write unix:u.sock"),
+        (
+            "UNIX-CONNECT:/run/u.sock",
+            None,
+            "'UNIX-CONNECT:/run/u.sock' looks like a Unix socket, not a host: write unix:/",
+        ),
+        ("TCP:localhost:80", None, "'TCP:localhost:80' is not an address: write HOST:PORT"),
+        ("1::2::3", None, "'1::2::3' is not an IPv6 address"),
         ("wsx://localhost:80", None, "unknown scheme: sockctl knows tcp://, sockctl://"),
         ("sockctl:localhost", None, "not a port"),
         ("9090", None, "looks like a port"),

@@ -18,6 +18,9 @@ def test_the_address_of_a_websocket_begins_with_its_scheme(text: str, expected: 
     [
         ("http://localhost:9080/", "write ws://localhost:9080/"),
         ("HTTPS://a.example/x", "write wss://a.example/x"),
+        ("http://localhost:9080/", "Its bytes are at localhost:9080;"),
+        ("http://[::1]/x", "Its bytes are at [::1]:80;"),
+        ("https://a.example", "Its bytes are at tls://a.example:443;"),
         ("ws://localhost", "Write HOST:PORT here."),
         ("udp://localhost", "'sockctl connect' and 'sockctl bench echo' take it"),
         (

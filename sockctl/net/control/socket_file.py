@@ -1,5 +1,6 @@
 """The file of a control socket: made for the user alone, by the rules of `sockctl.net.socket_file`."""
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -17,6 +18,8 @@ BACKLOG = 8
 def open_in_folder(folder: Path, name: str) -> SocketFile:
     """Listen in the folder of this user's servers, which is made if it is missing.
 
+    The sockets there that killed servers have left behind are removed: a server on another port would never do it.
+
     Args:
         folder: The folder.
         name: The name of the server. Where another server has it, the process id stands behind it.
@@ -27,6 +30,7 @@ def open_in_folder(folder: Path, name: str) -> SocketFile:
     ensure_folder(folder)
     try:
         with hold_folder(folder):
+            _clear(folder)
             for own in (name, f"{name}-{os.getpid()}"):
                 path = folder / f"{own}{SUFFIX}"
                 if not is_taken(path):
@@ -76,6 +80,13 @@ def find_problem(folder: Path) -> str:
     if status.st_uid != os.geteuid():
         return "another user owns it"
     return f"others may use it (its mode is {stat.S_IMODE(status.st_mode):04o})" if status.st_mode & 0o077 else ""
+
+
+def _clear(folder: Path) -> None:
+    """Remove the sockets in a folder at which no process listens; the lock of the folder is held."""
+    for path in folder.glob(f"*{SUFFIX}"):
+        with contextlib.suppress(ListenError):
+            is_taken(path)
 
 
 def _show(path: Path) -> str:

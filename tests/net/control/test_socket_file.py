@@ -67,6 +67,16 @@ def test_what_a_killed_server_left_is_replaced(tmp_path: Path, open_one: Callabl
         assert can_connect(one.path)
 
 
+def test_what_killed_servers_left_is_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with contextlib.closing(open_in_folder(folder, "alive")) as alive:
+        leave_behind(folder / "killed.sock")
+        (folder / "none.sock").touch()
+        with contextlib.closing(open_in_folder(folder, "new")):
+            assert {path.stem for path in folder.iterdir()} == {"alive", "new", "none"}
+        assert can_connect(alive.path)
+
+
 def test_a_path_at_which_another_process_listens(tmp_path: Path) -> None:
     with (
         contextlib.closing(open_at(tmp_path / "a")),
