@@ -88,6 +88,15 @@ class ChatContentOptions(ContentOptions):
             metavar="BYTES",
         ),
     ] = None
+    raw_terminal: Annotated[
+        bool,
+        declare(
+            CONTENT,
+            "--raw-terminal",
+            help="Send each key as it is typed, and show what comes as it is: for the terminal of a server's program "
+            "(serve exec --pty). Ctrl-] ends the connection (exit 130).",
+        ),
+    ] = False
     log: Annotated[
         Path | None,
         declare(
@@ -203,8 +212,14 @@ _EXCLUSIVE: dict[str, tuple[str, ...]] = {
     "-4": ("-6",),
     "--log": ("--hex",),
     "--reconnect": ("--no-reconnect", "--no-session", "--count", "--hex"),
+    "--raw-terminal": (
+        *_SCRIPT,
+        *("--send-only", "--recv-only", "--crlf", "--json", "--hex", "-v", "--datagram-size", "--log", "--plain"),
+        *("--reconnect", "--binary", "--subprotocol", "--header", "--header-file", "--no-input"),
+    ),
     "-z": (
         *_SCRIPT,
+        "--raw-terminal",
         "--reconnect",
         *(
             "--send-only",

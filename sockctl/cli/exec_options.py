@@ -35,3 +35,11 @@ class ExecOptions:
     grace: Annotated[
         float, declare_time("Time for a program to end after SIGTERM; then SIGKILL ends it.", at_least=0)
     ] = Seconds(2)
+    half_close_timeout: Annotated[
+        float | None,
+        declare_time(
+            "End a program that writes nothing for so long after its client has ended its input; the client may have "
+            "vanished. [default: never]",
+            at_least=0,
+        ),
+    ] = None

@@ -12,7 +12,7 @@ from sockctl.cli.commands import declare_command
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.listen_options import ListenOptions
 from sockctl.cli.script_order import ORDER, InOrder, read_steps
-from sockctl.errors import OptionError
+from sockctl.errors import AddressError, OptionError
 from sockctl.terminal import STDIN, is_null_device, is_terminal, say
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def listen(
             show_default=False,
         ),
     ] = None,
+    port: options.TargetPort = None,
     *,
     given: ListenOptions,
 ) -> None:
@@ -68,12 +69,12 @@ def listen(
 
     In a pipe, raw bytes go both ways, none changed. The end of the input half-closes the connection, and all that the
     client still sends is printed. A client that has ended its side still gets the input, until that ends or pauses for
-    2 s (--quit-after). Where it listens is said on standard error, and which clients are refused.
+    2 s (--quit-after). Standard error says where it listens, and which clients it refuses.
 
     On a terminal, you type lines in the line editor, and every event is told. 'exit' or Ctrl-D ends the connection, and
     without a client the listening; '//exit' sends the word itself.
 
-    A client that --allow or --deny refuses, or with which TLS fails, is told, and doesn't count as the one client.
+    A client that --allow or --deny refuses doesn't count as the one client. Neither does one with which TLS fails.
 
     Scripts: --send, --expect and the steps of --script run in their order, anew for each client.
     """
@@ -85,15 +86,15 @@ def listen(
 
     given.refuse_contradictions()
     settings = _make_settings(given, read_steps(ctx.meta[ORDER], given.script, given.content))
-    server = _find_place(where, given)
-    port = find_port(server)
+    server = _find_place(where, port, given)
+    wanted = find_port(server)
     rules = make_rules(server)
     screen = make_screen(settings)
     tls = load_tls(server, screen.emit, settings.read_bytes or READ_BYTES)
     # Signals that end the process do it by an exception: the file of a Unix socket is to be removed.
     with (
         ending_signals(signal.default_int_handler),
-        contextlib.closing(open_place(server, port, option="PORT")) as listeners,
+        contextlib.closing(open_place(server, wanted, option="PORT")) as listeners,
     ):
         _tell_place(listeners, settings, screen, tls)
         clients = given.clients
@@ -118,12 +119,17 @@ def _count_places() -> int:
     return MAX_CLIENTS if limit >= needed else max(1, limit - RESERVE)
 
 
-def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":
+def _find_place(where: str | None, apart: str | None, given: ListenOptions) -> "ServerOptions":
     """Return where to listen, as the options of a server.
 
+    Args:
+        where: The port, the host with the port or, where the port stands apart, without it.
+        apart: The port that stands apart.
+        given: The options of the user.
+
     Raises:
-        AddressError: The place is none.
-        OptionError: Two Unix sockets are given, or a place with a scheme.
+        AddressError: The place is none, or has two ports.
+        OptionError: Two Unix sockets are given, or one with a port, or a place with a scheme.
     """
     from sockctl.net.address import UNIX, parse_host, parse_port, parse_unix, split_port
 
@@ -132,6 +138,8 @@ def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":
     if where is not None and where.startswith(UNIX):
         if place.unix is not None:
             raise OptionError(f"{where} and --unix are two Unix sockets: leave one out.")
+        if apart is not None:
+            raise OptionError(f"{where} is a Unix socket, which has no port: leave {apart!r} out.")
         place.unix = parse_unix(where.removeprefix(UNIX))
     elif where is not None:
         if "://" in where:
@@ -140,8 +148,10 @@ def _find_place(where: str | None, given: ListenOptions) -> "ServerOptions":
                 "--tls for TLS. UDP is answered by 'sockctl serve echo --udp'."
             )
         name, number = split_port(where)
+        if number is not None and apart is not None:
+            raise AddressError(f"The port is given twice, in {where!r} and as {apart!r}: leave one out.")
         if number is None:
-            name, number = "", where
+            name, number = ("", where) if apart is None else (where, apart)
         host = parse_host(name) if name or where.startswith(":") else host
         port = parse_port(number, any_free=True)
     return place.make_server_options(host=host, port=port, no_input=given.script.no_input)

@@ -25,12 +25,12 @@ class OperatorEditor(LineEditor):
         super().__init__(**editing)
         self._stop_job = stop_job
 
-    def complete(self, before: str) -> tuple[str, list[str]]:
+    def find_words(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; the console's own command as well."""
         name, space, word = before.partition(" ")
         if name == EVENTS and space:
             return word, [choice for choice in ("on", "off") if choice.startswith(word)]
-        word, found = super().complete(before)
+        word, found = super().find_words(before)
         if before.startswith("/") and EVENTS.startswith(before):
             found = sorted([*found, f"{EVENTS} "])
         return word, found

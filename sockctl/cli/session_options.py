@@ -45,7 +45,7 @@ class ContentOptions:
         declare(
             CONTENT,
             "--json",
-            help='Print messages and events as JSON lines; a raw line as {"text": …}.',
+            help='Print messages and events as JSON lines; a raw line as {"text": …}, or {"base64": …} if not UTF-8.',
         ),
     ] = False
     hex_dump: Annotated[bool, declare(CONTENT, "--hex", help="Show bytes as a hex dump: > sent, < received.")] = False

@@ -118,10 +118,10 @@ class TalkEditor(OperatorEditor):
         self._is_held = False  # for a text that comes back
         self._refused: deque[int] = deque()
 
-    def complete(self, before: str) -> tuple[str, list[str]]:
+    def find_words(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the clients that it may address."""
         if self.is_asked or " " in before or not before.startswith("@"):
-            return super().complete(before)
+            return super().find_words(before)
         return before, [f"@{number} " for number in self._talk.numbers if f"@{number}".startswith(before)]
 
     def give_back(self, number: int, text: str, *, told: bool) -> None:

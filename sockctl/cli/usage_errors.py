@@ -15,6 +15,16 @@ _OVER_UDP = {
     "sockctl listen": " UDP is answered by 'sockctl serve echo --udp'.",
 }
 """What takes the place of ``--udp``, by commands without that option."""
+_NC_COMMANDS = frozenset({"sockctl", "sockctl connect", "sockctl listen"})
+"""The commands that do what nc does."""
+_NC_OPTIONS = {
+    "-l": "'sockctl listen PORT' waits for a client.",
+    "-k": "'sockctl listen PORT --keep-open' takes one client after another.",
+    "-p": "The port stands without an option: 'sockctl listen 9090'. connect's own is --source ADDRESS:PORT.",
+    "-u": "'sockctl connect udp://HOST:PORT' sends datagrams, 'sockctl serve echo --udp' answers them.",
+    "-e": "'sockctl serve exec -- COMMAND' starts a program for each client.",
+}
+"""What does the work of an option of nc, for a command without such an option."""
 
 
 def describe_usage_error(error: Any) -> str:
@@ -47,7 +57,9 @@ def _list_options(ctx: Any) -> list[str]:
 
 
 def _find_place(option: str, ctx: Any) -> str:
-    """Return the sentence that tells where a command takes what servers take by an option; else an empty text."""
+    """Return the sentence that tells where a command takes what servers or nc take by an option; else an empty text."""
+    if ctx.command_path in _NC_COMMANDS and option in _NC_OPTIONS:
+        return f" {_NC_OPTIONS[option]}"
     if option == "--udp":
         return _OVER_UDP.get(ctx.command_path, "")
     takes_port = any("PORT" in str(each.metavar) for each in ctx.command.params if each.param_type_name == "argument")

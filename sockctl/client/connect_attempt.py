@@ -1,6 +1,5 @@
 """A try to connect that a person need not wait for."""
 
-import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -77,5 +76,4 @@ class ConnectAttempt:
 
 def watch_over(transport: Transport) -> None:
     """Let the kernel find out within 90 s that the other end is gone."""
-    with contextlib.suppress(OSError), socket.fromfd(transport.fileno(), socket.AF_INET, socket.SOCK_STREAM) as same:
-        SocketOptions(keepalive_s=30, vanish_timeout_s=90).apply(same)
+    SocketOptions(keepalive_s=30, vanish_timeout_s=90).apply_to(transport.fileno())

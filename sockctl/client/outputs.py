@@ -1,4 +1,4 @@
-"""The forms of the server's words: as they are in a pipe, made safe on a terminal, a hex dump, or JSON."""
+"""How a session shows what the server sends: as it came, made safe for a terminal, as a hex dump, or as JSON."""
 
 from typing import TYPE_CHECKING
 
@@ -186,7 +186,8 @@ class HexOutput(Output):
 class JsonOutput(Output):
     """Shows each message as one JSON object a line, and each line that is none as ``{"text": …}``.
 
-    A line of a raw server may have no end, so the part beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
+    A line that is not UTF-8 becomes ``{"base64": …}``, as do datagrams and messages of WebSockets that are no text. A
+    line of a raw server may have no end, so the part beyond `max_line` is left out: ``{"text": …, "left_out": N}``.
 
     Args:
         screen: Where to.
@@ -197,12 +198,12 @@ class JsonOutput(Output):
     def __init__(self, screen: Screen, *, max_line: int = MAX_LINE, client: int | None = None) -> None:
         super().__init__(screen)
         self._client: dict[str, object] = {} if client is None else {"client": client}
-        self._lines = LineSplitter(limit=max_line)
+        self._lines = LineSplitter(limit=max_line, errors="surrogateescape")
 
     def show_bytes(self, data: bytes) -> None:
         """Show the lines that are complete, at the end also one that isn't."""
         for line, left_out in zip(self._lines.feed(data), self._lines.dropped, strict=True):
-            self._show({**self._client, "text": line, **({"left_out": left_out} if left_out else {})})
+            self._show({**self._client, **make_line_fields(line), **({"left_out": left_out} if left_out else {})})
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a message of a WebSocket: a binary one in base64."""
@@ -231,6 +232,22 @@ def encode_json_line(fields: dict[str, object]) -> bytes:
     return f"{line}\n".encode()
 
 
+def make_line_fields(line: str) -> dict[str, object]:
+    """Return the JSON fields of a line, whose bytes that are not UTF-8 are lone surrogates (PEP 383)."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return make_bytes_fields(line.encode(errors="surrogateescape"))
+    return {"text": line}
+
+
+def make_bytes_fields(data: bytes) -> dict[str, object]:
+    """Return the JSON fields of bytes that are no text."""
+    from base64 import b64encode
+
+    return {"base64": b64encode(data).decode()}
+
+
 def encode_web_message(data: bytes, *, is_text: bool) -> bytes:
     """Return a message of a WebSocket as a pipe shows it."""
     return data + b"\n" if is_text else data
@@ -238,11 +255,7 @@ def encode_web_message(data: bytes, *, is_text: bool) -> bytes:
 
 def encode_web_json(data: bytes, *, is_text: bool) -> bytes:
     """Return a message of a WebSocket as a line of JSON."""
-    if is_text:
-        return encode_json_line({"text": data.decode()})
-    from base64 import b64encode
-
-    return encode_json_line({"base64": b64encode(data).decode()})
+    return encode_json_line({"text": data.decode()} if is_text else make_bytes_fields(data))
 
 
 def encode_datagram_json(data: bytes) -> bytes:
@@ -250,4 +263,4 @@ def encode_datagram_json(data: bytes) -> bytes:
     try:
         return encode_json_line({"text": data.decode()})
     except UnicodeDecodeError:
-        return encode_web_json(data, is_text=False)
+        return encode_json_line(make_bytes_fields(data))

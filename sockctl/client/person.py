@@ -4,7 +4,7 @@
 |---|---|
 | the answer to a secret question | goes on, and is remembered for a while |
 | the password that was just typed | is asked about, once more each time |
-| several lines | are asked about; none of them is a command |
+| several lines | are asked about; none of them is a command, and they are no answer |
 | ``exit`` | in a chat it is asked about once; else it ends the session |
 | a user's name, as the first line after a welcome by a kept login | is asked about |
 | anything else | goes on |
@@ -128,9 +128,10 @@ class Person:
         """Return an entry that needs no question; ask about any other."""
         is_first, self._is_first = self._is_first, False
         word = entry.text.strip()
+        is_answer = protocol is not None and protocol.question is not None
         if any(self._secret.matches(line, now) for line in entry.lines):
             self._confirmation.ask("That is the password you just typed: say it?", entry, returns=False)
-        elif entry.is_block:
+        elif entry.is_block and not is_answer:
             self._check_block(entry)
         elif word == _EXIT and not self._in_chat:
             self.wants_to_leave = True

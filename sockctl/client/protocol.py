@@ -126,6 +126,11 @@ class MessageProtocol:
         return goes_ahead or self.is_welcomed or self.question is not None
 
     @property
+    def may_be_asked(self) -> bool:
+        """Whether the server may ask, or ask again, before it lets the client in."""
+        return not self.is_welcomed and (self.wire.is_listening or self._asks is True)
+
+    @property
     def has_turn(self) -> bool:
         """Whether a line is awaited: the server has asked, or welcomed."""
         return self.can_send and (self.is_welcomed or self.question is not None)
@@ -288,8 +293,8 @@ class MessageProtocol:
             self._guard.greet(service)
         can = self._can if service == CHAT else ()
         if self._view is None:
-            return self.login.open(service, can=can)
-        return self.login.open(service, self._view.list_seen(), self._view.roster.me, can)
+            return self.login.answer_greeting(service, can=can)
+        return self.login.answer_greeting(service, self._view.list_seen(), self._view.roster.me, can)
 
 
 def _make_turned_away(text: str) -> TurnedAwayError:

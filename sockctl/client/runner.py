@@ -117,7 +117,12 @@ def _run_session(
         output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
     log = _log(targets.endpoints, settings, screen)
     link = Link(session, connect_to, screen=screen, output=output, user=user, log=log)
-    return _run(IoLoop(link, screen=screen, user=user), link, sock, user)
+    with contextlib.ExitStack() as stack:
+        if settings.raw_terminal:  # now: while connecting, the user may be asked about a certificate
+            from sockctl.client.tty.raw_terminal import raw_terminal
+
+            stack.enter_context(raw_terminal(screen, quiet=settings.quiet))
+        return _run(IoLoop(link, screen=screen, user=user), link, sock, user)
 
 
 def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport], emit: Tell) -> Transport:
@@ -241,7 +246,7 @@ def choose_output(
         return HexOutput(screen)
     if settings.json:
         return JsonOutput(screen, client=client)
-    if not screen.person:
+    if not screen.person or settings.raw_terminal:
         keeps_ends = settings.datagram_bytes is not None
         return PlainOutput(screen, None, errors_apart=not settings.terminal, keeps_ends=keeps_ends)
     from sockctl.client.chat.formatter import MessageFormatter
@@ -274,6 +279,7 @@ def make_user(
         quiet=settings.quiet,
         typed=_typed(servers, settings),
         away_s=lambda: None if session is None else session.away_s(time.monotonic()),
+        may_keep=lambda: session is None or not session.may_be_asked,
     )
 
 

@@ -51,6 +51,7 @@ class ClientSettings:
         hex_dump: Show a hex dump instead of the bytes.
         json: Show JSON lines, of events, too.
         plain: Never use the line editor.
+        raw_terminal: Pass on each key of the terminal, and show what comes as it is; not with `terminal`.
         send_only: Show nothing of the server's words but its errors.
         recv_only: Read no input.
         output: The file of the transcript; None for none.
@@ -93,6 +94,7 @@ class ClientSettings:
     hex_dump: bool = False
     json: bool = False
     plain: bool = False
+    raw_terminal: bool = False
     send_only: bool = False
     recv_only: bool = False
     output: Path | None = None

@@ -229,9 +229,10 @@ class ServerStopping(Event):
             return "It answers the datagrams that wait in the receive buffer, and closes its sockets."
         if not self.clients:
             return "It takes no more clients, and none is connected."
+        count, them = ("one", "it") if self.clients == 1 else (f"{self.clients:,}", "them")
         return (
-            f"It takes no more clients, answers what it has received from the {self.clients:,} connected, and closes "
-            f"them within {self.drain_timeout_s:g} s."
+            f"It takes no more clients, answers what it has received from the {count} connected, and closes {them} "
+            f"within {self.drain_timeout_s:g} s."
         )
 
 

@@ -62,6 +62,11 @@ class SocketOptions:
             if hasattr(socket, name):
                 listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
+    def apply_to(self, fd: int) -> None:
+        """Set the options on the connection with descriptor `fd`; a closed one, or none of TCP, stays as it is."""
+        with contextlib.suppress(OSError), socket.fromfd(fd, socket.AF_INET, socket.SOCK_STREAM) as same:
+            self.apply(same)
+
 
 @dataclass(frozen=True, slots=True)
 class Listeners:

@@ -12,6 +12,10 @@ from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.kernel_queues import count_unread_bytes
 from sockctl.net.limits import READ_BYTES
+from sockctl.net.listener import SocketOptions
+
+HALF_CLOSED = SocketOptions(keepalive_s=10)
+"""For a client that has ended its input: a client that has vanished looks the same, until its kernel resets a probe."""
 
 
 class RawPeer:
@@ -122,6 +126,10 @@ class RawPeer:
             self._connection.may_send = self._connection.can_send_now = False
             with contextlib.suppress(OSError):  # no longer connected: the next wait says so
                 self._connection.sock.shutdown(socket.SHUT_WR)
+
+    def probe_soon(self) -> None:
+        """Have the kernel probe often from now on whether the client is still there; a Unix socket tells it anyway."""
+        HALF_CLOSED.apply_to(self._connection.fd)
 
     def count_unread(self) -> int:
         """Return how many bytes of the client wait in the kernel; under TLS, encrypted ones."""

@@ -11,13 +11,24 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[0-9a-z](?:[0-9a-z.-]{0,252}))(?::([0-9]{1,5}))?", re.IGNORECASE)
-_REQUEST = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) /|[^\s]+ [^\r\n]* HTTP/1\.[01]\r?\n")
+_METHOD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST = re.compile(
+    rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) /|" + _METHOD + rb" \S+ HTTP/1\.[01]\r?\n"
+)
+_BEGINNING = re.compile(_METHOD + rb"(?: \S*(?: ([^ ]*))?)?")
+_VERSIONS = tuple(f"HTTP/1.{minor}{end}".encode() for minor in (0, 1) for end in ("\r\n", "\n"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def is_request(first: bytes) -> bool:
     """Return whether the first bytes of a client begin an HTTP request, as a browser sends it (RFC 9112, section 3)."""
     return _REQUEST.match(first) is not None
+
+
+def may_become_request(first: bytes) -> bool:
+    """Return whether further bytes could make an HTTP request of a client's first bytes, which are none yet."""
+    match = _BEGINNING.fullmatch(first)
+    return match is not None and any(version.startswith(match[1] or b"") for version in _VERSIONS)
 
 
 def make_refusal(said: str) -> bytes:

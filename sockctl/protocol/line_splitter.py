@@ -1,23 +1,26 @@
 """Makes lines of the bytes of a raw service."""
 
 import codecs
+from typing import Literal
 
 MAX_PIECES = 10_000
 """Pieces of a line that are kept apart: one of few characters takes far more memory than they do."""
 
 
 class LineSplitter:
-    """Makes lines of bytes: UTF-8, other bytes become U+FFFD; LF or CR LF ends one. Not thread-safe.
+    """Makes lines of bytes in UTF-8; LF or CR LF ends one. Not thread-safe.
 
     Args:
         limit: How many characters of a line are kept; the rest is dropped.
+        errors: What other bytes become: ``replace`` makes U+FFFD of them, ``surrogateescape`` a lone surrogate of each,
+            from which `str.encode` makes them again (PEP 383).
 
     Attributes:
         dropped: How many characters were dropped of each line that `feed` has returned last.
     """
 
-    def __init__(self, *, limit: int) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    def __init__(self, *, limit: int, errors: Literal["replace", "surrogateescape"] = "replace") -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors)
         self._limit = limit
         self._pieces: list[str] = []  # of the open line; put together once, so that a long one costs no more than short
         self._room = limit

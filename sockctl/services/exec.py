@@ -15,18 +15,24 @@ from sockctl.local_user import parse_user_host
 from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
-from sockctl.protocol.http_rules import is_request, make_refusal
+from sockctl.protocol.http_rules import make_refusal
 from sockctl.services.program import PROGRAM_DESCRIPTORS, Patience, Program
 from sockctl.services.program_pipe import ProgramPipe
 from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
 from sockctl.services.program_terminal import TerminalProgram
 from sockctl.services.program_warnings import ProgramWarnings
+from sockctl.services.request_gate import RequestGate
 
 HTTP_REFUSED = Reason(
     "http_refused",
     "The client sent an HTTP request, as any web page in a browser may send it to this machine. So the program got "
     "nothing of it, and the server closed the connection (--http lets requests in).",
+)
+HALF_CLOSE_TIMEOUT = Reason(
+    "half_close_timeout",
+    "The client had ended its input, and then its program wrote nothing for as long as --half-close-timeout allows. So "
+    "the server ended the program and closed the connection.",
 )
 PROGRAM_FAILED = Reason("program_failed", "The program could not be started, so the server closed the connection.")
 
@@ -36,9 +42,10 @@ class Exec(RawService, Conversation[RawPeer]):
 
     Args:
         argv: The program and its arguments.
-        environment: The variables of every program; each gets those about its client as well.
+        environment: The variables of every program, beside those about its client.
         max_programs: The number of programs that may run at once.
         patience: How long a program may take to end.
+        half_close_s: How long a program may write nothing, once its client has ended its input; None for any time.
         terminal: Whether each program has a terminal.
         http: Whether a program gets the HTTP requests that come by TCP; a web page may have sent them.
     """
@@ -52,6 +59,7 @@ class Exec(RawService, Conversation[RawPeer]):
         environment: Mapping[str, str],
         max_programs: int,
         patience: Patience,
+        half_close_s: float | None = None,
         terminal: bool = False,
         http: bool = False,
     ) -> None:
@@ -60,6 +68,7 @@ class Exec(RawService, Conversation[RawPeer]):
         self._environment = dict(environment)
         self._max_programs = max_programs
         self._patience = patience
+        self._half_close_s = half_close_s
         self._terminal = terminal
         self._http = http
         self._lock = threading.Lock()  # guards the two below: each conversation's thread uses them
@@ -124,26 +133,27 @@ class Exec(RawService, Conversation[RawPeer]):
         peer.state = program
         self._journal.emit(ProgramStarted(connection=peer.number, peer=peer.shown, pid=program.pid, wire=self._wire))
         warnings = ProgramWarnings(self._journal, peer, program.pid)
-        refuses_http = not self._http and parse_user_host(peer.address) is None
-        check = refuse_requests if refuses_http else accept_all
         pipe = ProgramPipe(
             peer,
             program,
             warnings,
             patience=self._patience,
-            check_first=check,
+            gate=RequestGate(is_open=self._http or parse_user_host(peer.address) is not None),
+            half_close_s=self._half_close_s,
             on_input_end=lambda: self._note_end(peer),
         )
         try:
             pipe.run()
-            peer.end_output()  # before what the program has started is waited for
+            peer.end_output()  # before the server waits for children of the program
+            if pipe.timed_out:
+                raise peer.give_up(HALF_CLOSE_TIMEOUT)
             if not peer.input_ended:
                 raise peer.give_up(PROGRAM_ENDED)
         except HttpRefusedError as error:
             self._journal.emit(
                 ProtocolBroken(connection=peer.number, peer=peer.shown, code=error.code, error=str(error))
             )
-            said = f"sockctl: {error}"  # no response can follow what the program has written
+            said = f"sockctl: {error}"  # no response can follow the program's output
             peer.send_ready(f"{said}\r\n".encode() if pipe.bytes_out else make_refusal(said))
             program.signal(signal.SIGTERM)
             raise peer.give_up(HTTP_REFUSED) from error
@@ -181,22 +191,8 @@ class Exec(RawService, Conversation[RawPeer]):
         return program.reap()
 
 
-def refuse_requests(first: bytes) -> None:
-    """Raise an error if a client's first bytes begin an HTTP request.
-
-    Raises:
-        HttpRefusedError: They do.
-    """
-    if is_request(first):
-        raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")
-
-
-def accept_all(first: bytes) -> None:
-    """Accept any bytes."""
-
-
 def make_peer_variables(peer: RawPeer) -> dict[str, str]:
-    """Return the variables that tell a program of its client."""
+    """Return the environment variables that describe a client to its program."""
     variables = {
         "SOCKCTL_CONNECTION": str(peer.number),
         "SOCKCTL_PEER": peer.shown,

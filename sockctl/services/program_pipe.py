@@ -1,15 +1,18 @@
 """Carries bytes between a client and its program, in one thread that waits for both at once.
 
-What a side doesn't take stops the reading from the other side: 64 KiB at most wait for each of them, beside the pipes
-and the kernel's buffers. The two directions end apart: the client's FIN closes the program's standard input, and the
-end of its standard output becomes a FIN for the client. The end of the program ends both, once its output is sent:
-another process that holds the pipe doesn't count.
+While a side doesn't take its bytes, the thread reads nothing from the other side. At most 64 KiB wait for each side,
+beside the pipes and the kernel's buffers. The two directions end apart. The client's FIN closes the program's standard
+input. The end of the program's standard output becomes a FIN for the client. The end of the program ends both, once its
+output is sent, even if another process still holds the pipe.
 
-A program that must end is asked by the end of its input, then by SIGTERM, then by SIGKILL. Its output still goes to the
+The thread stops a program by the end of its input, then by SIGTERM, then by SIGKILL. Its output still goes to the
 client meanwhile.
+
+A client that has vanished sends a FIN, as one does that only ends its input: nothing tells them apart. What the program
+writes to it brings a reset, which ends the program. For a silent program the kernel's probes bring that reset, once the
+client's kernel has forgotten the connection (Linux: after 60 s).
 """
 
-import math
 import select
 from collections.abc import Callable
 
@@ -18,9 +21,10 @@ from sockctl.errors import PeerGoneError
 from sockctl.net.raw_peer import RawPeer
 from sockctl.services.program import READ_BYTES, Patience, Program
 from sockctl.services.program_warnings import ProgramWarnings
+from sockctl.services.request_gate import RequestGate
 
 LOOK_S = 0.1
-"""How often the thread looks whether the program has ended, where the system can't tell it."""
+"""How often the thread looks whether the program has ended, where the system can't report it."""
 
 
 class ProgramPipe:
@@ -29,14 +33,16 @@ class ProgramPipe:
     Args:
         peer: The client.
         program: The program.
-        warnings: Takes what the program writes to its standard error.
+        warnings: Takes the bytes of the program's standard error.
         patience: How long the program may take to end.
-        check_first: Called with the client's first bytes, before the program gets them; may raise an error.
+        gate: What the client's bytes pass before the program gets them.
+        half_close_s: How long a program may write nothing, once the client has ended its input; None for any time.
         on_input_end: Called when the client has ended its input.
 
     Attributes:
         bytes_in: Bytes that the program has got.
         bytes_out: Bytes that it has written to its standard output, and that were read.
+        timed_out: Whether the program was ended since it wrote nothing for `half_close_s`.
     """
 
     def __init__(
@@ -46,14 +52,16 @@ class ProgramPipe:
         warnings: ProgramWarnings,
         *,
         patience: Patience,
-        check_first: Callable[[bytes], None],
+        gate: RequestGate,
+        half_close_s: float | None = None,
         on_input_end: Callable[[], None],
     ) -> None:
         self._peer = peer
         self._program = program
         self._warnings = warnings
         self._patience = patience
-        self._check_first: Callable[[bytes], None] | None = check_first
+        self._gate = gate
+        self._half_close_s = half_close_s
         self._on_input_end = on_input_end
         self._to_program = memoryview(b"")
         self._input_ended = False
@@ -65,14 +73,16 @@ class ProgramPipe:
         self._stopping = False
         self._signals = list(program.signals)  # those that the program has not got yet
         self._until = Deadline.after(None)  # when the program gets the next of them
+        self._silence_s: float | None = None  # how long it may write nothing before it gets the first
         self.bytes_in = self.bytes_out = 0
+        self.timed_out = False
 
     def run(self) -> None:
         """Carry bytes until the program has ended, and the client has its output.
 
         Raises:
             PeerGoneError: The connection ends before that.
-            ProtocolError: The client's first bytes are refused.
+            HttpRefusedError: The client's first bytes are refused.
         """
         while self._output_left is None or self._output_left > 0 or self._peer.queued_bytes:
             try:
@@ -89,7 +99,7 @@ class ProgramPipe:
         return not (self._input_ended or self._to_program) and self._output_left is None
 
     def _carry(self) -> None:
-        """Wait until a side is ready, and carry what can be carried at once."""
+        """Wait until a side is ready, and carry its bytes."""
         program, peer = self._program, self._peer
         if self._output_left and not peer.queued_bytes:  # it is all there, and nothing more counts
             self._read_program()
@@ -99,8 +109,11 @@ class ProgramPipe:
         if peer.fileno() in ready:
             if peer.queued_bytes:
                 peer.send_ready()
+                self._note_motion()
             if for_input:
                 self._read_client()
+        if self._gate.until.has_passed:
+            self._give(self._gate.open())
         if program.stdin in ready:
             self._write_program()
         if program.stderr in ready:
@@ -114,7 +127,7 @@ class ProgramPipe:
     def _wait(self, *, for_input: bool) -> set[int]:
         """Return the descriptors that are ready; raise TimeoutError when the program must get the next signal."""
         looks = self._program.exit_fd is None and self._output_left is None
-        until = min(self._until, Deadline.after(LOOK_S if looks else None))
+        until = min(self._until, self._gate.until, Deadline.after(LOOK_S if looks else None))
         try:
             return self._peer.wait(self._list_events(), for_input=for_input, until=until, stopping=self._stopping)
         except TimeoutError:
@@ -141,26 +154,30 @@ class ProgramPipe:
                 self._end_input()
         elif not data:
             self._on_input_end()
+            self._peer.probe_soon()
             self._end_input()
         else:
-            if self._check_first is not None:
-                self._check_first(data)
-                self._check_first = None
             if left is not None:
                 self._input_left = max(0, left - len(data))
-            self._last = data[-1:]
-            self._to_program = memoryview(data)
-            self._write_program()
+            self._give(self._gate.admit(data))
             if self._input_left == 0:
                 self._end_input()
 
+    def _give(self, data: bytes) -> None:
+        """Give bytes of the client to the program, which has taken all earlier ones."""
+        if data:
+            self._last = data[-1:]
+            self._to_program = memoryview(data)
+            self._write_program()
+
     def _end_input(self) -> None:
-        """Note that the client's input has ended; the program learns it when it has got what stands before."""
+        """Note that the client's input has ended; the program's input ends behind the bytes that wait."""
+        self._give(self._gate.open())
         self._input_ended = True
         self._to_program = memoryview(bytes(self._to_program) + self._program.make_input_end(self._last))
 
     def _write_program(self) -> None:
-        """Write to the program what its pipe takes; what a program that reads no more doesn't take is lost."""
+        """Write as many bytes as the program's pipe takes. Bytes for a program that reads no more are lost."""
         taken = self._program.write(self._to_program)
         if self._program.stdin is not None:
             self.bytes_in += taken
@@ -179,9 +196,13 @@ class ProgramPipe:
         self.bytes_out += len(data)
         if left is not None:
             self._output_left = left - len(data)
-        if self._stopping and len(self._signals) == len(self._program.signals):
-            self._until = Deadline.after(self._patience.last_output_s)
+        self._note_motion()
         self._peer.send_ready(data)
+
+    def _note_motion(self) -> None:
+        """Note that output has moved: a program whose time runs gets it anew, unless it has had a signal."""
+        if self._silence_s is not None and not self._is_signalled:
+            self._until = Deadline.after(self._silence_s)
 
     def _read_warnings(self) -> None:
         data = self._program.read(self._program.stderr)
@@ -191,20 +212,21 @@ class ProgramPipe:
                 self._open.discard(self._program.stderr)
 
     def _begin_end(self) -> None:
-        """Note that the program has exited: what it has written still goes to the client."""
+        """Note that the program has exited: its output still goes to the client."""
         self._output_left = self._program.count_unread() if self._program.stdout in self._open else 0
         self._until = Deadline.after(None)
         if self._program.stderr in self._open:
             self._read_warnings()
 
     def _begin_stop(self) -> None:
-        """Give the program what the client has sent so far, then the end of its input."""
+        """Give the program the bytes that the client has sent so far, then the end of its input."""
         self._stopping = True
         if not self._input_ended:
             self._input_left = self._peer.count_unread()
             if not self._input_left:
                 self._end_input()
-        self._until = Deadline.after(self._patience.last_output_s)
+        self._silence_s = self._patience.last_output_s
+        self._until = Deadline.after(self._silence_s)
         self._end_directions()
 
     def _end_directions(self) -> None:
@@ -215,11 +237,30 @@ class ProgramPipe:
         if program.stdout not in self._open and not peer.queued_bytes and not self._output_ended:
             self._output_ended = True
             peer.end_output()
-        over = self._input_ended and not self._to_program and (self._output_ended or peer.hung_up)
-        if over and self._until == math.inf and self._output_left is None:
-            self._until = Deadline.after(self._patience.end_s)
+        if self._input_ended and not (self._to_program or self._stopping or self._is_signalled):
+            self._limit_time(is_over=self._output_ended or peer.hung_up)
+
+    def _limit_time(self, *, is_over: bool) -> None:
+        """Let the time of a program run that has got all of its client's input, and is not to end yet.
+
+        Args:
+            is_over: Whether no output can reach the client, either.
+        """
+        if self._output_left is not None:
+            return
+        if is_over:
+            self._silence_s = None
+            self._until = min(self._until, Deadline.after(self._patience.end_s))
+        elif self._silence_s is None and self._half_close_s is not None:
+            self._silence_s = self._half_close_s
+            self._until = Deadline.after(self._silence_s)
+
+    @property
+    def _is_signalled(self) -> bool:
+        return len(self._signals) < len(self._program.signals)
 
     def _press(self) -> None:
         """Send the program the next signal."""
+        self.timed_out = self.timed_out or (self._silence_s is not None and not self._stopping)
         self._program.signal(self._signals.pop(0) if len(self._signals) > 1 else self._signals[0])
         self._until = Deadline.after(self._patience.terminate_s)

@@ -1,17 +1,28 @@
 """A person at a terminal, played by a pseudo-terminal."""
 
+import os
 import re
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
-from tests.support.running import CLOSED_PORT, TIMEOUT_S, echo_process, exchange, free_port, receive_all
+from tests.support.running import (
+    CLOSED_PORT,
+    TIMEOUT_S,
+    echo_process,
+    exchange,
+    free_port,
+    process,
+    receive_all,
+    sockctl,
+)
 from tests.support.terminal import ended
 
 
@@ -245,3 +256,72 @@ def test_no_colour(terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not re.search("\x1b", child.before)
     child.sendintr()
     assert ended(child) == 0
+
+
+@pytest.fixture(scope="module")
+def shell() -> Iterator[int]:
+    """Return the port of a server that gives each client a shell with a terminal."""
+    with process("serve", "exec", "--port", "0", "--log-format", "json", "--pty", "--", "sh", "-i") as run:
+        yield int(run.event("listening")["port"])
+
+
+RAW = ("connect", "--raw-terminal")
+PROMPT = "# " if os.geteuid() == 0 else "$ "
+AROUND = [
+    *("sh", "-c"),
+    'trap : INT; before=$(stty -g); "$@"; echo "code $?"; test "$before" = "$(stty -g)" && echo as before',
+    "sh",
+]
+"""Says how a command has ended, and whether the terminal is as it was before; Ctrl-] interrupts this shell, too."""
+
+
+def test_a_raw_terminal_passes_each_key_on(terminal: Any, shell: int) -> None:
+    child = terminal(*RAW, "localhost", str(shell), command=AROUND)
+    child.expect_exact("Each key goes to the server. Ctrl-] ends the connection.\r\n")
+    child.send("echo wa''it; sleep 60\r")
+    child.expect_exact("wait\r\n")
+    child.send("\x03")
+    child.send("stty size; printf '\\033[2mdim'\r")
+    child.expect_exact("24 80\r\n\x1b[2mdim")
+    child.send("\x1d")
+    child.expect_exact("\r\nThe connection has ended.\r\n")
+    child.expect_exact("code 130\r\nas before\r\n")
+    assert ended(child) == 0
+
+
+def test_a_raw_terminal_is_as_before_when_the_server_ends(terminal: Any, shell: int) -> None:
+    child = terminal(*RAW, "-q", f"tcp://localhost:{shell}", command=AROUND)
+    child.expect_exact(PROMPT)
+    child.send("exit\r")
+    child.expect_exact("code 0\r\nas before\r\n")
+    assert ended(child) == 0
+
+
+def test_a_raw_terminal_is_as_before_after_a_signal(terminal: Any, shell: int) -> None:
+    child = terminal(*RAW, f"localhost:{shell}", command=AROUND)
+    child.expect_exact(PROMPT)
+    [client] = map(int, Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text("ascii").split())
+    os.kill(client, signal.SIGTERM)
+    child.expect_exact("The connection has ended.\r\n")
+    child.expect_exact("as before\r\n")
+    assert ended(child) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("sockctl://localhost:1",), "--raw-terminal is for raw bytes, and sockctl:// is not"),
+        (("udp://localhost:1",), "--raw-terminal is for raw bytes, and udp:// is not"),
+        (("localhost:1", "--send", "a"), "--raw-terminal and --send exclude each other"),
+    ],
+)
+def test_where_no_terminal_can_be_raw(terminal: Any, words: tuple[str, ...], said: str) -> None:
+    child = terminal(*RAW, *words)
+    child.expect_exact(said)
+    assert ended(child) == ExitCode.USAGE
+
+
+def test_a_pipe_is_no_raw_terminal() -> None:
+    done = sockctl(*RAW, "localhost:1")
+    assert done.returncode == ExitCode.USAGE
+    assert b"--raw-terminal needs a terminal" in done.stderr

@@ -306,6 +306,15 @@ def test_a_script_answers_a_client_that_has_ended_its_side(tmp_path: Path) -> No
         assert listener.wait() == (0, b"question")
 
 
+@pytest.mark.parametrize(
+    ("host", "said"), [("127.0.0.1", b"on 127.0.0.1:"), ("::1", b"on [::1]:"), ("[::1]", b"on [::1]:")]
+)
+def test_host_and_port_may_stand_apart(host: str, said: bytes) -> None:
+    done = sockctl("listen", host, "0", "--timeout", "0.01")
+    assert done.returncode == 5
+    assert said in done.stderr
+
+
 def test_no_client_in_time() -> None:
     done = sockctl("listen", "0", "--timeout", "0.2")
     assert done.returncode == 5
@@ -426,6 +435,10 @@ def test_a_taken_port() -> None:
         (["udp://9090"], "has a scheme"),
         ([":9090"], "host is empty"),
         (["unix:/a", "--unix", "/b"], "two Unix sockets"),
+        (["unix:/a", "9090"], "has no port: leave '9090' out"),
+        (["localhost:9090", "9091"], "The port is given twice, in 'localhost:9090' and as '9091'"),
+        (["9090", "9091"], "'9090' looks like a port, not a host"),
+        (["localhost", "99999"], "not a port"),
         (["--keep-open", "--many"], "exclude each other"),
         (["--many", "--output", "x"], "exclude each other"),
         (["9090", "--allow", "nowhere"], "not an address or a network"),

@@ -49,7 +49,7 @@ def editor(stops: list[str], keyboard: int, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_consoles_command_is_completed_as_well(
     editor: OperatorEditor, before: str, word: str, offers: set[str], not_offered: set[str]
 ) -> None:
-    given, found = editor.complete(before)
+    given, found = editor.find_words(before)
     assert given == word
     assert offers <= set(found)
     assert not not_offered & set(found)

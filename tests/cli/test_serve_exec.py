@@ -68,6 +68,17 @@ def test_curl_shows_why_its_request_is_refused() -> None:
         assert run.event("client_disconnected")["reason"] == "http_refused"
 
 
+def test_a_client_that_is_killed_does_not_keep_a_silent_program() -> None:
+    with serving("--half-close-timeout", "0.2", "--", "sleep", "60") as (run, port):
+        command = [tool("nc", "netcat-openbsd"), "127.0.0.1", str(port)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as client:
+            run.event("program_started")
+            client.kill()
+        assert run.event("program_ended")["how"] == "the server ended it with its connection"
+        assert run.event("client_disconnected")["reason"] == "half_close_timeout"
+        assert run.end() == 0
+
+
 def test_their_client_and_ours_over_tls(tmp_path: Path) -> None:
     with serving("--tls", "--data-dir", str(tmp_path), "--", "sh", "-c", "cat; echo end") as (_, port):
         ours = sockctl("connect", f"tls://127.0.0.1:{port}", "--accept-new", "--state-dir", str(tmp_path), stdin=DATA)

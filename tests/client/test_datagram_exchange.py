@@ -187,13 +187,34 @@ def test_a_count(tmp_path: Path) -> None:
 def test_a_line_that_is_too_long(ended: bytes, tmp_path: Path) -> None:
     played = opened(tmp_path)
     played.type(b"fine\n" + b"x" * LONGEST_BYTES + b"\n")
-    played.receive(frame(b"fine"))
+    played.receive(frame(b"fine"), frame(b"x" * LONGEST_BYTES))
     played.type(b"y" * (LONGEST_BYTES + 1) + ended)
     assert [len(each) for each in sent(played)] == [4, LONGEST_BYTES], "nothing of it was sent"
     assert played.ended is not None
     assert isinstance(played.ended.error, UnsendableError)
     assert "Line 3 of the input has" in str(played.ended.error)
     assert "65,508 bytes, and a datagram has room for 65,507" in str(played.ended.error)
+
+
+def test_lines_before_one_that_is_too_long_are_sent_and_answered(tmp_path: Path) -> None:
+    played = opened(tmp_path)
+    played.type(b"one\ntwo\n" + b"y" * (LONGEST_BYTES + 1) + b"\nthree\n")
+    assert sent(played) == [b"one", b"two"]
+    assert not played.session.wants_input, "nothing behind it is sent"
+    played.receive(frame(b"one"))
+    assert played.ended is None
+    played.receive(frame(b"two"))
+    assert shown(played) == [b"one", b"two"]
+    assert played.ended is not None
+    assert "Line 3 of the input has 65,508 bytes" in str(played.ended.error)
+
+
+def test_a_line_that_is_too_long_is_told_though_answers_are_missing(tmp_path: Path) -> None:
+    played = opened(tmp_path, timeout_s=2.0)
+    played.type(b"one\n" + b"y" * (LONGEST_BYTES + 1))
+    played.wait(2.1)
+    assert played.ended is not None
+    assert isinstance(played.ended.error, UnsendableError)
 
 
 def test_a_person_may_go_on_after_a_line_that_is_too_long(tmp_path: Path) -> None:

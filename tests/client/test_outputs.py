@@ -1,5 +1,6 @@
 import json
 import os
+from base64 import b64decode, b64encode
 
 import pytest
 
@@ -142,6 +143,29 @@ def test_json_of_a_line_without_an_end(written: list[bytes]) -> None:
         {"text": "x" * 1_000, "left_out": 99_000},
         {"text": "next"},
     ]
+
+
+def test_json_of_lines_that_are_no_text(written: list[bytes]) -> None:
+    data = b"a\xff\r\n\xed\xb3\xbf\n\xc3"
+    output = JsonOutput(screen(person=False), client=2)
+    for byte in data + "\xa4ö\n".encode("latin-1"):
+        output.show_bytes(bytes([byte]))
+    output.show_bytes(b"end \xe2\x82")
+    output.show_bytes(b"")
+    shown = [json.loads(line) for line in text_of(written).splitlines()]
+    assert [list(each) for each in shown] == [["client", "base64"]] * 4
+    assert [b64decode(each["base64"]) for each in shown] == [
+        b"a\xff",
+        b"\xed\xb3\xbf",
+        b"\xc3\xa4\xf6",
+        b"end \xe2\x82",
+    ]
+
+
+def test_json_of_a_line_without_an_end_that_is_no_text(written: list[bytes]) -> None:
+    output = JsonOutput(screen(person=False), max_line=3)
+    output.show_bytes(b"a\xffbcd\n")
+    assert json.loads(text_of(written)) == {"base64": b64encode(b"a\xffb").decode(), "left_out": 2}
 
 
 def test_messages_of_a_websocket(written: list[bytes]) -> None:

@@ -146,6 +146,13 @@ READINGS = [
         "them within 0.5 s.",
     ),
     Reading(
+        ServerStopping(clients=1, drain_timeout_s=5),
+        "server_stopping",
+        Level.INFO,
+        "The server was asked to stop.",
+        "It takes no more clients, answers what it has received from the one connected, and closes it within 5 s.",
+    ),
+    Reading(
         ServerStopped(clients=1, bytes_in=6, bytes_out=2_048, seconds=90.0),
         "server_stopped",
         Level.INFO,

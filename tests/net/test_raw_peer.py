@@ -11,8 +11,8 @@ import pytest
 from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.connection import Connection
-from sockctl.net.raw_peer import RawPeer
-from tests.support.connections import connected
+from sockctl.net.raw_peer import HALF_CLOSED, RawPeer
+from tests.support.connections import ADDRESS, connected
 
 
 class Stage:
@@ -126,3 +126,20 @@ def test_the_first_reason_to_give_up_counts(stage: Stage) -> None:
     assert isinstance(stage.peer.give_up(DisconnectReason.PROTOCOL_ERROR), PeerGoneError)
     stage.peer.give_up(DisconnectReason.SERVER_CLOSED)
     assert stage.peer.reason is DisconnectReason.PROTOCOL_ERROR
+
+
+def test_a_client_of_tcp_is_probed_soon() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as sock,
+    ):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 0)
+        RawPeer(Connection(sock, ADDRESS, 1, portion=1024, send_s=1), Mock()).probe_soon()
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == HALF_CLOSED.keepalive_s
+
+
+def test_a_client_at_a_unix_socket_needs_no_probes(stage: Stage) -> None:
+    stage.peer.probe_soon()

@@ -8,6 +8,7 @@ from sockctl.protocol.http_rules import (
     accepts_origin,
     is_request,
     make_refusal,
+    may_become_request,
     parse_host_header,
 )
 
@@ -98,10 +99,23 @@ def test_the_origin_is_the_own_page(origin: str, host: str, encrypted: bool, acc
         (b"say GET / HTTP\n", False),
         (b"ls /\necho HTTP/1.1\n", False),
         (b"\x00\xff", False),
+        (b"BREW /a pot HTTP/1.1\r\n", False),
+        ("brüh /pot HTTP/1.1\r\n".encode(), False),
     ],
 )
 def test_a_request_is_known_by_its_first_bytes(first: bytes, expected: bool) -> None:
     assert is_request(first) is expected
+
+
+@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n", b"BREW /pot HTTP/1.0\n"])
+def test_each_beginning_of_a_request_may_become_one(request_: bytes) -> None:
+    for length in range(1, len(request_)):
+        assert may_become_request(request_[:length]) or is_request(request_[:length])
+
+
+@pytest.mark.parametrize("first", [b"ls\n", b"ls -l\r\n", b"a b c", b"a b HTTP/2", b"\x00", b" ", b"a  \xff\xff"])
+def test_other_beginnings_never_become_one(first: bytes) -> None:
+    assert not may_become_request(first)
 
 
 def test_a_refusal_is_a_whole_response() -> None:

@@ -32,3 +32,9 @@ def test_what_was_dropped_of_a_line_is_counted() -> None:
     assert splitter.dropped == []
     assert splitter.feed(b"") == ["abc"]
     assert splitter.dropped == [4]
+
+
+def test_other_bytes() -> None:
+    assert LineSplitter(limit=9).feed(b"a\xff\n") == ["a\ufffd"]
+    [line] = LineSplitter(limit=9, errors="surrogateescape").feed(b"a\xff\n")
+    assert line.encode(errors="surrogateescape") == b"a\xff"

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import resource
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -190,6 +191,40 @@ def test_a_web_page_cannot_use_the_program(request_: bytes) -> None:
         assert run.sink.wait_for("protocol_broken")[0].code == "http"
         assert reason(run) is HTTP_REFUSED
         assert ended(run).bytes_in == 0
+
+
+def test_a_request_cut_into_single_bytes_is_refused_too() -> None:
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"BREW /pot HTTP/1.1\r\n":
+            sock.sendall(bytes([byte]))
+        assert receive_all(sock).startswith(b"HTTP/1.1 403 Forbidden\r\n")
+        assert reason(run) is HTTP_REFUSED
+        assert ended(run).bytes_in == 0
+
+
+def test_first_bytes_that_may_begin_a_request_are_not_held_for_long() -> None:
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        sock.sendall(b"GET")
+        assert receive_exactly(sock, 3) == b"GET"
+        sock.sendall(b" / HTTP/1.1\r\n")
+        assert receive_exactly(sock, 13) == b" / HTTP/1.1\r\n"
+        assert not run.sink.named("protocol_broken")
+
+
+def test_the_end_of_the_input_lets_first_bytes_through() -> None:
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        send_and_half_close(sock, b"GET")
+        assert receive_all(sock) == b"GET"
+        assert ended(run).how == "exit code 0"
+
+
+def test_a_stop_lets_first_bytes_through() -> None:
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        run.sink.wait_for("program_started")
+        sock.sendall(b"GET")
+        run.stop()
+        assert receive_all(sock) == b"GET"
 
 
 def test_a_web_page_gets_a_line_behind_what_the_program_has_said() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.raw_peer import RawPeer
+from sockctl.services.exec import HALF_CLOSE_TIMEOUT
 from sockctl.services.program import Patience
 from sockctl.services.program_reply import PROGRAM_ENDED
 from tests.support.programs import (
@@ -129,6 +131,55 @@ def test_a_program_that_never_reads_and_heeds_no_signal_ends_with_its_connection
             reset(sock)
         assert ended(run).how == ENDED_BY_SERVER
         assert reason(run) is (DisconnectReason.IDLE_TIMEOUT if how == "idle" else DisconnectReason.CLIENT_RESET)
+
+
+def test_a_reset_behind_a_fin_ends_a_program_that_does_nothing() -> None:
+    """A client that was killed: its FIN comes, and its kernel answers what the server sends with a reset."""
+    with serving(*sh("read line; sleep 60")) as run, run.client() as sock:
+        sock.shutdown(socket.SHUT_WR)
+        run.sink.wait_for("input_ended")
+        reset(sock)
+        assert ended(run).how == ENDED_BY_SERVER
+        assert reason(run) is DisconnectReason.CLIENT_RESET
+
+
+def test_output_for_a_client_that_has_vanished_ends_the_program() -> None:
+    with serving(*sh("cat; trap '' PIPE; echo probe; sleep 60")) as run:
+        run.client().close()
+        assert ended(run).how == ENDED_BY_SERVER
+        assert reason(run) is DisconnectReason.CLIENT_RESET
+
+
+def test_a_client_that_has_ended_its_input_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: list[int] = []
+    monkeypatch.setattr(RawPeer, "probe_soon", lambda peer: probed.append(peer.number))
+    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+        sock.sendall(b"a")
+        assert receive_exactly(sock, 1) == b"a"
+        assert not probed
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert probed == [1]
+
+
+def test_a_silent_program_ends_when_its_client_has_ended_its_input() -> None:
+    with serving(*sh("sleep 60"), half_close_s=0.3) as run, run.client() as sock:
+        begin = time.monotonic()
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+        assert time.monotonic() - begin >= 0.3
+        assert ended(run).how == ENDED_BY_SERVER
+        assert reason(run) is HALF_CLOSE_TIMEOUT
+
+
+def test_a_program_that_goes_on_writing_is_not_ended_by_a_half_close() -> None:
+    script = "cat; for n in 1 2 3 4 5; do sleep 0.2; echo $n; done"
+    with serving(*sh(script), half_close_s=0.6) as run, run.client() as sock:
+        time.sleep(0.8)
+        send_and_half_close(sock, b"0\n")
+        assert receive_all(sock).split() == [b"0", b"1", b"2", b"3", b"4", b"5"]
+        assert ended(run).how == "exit code 0"
+        assert reason(run) is DisconnectReason.CLIENT_CLOSED
 
 
 def test_output_without_end_waits_for_the_client() -> None:

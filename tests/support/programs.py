@@ -27,9 +27,16 @@ NEVER_READS = "import os; os.write(1, b'up'); import time; time.sleep(60)"
 
 @contextlib.contextmanager
 def serving(
-    *argv: str, max_programs: int = 4, patience: Patience = QUICK, idle_s: float | None = None, **options: Any
+    *argv: str,
+    max_programs: int = 4,
+    patience: Patience = QUICK,
+    idle_s: float | None = None,
+    half_close_s: float | None = None,
+    **options: Any,
 ) -> Iterator[Running]:
-    service = Exec(argv, environment=ENVIRONMENT, max_programs=max_programs, patience=patience)
+    service = Exec(
+        argv, environment=ENVIRONMENT, max_programs=max_programs, patience=patience, half_close_s=half_close_s
+    )
     with running(service, timeouts=Timeouts(linger_s=LINGER_S, idle_s=idle_s), **options) as run:
         yield run
 

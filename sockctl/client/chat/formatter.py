@@ -207,9 +207,10 @@ class MessageFormatter:
         return "" if moment is None else self.paint(self._clock(moment), self._theme.faint) + " "
 
     def _in_own_zone(self, one: Message) -> str:
-        """Return the text; where it tells of something that ends, moments are in the reader's time zone."""
+        """Return the text; where fields have its moments, these are in the reader's time zone."""
         text = make_visible(format_line(one))
-        return text if self._parse(one.get("until")) is None else _MOMENT.sub(self._show_moment, text)
+        is_told = any(self._parse(at) is not None for field in ("since", "until") if (at := one.get(field)))
+        return _MOMENT.sub(self._show_moment, text) if is_told else text
 
     def _show_moment(self, found: re.Match[str]) -> str:
         try:

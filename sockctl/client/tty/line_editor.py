@@ -56,6 +56,7 @@ class LineEditor:
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
         background: The terminal's answer on its background, and the keys typed meanwhile.
         typed: Keeps the typed lines for the next time; None for nowhere.
+        may_keep: Whether a line is no answer that was typed ahead of its question; such a line may be a secret.
 
     Attributes:
         entries: The queue of entries: lines, and texts of several lines.
@@ -71,6 +72,7 @@ class LineEditor:
         keys: "Mapping[str, Callable[[], None]] | None" = None,
         background: Background = NOT_ASKED,
         typed: "TypedEntries | None" = None,
+        may_keep: Callable[[], bool] = lambda: True,
     ) -> None:
         from sockctl.client.tty.prompt import make_prompt
         from sockctl.client.tty.typed_history import TypedHistory
@@ -83,6 +85,7 @@ class LineEditor:
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
         self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
         self._recent = RecentSecret()
+        self._may_keep = may_keep
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
         self._ends = self._over = self._is_interrupted = False
         self._error: BaseException | None = None
@@ -106,19 +109,32 @@ class LineEditor:
         """Whether the line being typed must not be seen."""
         return self._question is not None and self._question.asks_secret
 
-    def complete(self, before: str) -> tuple[str, list[str]]:
+    def find_words(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; an answer has none."""
         return (before, []) if self._roster is None or self.is_asked else find_completions(before, self._roster)
+
+    def complete(self, buffer: "Buffer", *, columns: int, rows: int) -> None:
+        """Complete the word before the cursor, or list in so many columns and rows what it may become."""
+        from sockctl.client.tty.word_completion import complete_word
+
+        word, found = self.find_words(buffer.document.text_before_cursor)
+        if found and (listed := complete_word(buffer, word, found, columns=columns, rows=rows)):
+            self._print([], "\n".join(listed))
 
     def accept(self, buffer: "Buffer") -> bool:
         """Take the entry; return whether it stays in the editor, since the queue has no place for it."""
         text = buffer.text.encode(errors="replace").decode()
+        self._may_leave = False
         if self.entries.is_full:
             return True
         asked, secret, now = self._question, self.hides, time.monotonic()
+        if asked is None and not text.strip() and self._in_room:
+            return False  # there is nothing to say
         if secret:
             self._recent.note(text, now)
-        elif asked is None and not any(self._recent.matches(line, now) for line in text.split("\n")):
+        elif (
+            asked is None and self._may_keep() and not any(self._recent.matches(line, now) for line in text.split("\n"))
+        ):
             buffer.append_to_history()
         if asked is not None:
             self._print(self.fragments, "" if secret else make_visible(text))  # before the answer to it comes
@@ -245,8 +261,11 @@ class LineEditor:
 
     def _comes_back(self, text: str) -> bool:
         """Return whether a text comes back from a room, or into the editor; the editor doesn't print it as well."""
-        in_room = self._roster is not None and bool(self._roster.rooms)
-        return "\n" in text.strip() or (in_room and holds_text(text))
+        return "\n" in text.strip() or (self._in_room and holds_text(text))
+
+    @property
+    def _in_room(self) -> bool:
+        return self._roster is not None and bool(self._roster.rooms)
 
     def _print(self, fragments: Fragments, text: str) -> None:
         """Write a line above the prompt, ahead of all output that waits."""

@@ -2,14 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
-from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, is_done
 from prompt_toolkit.formatted_text import ANSI, FormattedText, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.history import History, InMemoryHistory
@@ -18,7 +16,6 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor, TabsProcessor
 from prompt_toolkit.renderer import print_formatted_text
-from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import default_ui_style
 
 from sockctl.client.fragments import Fragments
@@ -46,8 +43,8 @@ class Editor(Protocol):
     def hides(self) -> bool:
         """Whether the line being typed must not be seen."""
 
-    def complete(self, before: str) -> tuple[str, list[str]]:
-        """Return the word before the cursor, and the words that it may become."""
+    def complete(self, buffer: Buffer, *, columns: int, rows: int) -> None:
+        """Complete the word before the cursor, or list in so many columns and rows what it may become."""
 
     def accept(self, buffer: Buffer) -> bool:
         """Take the entry; return whether it stays in the editor."""
@@ -95,9 +92,6 @@ def make_prompt(
             ConditionalProcessor(PasswordProcessor(char=""), hides),
             ConditionalProcessor(TabsProcessor(char1=" ", char2=" "), ~hides),
         ],
-        completer=_Words(editor),
-        complete_style=CompleteStyle.READLINE_LIKE,
-        complete_while_typing=False,
         key_bindings=_bind(editor, keyboard, keys),
     )
     buffer = prompt.default_buffer
@@ -110,18 +104,6 @@ def make_prompt(
     return prompt, keyboard
 
 
-class _Words(Completer):
-    """The completions of an editor."""
-
-    def __init__(self, editor: Editor) -> None:
-        self._editor = editor
-
-    def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
-        word, found = self._editor.complete(document.text_before_cursor)
-        for text in found:
-            yield Completion(text, -len(word), display=text.strip())
-
-
 def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], None]]) -> KeyBindings:
     bindings = KeyBindings()
 
@@ -130,6 +112,11 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
         buffer = event.current_buffer
         if not editor.accept(buffer):
             buffer.reset()
+
+    @bindings.add("tab")
+    def _complete(event: KeyPressEvent) -> None:
+        size = event.app.output.get_size()
+        editor.complete(event.current_buffer, columns=size.columns, rows=max(2, size.rows // 2))
 
     @bindings.add("escape", "enter")
     def _break_line(event: KeyPressEvent) -> None:

@@ -40,7 +40,7 @@ def as_typed() -> Iterator[None]:
 
     A signal that ends the process raises KeyboardInterrupt; outside of the main thread, no signal does anything here.
     """
-    with ending_signals(signal.default_int_handler), _passing_on():  # in this order: none must leave it so
+    with ending_signals(signal.default_int_handler), changed(_pass_on):  # in this order: none must leave it so
         yield
 
 
@@ -59,12 +59,13 @@ def ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _passing_on() -> Iterator[None]:
+def changed(change: Callable[[list[Any]], None]) -> Iterator[None]:
+    """Change the attributes of the terminal, as `termios.tcgetattr` gives them; set the earlier ones at the end."""
     try:
         before = termios.tcgetattr(STDIN)
-        passing_on = [*before]
-        passing_on[3] &= ~(termios.ICANON | termios.ECHO)
-        termios.tcsetattr(STDIN, termios.TCSANOW, passing_on)
+        after = [*before[:-1], [*before[-1]]]
+        change(after)
+        termios.tcsetattr(STDIN, termios.TCSANOW, after)
     except termios.error:  # it has gone: a read from it finds out
         yield
         return
@@ -73,3 +74,7 @@ def _passing_on() -> Iterator[None]:
     finally:
         with contextlib.suppress(termios.error):
             termios.tcsetattr(STDIN, termios.TCSANOW, before)
+
+
+def _pass_on(attributes: list[Any]) -> None:
+    attributes[3] &= ~(termios.ICANON | termios.ECHO)

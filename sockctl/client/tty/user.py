@@ -32,6 +32,7 @@ class TerminalUser:
         quiet: Whether to leave out how to type.
         typed: Where lines are kept that were typed, for the next time; None for nowhere.
         away_s: Returns in how many seconds the client connects again; None while it is connected.
+        may_keep: Whether a line that no question asks for may be kept for the next time.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class TerminalUser:
         quiet: bool = False,
         typed: "TypedEntries | None" = None,
         away_s: Callable[[], float | None] = lambda: None,
+        may_keep: Callable[[], bool] = lambda: True,
     ) -> None:
         self._screen = screen
         self._view = view
         self._may_edit = may_edit
         self._typed = typed
         self._away_s = away_s
+        self._may_keep = may_keep
         self._hidden = NoEcho(STDIN)
         self._editor: LineEditor | None = None
         self._invited = quiet
@@ -140,7 +143,7 @@ class TerminalUser:
         colours, view = self._screen.colours, self._view
         background = ask_background() if colours else NOT_ASKED
         if view is None:
-            return LineEditor(background=background, typed=self._typed)
+            return LineEditor(background=background, typed=self._typed, may_keep=self._may_keep)
         from sockctl.client.chat.formatter import MessageFormatter
         from sockctl.client.chat.theme import choose_theme
         from sockctl.client.chat.window import ChatWindow
@@ -163,6 +166,7 @@ class TerminalUser:
             keys=bind_rooms(window, self._go),
             background=background,
             typed=self._typed,
+            may_keep=self._may_keep,
         )
 
     def _go(self, room: str | None) -> None:

@@ -124,7 +124,8 @@ class CommandHandlers:
     def _describe_member(self, client: Client, words: Sequence[str]) -> None:
         member = self._members.get(words[0])
         rooms = self._members.list_rooms(member)
-        who = f"logged in as {member.account}" if member.account else "a guest"
+        kind = "the operator at the server's terminal" if member.operator else "a guest"
+        who = f"logged in as {member.account}" if member.account else kind
         since = f"{member.since:%Y-%m-%d %H:%M} UTC"
         text = f"{member.name} is {who}, here since {since}, in {', '.join(rooms) or 'no room'}."
         if member.away:
@@ -132,7 +133,7 @@ class CommandHandlers:
         addresses = None
         if client.member.operator:
             addresses = sorted(self._members.list_addresses(member))
-            text += f" At {', '.join(addresses) or 'the terminal of the server'}."
+            text += f" At {', '.join(addresses)}." if addresses else ""
         client.tell(
             "notice",
             text,

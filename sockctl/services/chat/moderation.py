@@ -136,7 +136,7 @@ class Moderation:
         number, some = select_page(bans, words, of=command)
         for ban in some:
             target = ban.target
-            by = f"{did} by {ban.by} on {ban.at:%Y-%m-%d %H:%M} UTC"
+            by = f"{did} by {ban.by} since {ban.at:%Y-%m-%d %H:%M} UTC"
             client.tell(
                 "notice",
                 f"{target.describe()}: {by},{ban.describe_end() or ' for good'}.",

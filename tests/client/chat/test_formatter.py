@@ -82,6 +82,7 @@ def test_lines(one: Message, line: str) -> None:
 def test_a_refusal_ends_at_a_time_of_ones_own_zone(until: str | None, text: str, line: str) -> None:
     assert formatter().line(make_message("error", text, until=until)) == line
     assert formatter().line(make_message("notice", text, until=until)) == f"*{line[1:]}"
+    assert formatter().line(make_message("notice", text, since=until)) == f"*{line[1:]}"
 
 
 def test_who_is_there_in_columns() -> None:

@@ -14,7 +14,7 @@ from tests.support.frames import framed
 from tests.support.played_server import greet, read_frame
 from tests.support.played_server import server as played
 from tests.support.running import receive_all, wait_until
-from tests.support.tmux import SHELL_PROMPT, Tmux, tmux
+from tests.support.tmux import SHELL_PROMPT, STATUS, Tmux, tmux
 
 PASTE = "def f():\n    exit\n    return 1\n/etc/hosts\n/quit\n"
 LONG = "the quick brown fox jumps over the lazy dog and then some more words that make the line wrap over several rows"
@@ -443,3 +443,57 @@ def talking(sock: socket.socket) -> None:
     while (one := read_frame(sock))["kind"] == "line":
         sock.sendall(framed(kind="say", text=f"You said {one['text']}."))
     receive_all(sock)
+
+
+def unhurried(sock: socket.socket) -> None:
+    """Ask for the password long after the name."""
+    greet(sock)
+    sock.sendall(framed(kind="ask", text="Your name?", field="name"))
+    assert read_frame(sock)["text"] == "ann"
+    assert read_frame(sock)["text"] == "swordfish"
+    sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+    read_frame(sock)
+    sock.sendall(framed(kind="welcome", text="In."))
+    assert read_frame(sock)["text"] == "hello"
+    receive_all(sock)
+
+
+def test_what_was_typed_ahead_of_a_question_is_not_kept(screen: Tmux, tmp_path: Path) -> None:
+    with played(unhurried) as target:
+        screen.start("connect", "--quiet", target)
+        screen.expect("Your name?")
+        for text, answer in (("ann", "> "), ("swordfish", "Password?"), ("another", "In."), ("hello", " > hello")):
+            screen.type(text)
+            screen.press("Enter")
+            screen.expect(answer.strip())
+        screen.press("C-d")
+        screen.expect("code=0")
+    assert [path.read_text() for path in (tmp_path / "state" / "typed").glob("*.jsonl")] == ['"hello"\n']
+
+
+def test_words_are_listed_above_the_line(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("/msg ")
+    screen.press("Tab")
+    screen.expect_last("bob    carol", f"{LINE}/msg")
+    screen.type("b")
+    screen.press("Tab")
+    screen.expect_last(f"{LINE}/msg bob")
+    shown = screen.screen()
+    assert sum(row.startswith(LINE) for row in shown) == 1
+    assert sum(row.startswith(STATUS) for row in shown) == 1
+
+
+def test_enter_on_an_empty_line_says_nothing(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    before = screen.screen()
+    for text in ("", "  "):
+        screen.type(text)
+        screen.press("Enter")
+    screen.press("C-c")
+    screen.expect("Ctrl-C again, or Ctrl-D, leaves.")
+    screen.press("Enter", "C-c")
+    screen.expect_last("Ctrl-C again, or Ctrl-D, leaves.", "Ctrl-C again, or Ctrl-D, leaves.", LINE.strip())
+    assert rows_with(screen, LINE.strip()) == 1
+    assert not sent(server, "line")
+    assert before[-1] == screen.screen()[-1]

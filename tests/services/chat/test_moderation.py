@@ -395,12 +395,12 @@ def test_operators_list_bans_and_mutes(tmp_path: Path) -> None:
         ann.line("/bans")
         one = ann.until("notice", code="bans")
         assert re.fullmatch(
-            r"bert \(account bert\): banned by server on [-0-9]{10} [0-9:]{5} UTC, for good.", one["text"]
+            r"bert \(account bert\): banned by server since [-0-9]{10} [0-9:]{5} UTC, for good.", one["text"]
         )
         assert (one["name"], one["account"], one["by"]) == ("bert", "bert", "server")
         assert one.get("until") is None
         (shown,) = terminal.type_for_all("/mutes")
-        assert re.fullmatch(r"192.0.2.0/24: muted by server on .{16} UTC, until .{16} UTC\.", shown)
+        assert re.fullmatch(r"192.0.2.0/24: muted by server since .{16} UTC, until .{16} UTC\.", shown)
         ann.line("/mutes")
         one = ann.until("notice", code="mutes")
         assert one["addresses"] == ["192.0.2.0/24"]
@@ -415,7 +415,7 @@ def test_the_lists_have_pages(tmp_path: Path) -> None:
             terminal.type(f"/ban 192.0.2.{number}")
         *bans, after = terminal.type_for_all("/bans")
         assert len(bans) == PAGE_LINES
-        assert bans[0].startswith("192.0.2.0: banned by server on ")
+        assert bans[0].startswith("192.0.2.0: banned by server since ")
         assert after == "That is page 1 of 2: /bans 2 goes on."
         (last,) = terminal.type_for_all("/bans 2")
         assert last.startswith(f"192.0.2.{PAGE_LINES}: ")

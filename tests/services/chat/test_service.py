@@ -146,6 +146,14 @@ def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path) -> None:
         assert not said & {"before 19", "after"}
 
 
+def test_the_operator_at_the_terminal_is_no_guest(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, RULES)
+    chat.open_console(lambda _: None)
+    with running(chat) as run, members(run, "ann") as (ann,):
+        ann.line("/whois server")
+        assert "server is the operator at the server's terminal, here" in ann.until("notice", code="whois")["text"]
+
+
 def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> None:
     shown: list[Message] = []
     chat = Chat(tmp_path, RULES)
