@@ -197,9 +197,8 @@ def parse_host(text: str) -> str:
 def parse_target(target: str | None, port: str | None = None) -> Target:
     """Return the target of ``HOST:PORT``, ``HOST PORT``, ``SCHEME://HOST:PORT``, ``HOST`` or nothing.
 
-    ``unix:PATH`` and ``unix:@NAME`` stand in the place of ``HOST:PORT``.
-
-    An IPv6 address stands in brackets if ``:PORT`` follows it.
+    ``unix:PATH`` and ``unix:@NAME`` stand in the place of ``HOST:PORT``. An IPv6 address stands in brackets if
+    ``:PORT`` follows it.
 
     Raises:
         AddressError: The text is no target, or has a second port.
@@ -216,8 +215,6 @@ def parse_target(target: str | None, port: str | None = None) -> Target:
             raise AddressError(f"{target!r} is a Unix socket, which has no port: leave {port!r} out.")
         return Target(parse_unix(place), 0, scheme or None)
     host, own_port = split_port(rest.removesuffix("/") if scheme else rest)
-    if (path := own_port or host).startswith(_PATH_STARTS) or path.endswith(".sock"):  # socat's is UNIX-CONNECT:PATH
-        raise AddressError(f"{target!r} looks like a Unix socket, not a host: write {UNIX}{path}")
     if port is not None and own_port is not None:
         raise AddressError(f"The port is given twice, in {target!r} and as {port!r}: leave one out.")
     chosen = own_port if port is None else port
@@ -273,7 +270,14 @@ def _find_unix_place(text: str) -> str | None:
 
 
 def split_port(text: str) -> tuple[str, str | None]:
-    """Split off the port, if there is one. ``::1`` has none, ``[::1]:9090`` and ``localhost:9090`` have one."""
+    """Split off the port, if there is one. ``::1`` has none, ``[::1]:9090`` and ``localhost:9090`` have one.
+
+    Raises:
+        AddressError: The text is no address with a port, or the path of a Unix socket.
+    """
+    path = text.rpartition(":")[2]  # socat's form is UNIX-CONNECT:PATH
+    if path.startswith(_PATH_STARTS) or path.endswith(".sock"):
+        raise AddressError(f"{text!r} looks like a Unix socket, not a host: write {UNIX}{path}")
     if text.startswith("["):
         host, bracket, rest = text.partition("]")
         if not bracket or (rest and not rest.startswith(":")):
@@ -288,10 +292,7 @@ def split_port(text: str) -> tuple[str, str | None]:
 def _check_ipv6(host: str, text: str) -> None:
     address = host.partition("%")[0]
     if not all(c in _IPV6_CHARACTERS for c in address):  # TCP:localhost:9090 is what socat takes
-        raise AddressError(
-            f"{text[:80]!r} is not an address: write HOST:PORT, such as localhost:9090, or SCHEME://HOST:PORT, such as "
-            f"tls://localhost:9090."
-        )
+        raise AddressError(f"{text[:80]!r} is not an address: write HOST:PORT, or tls://HOST:PORT for TLS.")
     try:
         socket.inet_pton(socket.AF_INET6, address)
     except OSError as error:

@@ -437,6 +437,7 @@ def test_a_taken_port() -> None:
         (["unix:/a", "--unix", "/b"], "two Unix sockets"),
         (["unix:/a", "9090"], "has no port: leave '9090' out"),
         (["localhost:9090", "9091"], "The port is given twice, in 'localhost:9090' and as '9091'"),
+        (["./u.sock"], "'./u.sock' looks like a Unix socket, not a host: write unix:./u.sock"),
         (["9090", "9091"], "'9090' looks like a port, not a host"),
         (["localhost", "99999"], "not a port"),
         (["--keep-open", "--many"], "exclude each other"),

@@ -62,6 +62,7 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
         ("./u.sock", None, "looks like a Unix socket, not a host: write unix:./u.sock"),
         ("/run/chat", "80", "write unix:/run/chat"),
         ("u.sock", None, "write unix:u.sock"),
+        ("sockctl://./u.sock", None, "write unix:./u.sock"),
         (
             "UNIX-CONNECT:/run/u.sock",
             None,
