@@ -10,8 +10,9 @@ from sockctl.cli import options
 from sockctl.cli.commands import declare_command
 from sockctl.cli.completion import complete_targets
 from sockctl.cli.connect_options import ConnectOptions
+from sockctl.cli.connect_targets import find_targets, parse_any_targets
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
-from sockctl.cli.prompts import DEFAULT_HOST, ask, ask_target, may_ask
+from sockctl.cli.prompts import may_ask
 from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, STDOUT, is_terminal
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
     from sockctl.client.script_steps import Step
     from sockctl.client.settings import ClientSettings
+    from sockctl.client.trust import TlsPolicy
     from sockctl.net.address import Endpoint, Target
+    from sockctl.net.web.client import WebRequest
 
 _EPILOG = "\n\n".join(
     (
@@ -102,17 +105,38 @@ def connect(
     server has answered a Ping, or --quit-after is over. wss:// trusts what the system's authorities vouch for, where
     the host is a public name. It needs: pip install 'sockctl[web]'.
     """
-    from sockctl.net.address import is_unix
-
     given.refuse_contradictions()
     if given.connecting.check_ports:
         _check_ports(target, ports or [], given)
         return
     if ports and len(ports) > 1:
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
-    no_input = given.script.no_input
-    endpoints, first = _complete_targets(target, ports[0] if ports else None, no_input=no_input)
+    endpoints, first = find_targets(target, ports[0] if ports else None, no_input=given.script.no_input)
     steps = read_steps(ctx.meta[ORDER], given.script, given.content)
+    if not _run_session(endpoints, first, steps, given, ordered=ctx.meta[ORDER]):
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _run_session(
+    endpoints: "list[Endpoint]",
+    first: "Target",
+    steps: "Sequence[Step]",
+    given: ConnectOptions,
+    *,
+    ordered: "Sequence[str]",
+) -> bool:
+    """Run the session that the options want; return whether it ended without an interruption.
+
+    Args:
+        endpoints: The servers.
+        first: The first of them, as the user has named it.
+        steps: The steps of the script.
+        given: The options.
+        ordered: The options that the user has named.
+
+    Raises:
+        SockctlError: Options don't fit the target, or the session has failed.
+    """
     if given.content.raw_terminal:
         _check_raw_terminal(first.scheme)
     if first.scheme == "udp" or given.content.datagram_size is not None:
@@ -120,6 +144,22 @@ def connect(
 
         check_options(given, first.scheme, steps)
     settings = _make_settings(given, steps, first.scheme)
+    policy, web = _make_policy(endpoints, first, settings, given)
+    from sockctl.net.address import is_unix
+
+    if any(is_unix(endpoint.host) for endpoint in endpoints):
+        given.refuse_for_unix()
+    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ordered)):
+        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
+    from sockctl.client.runner import run_session
+
+    return run_session(endpoints, settings, policy, web)
+
+
+def _make_policy(
+    endpoints: "list[Endpoint]", first: "Target", settings: "ClientSettings", given: ConnectOptions
+) -> "tuple[TlsPolicy | None, WebRequest | None]":
+    """Return how TLS is done, and the request for a WebSocket; None for either that isn't wanted."""
     wanted_tls = given.tls.tls or first.scheme in {"tls", "sockctls", "wss"}
     web, vouched = None, False
     if settings.web or given.web.are_given:
@@ -130,18 +170,11 @@ def connect(
     policy = given.tls.make_policy(
         wanted=wanted_tls,
         state_dir=given.login.state_dir,
-        may_ask=may_ask(no_input=no_input),
+        may_ask=may_ask(no_input=given.script.no_input),
         vouched=vouched,
         web=web is not None,
     )
-    if any(is_unix(endpoint.host) for endpoint in endpoints):
-        given.refuse_for_unix()
-    if settings.messages is False and (wanted := {"reconnect", "log"} & set(ctx.meta[ORDER])):
-        raise OptionError(f"--{min(wanted)} is for messages, and the target is one of raw bytes: write sockctl://….")
-    from sockctl.client.runner import run_session
-
-    if not run_session(endpoints, settings, policy, web):
-        raise typer.Exit(ExitCode.INTERRUPTED)
+    return policy, web
 
 
 def _check_raw_terminal(scheme: str | None) -> None:
@@ -220,7 +253,7 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
     from sockctl.client.port_check import check_ports, parse_ports
     from sockctl.net.address import Target, is_unix
 
-    wanted = [Target(None, None)] if target is None else _parse_targets(target)
+    wanted = [Target(None, None)] if target is None else parse_any_targets(target)
     further = parse_ports(ports)
     numbers = [(each.host, ([] if each.port is None else [each.port]) + further) for each in wanted]
     connecting = given.connecting
@@ -242,46 +275,3 @@ def _check_ports(target: str | None, ports: list[str], given: ConnectOptions) ->
         return
     if not all_open:
         raise typer.Exit(ExitCode.UNREACHABLE)
-
-
-def _complete_targets(target: str | None, port: str | None, *, no_input: bool) -> "tuple[list[Endpoint], Target]":
-    """Return the servers and the first target, after asking for what is missing."""
-    from sockctl.net.address import Endpoint, is_unix, parse_host, parse_port, parse_target
-
-    asks = may_ask(no_input=no_input)
-    wanted = [parse_target(None, port)] if target is None else _parse_targets(target, port)
-    if target is None and asks:
-        wanted = [ask_target()]
-    endpoints: list[Endpoint] = []
-    for each in wanted:
-        host, number = each.host, each.port
-        if asks and not (host is not None and is_unix(host)):
-            host = host or ask("Host", DEFAULT_HOST, parse_host)
-            number = number or ask("Port" if len(wanted) == 1 else f"Port of {host}", "9090", parse_port)
-        if host is None or number is None:
-            raise _make_missing_error(host, number)
-        if (endpoint := Endpoint(host, number)) not in endpoints:
-            endpoints.append(endpoint)
-    return endpoints, wanted[0]
-
-
-def _parse_targets(text: str, port: str | None = None) -> "list[Target]":
-    """Return the targets that a text names, or the one WebSocket; raise an AddressError where it names none."""
-    from sockctl.net.address import parse_targets
-    from sockctl.net.schemes import is_udp_address, is_web_address
-
-    if is_udp_address(text):
-        from sockctl.net.udp.target import parse_udp_target
-
-        return [parse_udp_target(text, port)]
-    if not is_web_address(text):
-        return parse_targets(text, port)
-    from sockctl.net.web.url import parse_web_target
-
-    return [parse_web_target(text, port)]
-
-
-def _make_missing_error(host: str | None, number: int | None) -> InputNeededError:
-    missing = "HOST and PORT are" if host is None and number is None else "HOST is" if host is None else "PORT is"
-    hint = f" An IPv6 address with a port is written [{host}]:PORT." if host is not None and ":" in host else ""
-    return InputNeededError(f"{missing} missing and can't be asked for here: write sockctl connect HOST PORT.{hint}")

@@ -61,7 +61,7 @@ class EventRing:
             while len(self._kept) > MAX_KEPT or (self._bytes > MAX_KEPT_BYTES and len(self._kept) > 1):
                 self._bytes -= self._kept.popleft().event.held_bytes
             of_server = not isinstance(event, ConnectionEvent)
-            return self._is_on or event.level >= Level.ERROR or (self._stops and of_server)
+            return self._is_on or event.own_level >= Level.ERROR or (self._stops and of_server)
 
     def list_last(self, count: int) -> list[Record]:
         """Return the last events, the oldest first."""

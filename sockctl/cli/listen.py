@@ -69,12 +69,12 @@ def listen(
 
     In a pipe, raw bytes go both ways, none changed. The end of the input half-closes the connection, and all that the
     client still sends is printed. A client that has ended its side still gets the input, until that ends or pauses for
-    2 s (--quit-after). Where it listens is said on standard error, and which clients are refused.
+    2 s (--quit-after). Standard error says where it listens, and which clients it refuses.
 
     On a terminal, you type lines in the line editor, and every event is told. 'exit' or Ctrl-D ends the connection, and
     without a client the listening; '//exit' sends the word itself.
 
-    A client that --allow or --deny refuses, or with which TLS fails, is told, and doesn't count as the one client.
+    A client that --allow or --deny refuses doesn't count as the one client. Neither does one with which TLS fails.
 
     Scripts: --send, --expect and the steps of --script run in their order, anew for each client.
     """

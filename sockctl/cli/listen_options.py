@@ -50,8 +50,8 @@ class ClientOptions:
         bool,
         typer.Option(
             "--many",
-            help="Take clients at once, up to 400, until Ctrl-C. All get the input, as fast as the slowest takes it; "
-            "each line of theirs stands behind its number: #2 hello.",
+            help="Take clients at once, up to 400, until Ctrl-C. All get the input, as fast as the slowest takes it. "
+            "The client's number stands before each of its lines: #2 hello.",
             rich_help_panel=WHO,
         ),
     ] = False

@@ -46,12 +46,12 @@ def proxy(
 ) -> None:
     """Stand between a client and a server, and see what passes.
 
-    Clients connect to LISTEN, and the proxy connects to TARGET for each. It tells what passes: the direction, the time
+    Clients connect to LISTEN, and the proxy connects to TARGET for each. It shows what passes: the direction, the time
     since the last bytes, and what it recognises: HTTP, TLS and the server's name in it, WebSocket, messages of sockctl,
-    text. While much passes, it tells sums, once a second.
+    text. While much passes, it shows sums, once a second.
 
-    No byte is changed. Each side's end and each reset is passed on. A slow side slows the other one down. A client
-    whose target can't be reached gets a reset; at a Unix socket, which has none, an end.
+    The proxy changes no byte. It passes on each half-close and each reset. A slow side slows the other one down. A
+    client whose target can't be reached gets a reset. A Unix socket has no resets: there the client gets an end.
 
     --tls encrypts towards clients, tls:// towards the target. The options about certificates are then as in 'sockctl
     connect': --fingerprint, --accept-new, --ca, --verify-system, --cert and --key are about the target.

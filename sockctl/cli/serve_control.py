@@ -9,8 +9,6 @@ from sockctl.cli.server_options import ServerOptions
 from sockctl.errors import ControlError, StoreReadError
 from sockctl.events.control import ControlFailed, ControlOpened
 from sockctl.events.journal import Journal
-from sockctl.net.server import Server
-from sockctl.net.service import Service
 
 if TYPE_CHECKING:
     from sockctl.net.control.server import ControlServer
@@ -18,36 +16,18 @@ if TYPE_CHECKING:
 ReadStatus = Callable[[], Iterable[dict[str, Any]]]
 """Returns the lines that say what a server does."""
 
+MakeReader = Callable[[dict[str, Any]], ReadStatus]
+"""Takes the fields that never change, and returns what reads the status."""
+
 
 def open_control(
-    options: ServerOptions, server: Server, service: Service, journal: Journal, *, name: str
+    options: ServerOptions, make_reader: MakeReader, journal: Journal, *, name: str
 ) -> "ControlServer | None":
     """Return the running control server; None if the user wants none. Without a socket, the server serves all the same.
 
     Args:
         options: The options of the user.
-        server: The server.
-        service: Its service.
-        journal: Its journal.
-        name: The name of the server.
-    """
-
-    def make_reader(facts: dict[str, Any]) -> ReadStatus:
-        from sockctl.net.status import Status
-
-        return Status(server, service, journal, facts).read
-
-    return open_control_with(options, make_reader, journal, name=name)
-
-
-def open_control_with(
-    options: ServerOptions, make_reader: Callable[[dict[str, Any]], ReadStatus], journal: Journal, *, name: str
-) -> "ControlServer | None":
-    """Do as `open_control`, for a server of any form.
-
-    Args:
-        options: The options of the user.
-        make_reader: Takes the fields that never change, and returns what reads the status.
+        make_reader: Makes what reads the server's status.
         journal: Its journal.
         name: The name of the server.
     """

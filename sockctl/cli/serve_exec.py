@@ -1,4 +1,4 @@
-"""What the servers that start programs need before they listen: the program, its variables, and who may use it."""
+"""Prepares the servers that start programs: the program, its variables, and who may use it."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from sockctl.services.program import Patience
 from sockctl.signals import wait_for_children
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
-"""Variables that every program gets, besides those of the locale; others may be secrets of the server's."""
+"""Variables that every program gets, besides those of the locale. Others may hold the server's secrets."""
 END_S = 0.5
 """How long a program may take to end after its input."""
 DEFAULT_TERM = "xterm"
@@ -79,11 +79,11 @@ def find_program(command: Sequence[str]) -> list[str]:
 
 
 def _explain_missing(program: str, hint: str = "Check its name or path.") -> str:
-    """Return why a program can't be run, and what to do; the name of a program without a slash is looked for in PATH.
+    """Return why a program can't be run, and what to do. A name without a slash is looked for in PATH.
 
     Args:
         program: Its name or path.
-        hint: What to do where there is nothing of that name.
+        hint: The advice where there is no such file.
     """
     place = Path(program)
     if "/" in program and place.is_dir():
@@ -94,7 +94,7 @@ def _explain_missing(program: str, hint: str = "Check its name or path.") -> str
 
 
 def make_environment(given: Sequence[str], *, terminal: bool = False) -> dict[str, str]:
-    """Return the variables that every program gets: a few of the server's, and those that the user gives.
+    """Return the variables that every program gets: a few of the server's own, and the user's.
 
     Args:
         given: The values of --env.

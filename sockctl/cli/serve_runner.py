@@ -1,15 +1,16 @@
-"""Runs a server from its start to its stop: the journal, the port, the addresses for clients, and the signals."""
+"""Opens a server of connections as its options want it: limits, TLS, ports, pages and metrics."""
 
 import contextlib
+import functools
 import os
-import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
-from sockctl.cli.serve_control import open_control
+from sockctl.cli.serve_control import ReadStatus
 from sockctl.cli.serve_metrics import open_metrics, serve_metrics
 from sockctl.cli.serve_place import (
     check_ports,
@@ -21,35 +22,23 @@ from sockctl.cli.serve_place import (
     open_place,
     tell_place,
 )
-from sockctl.cli.serve_stop import stop, wait_for_stop
 from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
-from sockctl.cli.server_options import LogFormat, ServerOptions
+from sockctl.cli.server_options import ServerOptions
+from sockctl.cli.server_run import ReadyServer, run_server
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import ListenError
-from sockctl.events.base import Event, Level
-from sockctl.events.explain import Explain
-from sockctl.events.formats import FileFormat, Format, choose_live_format, encode_json
+from sockctl.events.base import Event
 from sockctl.events.journal import Journal
-from sockctl.events.server import (
-    BacklogCut,
-    DescriptorsLimited,
-    ServerStarted,
-)
-from sockctl.events.sinks import DescriptorSink, FileSink
+from sockctl.events.server import BacklogCut, DescriptorsLimited, ServerStarted
 from sockctl.net.address import parse_host
 from sockctl.net.limits import READ_BYTES, Limits, Timeouts
 from sockctl.net.listener import BACKLOG, Listeners
 from sockctl.net.server import Server
 from sockctl.net.service import Service
 from sockctl.os_limits import raise_descriptor_limit
-from sockctl.signals import StopSignals
-from sockctl.terminal import STDERR, is_terminal, say
 
 if TYPE_CHECKING:
     from sockctl.cli.serve_tls import ServingTls
-
-FIRST_WORDS_S = 1.0
-"""How long what the server's terminal shows waits for the first events, in case standard error is blocked."""
 
 
 def serve(
@@ -90,7 +79,22 @@ def serve(
     host = parse_host(options.host) if options.host else ""
     port = find_port(options)
     check_ports(port, web=None if web_options is None else web_options.web, metrics=options.metrics)
-    limits = Limits(
+    opening = _Opening(
+        service=service,
+        options=options,
+        host=host,
+        port=port,
+        limits=_make_limits(options, portion, read_size),
+        read_size=read_size,
+        warnings=warnings,
+        web_options=web_options,
+        advertised=advertised,
+    )
+    return run_server(service.name, options, terminal or OperatorTerminal(), opening.open_server)
+
+
+def _make_limits(options: ServerOptions, portion: int, read_size: int) -> Limits:
+    return Limits(
         max_clients=options.max_clients,
         max_clients_per_address=options.max_clients_per_address,
         max_pending=options.max_pending,
@@ -100,96 +104,90 @@ def serve(
         read_bytes=READ_BYTES if options.encrypted else read_size,
         event_threads=options.event_threads or 0,
     )
-    terminal = terminal or OperatorTerminal()
-    with contextlib.ExitStack() as end:
-        signals = end.enter_context(StopSignals())
-        journal = end.enter_context(contextlib.closing(open_journal(service.name, options, terminal)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opening:
+    """Opens a server of connections. The fields are the arguments of `serve`, checked."""
+
+    service: Service
+    options: ServerOptions
+    host: str
+    port: int | None
+    limits: Limits
+    read_size: int
+    warnings: Sequence[Event]
+    web_options: WebOptions | None
+    advertised: Advertised | None
+
+    def open_server(self, journal: Journal, end: contextlib.ExitStack) -> ReadyServer:
+        """Open the sockets, and emit the first events."""
+        service, options, limits = self.service, self.options, self.limits
         needed, limit = raise_descriptor_limit(limits.max_clients * service.descriptors + service.further_descriptors)
-        tls = load_tls(options, journal.emit, read_size)
-        listeners = end.enter_context(contextlib.closing(open_place(options, port)))
-        backlog = BACKLOG if options.backlog is None else options.backlog
-        web = open_web(
-            web_options,
-            host,
-            strict_port=options.strict_port,
-            backlog=backlog,
-            encrypted=tls is not None,
-            advertised=advertised,
-        )
+        tls = load_tls(options, journal.emit, self.read_size)
+        listeners = end.enter_context(contextlib.closing(open_place(options, self.port)))
+        web = self._open_web(encrypted=tls is not None)
         measured = open_metrics(options.metrics)
-        timeouts = Timeouts(idle_s=options.idle_timeout)
-        server = _make_server(service, listeners, journal, limits, timeouts, tls, web)
+        server = _make_server(service, listeners, journal, limits, Timeouts(idle_s=options.idle_timeout), tls, web)
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=service.does))
-        for warning in warnings:
+        for warning in self.warnings:
             journal.emit(warning)
         if limit < needed:
             journal.emit(DescriptorsLimited(needed=needed, limit=limit, max_clients=limits.max_clients))
-        if options.backlog is not None and listeners.backlog < options.backlog:
-            journal.emit(BacklogCut(wanted_backlog=options.backlog, backlog=listeners.backlog))
-        tell_place(journal.emit, listeners, _find_scheme(service, encrypted=tls is not None))
+        self._tell_place(journal, listeners, tls, web)
+        name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
+
+        def make_reader(facts: dict[str, Any]) -> ReadStatus:
+            from sockctl.net.status import Status
+
+            return Status(server, service, journal, facts).read
+
+        return ReadyServer(
+            server=server,
+            name=name,
+            make_reader=make_reader,
+            describe_place=functools.partial(self._describe_place, listeners, tls, web),
+            watchers=[] if measured is None else [serve_metrics(measured, server, service, journal, name=name)],
+            tls=tls,
+            note_started=None if web is None else web.open_browser,
+        )
+
+    def _open_web(self, *, encrypted: bool) -> ServingWeb | None:
+        options = self.options
+        return open_web(
+            self.web_options,
+            self.host,
+            strict_port=options.strict_port,
+            backlog=BACKLOG if options.backlog is None else options.backlog,
+            encrypted=encrypted,
+            advertised=self.advertised,
+        )
+
+    def _tell_place(
+        self, journal: Journal, listeners: Listeners, tls: "ServingTls | None", web: ServingWeb | None
+    ) -> None:
+        """Emit where the server listens, and its certificate."""
+        wanted = self.options.backlog
+        if wanted is not None and listeners.backlog < wanted:
+            journal.emit(BacklogCut(wanted_backlog=wanted, backlog=listeners.backlog))
+        tell_place(journal.emit, listeners, _find_scheme(self.service, encrypted=tls is not None))
         if web is not None:
             web.tell_place(journal)
         if tls is not None:
             tls.tell_certificate()
-        name = f"{service.name}-{listeners.port or os.getpid()}"  # at a Unix socket it has no port
-        metrics = None if measured is None else serve_metrics(measured, server, service, journal, name=name)
-        control = open_control(options, server, service, journal, name=name)  # while clients hold no descriptors yet
-        server.start()
-        if options.log_file is not None or options.quiet:
-            _say_place(listeners, service, options, tls, web)
-        journal.wait_until_written(FIRST_WORDS_S)
-        if web is not None:
-            web.open_browser()
-        wait_for_stop(signals, tls, terminal)
-        terminal.stop()
-        return stop(
-            server, [one for one in (control, metrics) if one is not None], options.drain_timeout, signals, journal
-        )
 
-
-def _say_place(
-    listeners: Listeners,
-    service: Service,
-    options: ServerOptions,
-    tls: "ServingTls | None",
-    web: ServingWeb | None,
-) -> None:
-    """Write where the server listens."""
-    json = options.log_format is LogFormat.JSON and options.log_file is None
-    certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
-    page = "" if web is None else web.description
-    said = (
-        encode_place(listeners, service.name, () if web is None else web.list_events())
-        if json
-        else describe_place(listeners, options.log_file, certificate + page)
-    )
-    say_first(said, wraps=not json)
-
-
-def say_first(said: str, *, wraps: bool) -> None:
-    """Write the first words in another thread: while standard error is blocked, signals are waited for."""
-    teller = threading.Thread(target=say, args=(said,), kwargs={"wraps": wraps}, daemon=True)
-    teller.start()
-    teller.join(FIRST_WORDS_S)
-
-
-def open_journal(service: str, options: ServerOptions, terminal: OperatorTerminal) -> Journal:
-    """Open the journal."""
-    json = options.log_format is LogFormat.JSON
-    level = Level.WARNING if options.quiet else Level.DETAIL if options.verbose else Level.INFO
-
-    def make_format() -> Format:
-        return encode_json if json else choose_live_format(STDERR, options.explain)
-
-    console = DescriptorSink(STDERR, make_format())
-    is_screen = is_terminal(STDERR)
-    if options.log_file is None:
-        sink = terminal.watch(console, make_format, is_screen=is_screen)
-        return Journal(sink, service=service, level=level)
-    file = FileSink(options.log_file, encode_json if json else FileFormat(options.explain or Explain.ALWAYS))
-    sink = terminal.watch(file, make_format, is_screen=False)
-    fallback = terminal.watch(console, make_format, is_screen=is_screen, is_log=False)
-    return Journal(sink, service=service, level=level, fallback=fallback)
+    def _describe_place(
+        self,
+        listeners: Listeners,
+        tls: "ServingTls | None",
+        web: ServingWeb | None,
+        json: bool,
+    ) -> str:
+        if json:
+            return encode_place(listeners, self.service.name, () if web is None else web.list_events())
+        certificate = "" if tls is None else f" Its certificate has SHA256 {tls.fingerprint}."
+        page = "" if web is None else web.description
+        return describe_place(listeners, self.options.log_file, certificate + page)
 
 
 def _find_scheme(service: Service, *, encrypted: bool) -> str:

@@ -1,4 +1,4 @@
-"""Runs a server of UDP from its start to its stop, and refuses the options that mean nothing to it."""
+"""Opens a server of UDP as its options want it, and refuses the options that mean nothing to it."""
 
 import contextlib
 import functools
@@ -6,21 +6,21 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from sockctl import __version__
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
-from sockctl.cli.serve_control import ReadStatus, open_control_with
 from sockctl.cli.serve_place import choose_port
-from sockctl.cli.serve_runner import FIRST_WORDS_S, open_journal, say_first
-from sockctl.cli.serve_stop import stop, wait_for_stop
-from sockctl.cli.server_options import LogFormat, ServerOptions
+from sockctl.cli.server_options import ServerOptions
+from sockctl.cli.server_run import ReadyServer, run_server
 from sockctl.cli.udp_options import UdpOptions
 from sockctl.cli.web_options import WebOptions
 from sockctl.errors import OptionError
 from sockctl.events.base import Event, Record
 from sockctl.events.formats import encode_json
+from sockctl.events.journal import Journal
 from sockctl.events.server import LoopbackOnly, PortTaken, Reachable, ServerStarted
 from sockctl.events.udp import UdpListening
 from sockctl.net.access_rules import AccessRules
@@ -31,7 +31,6 @@ from sockctl.net.udp.limits import IDLE_S, DatagramLimits
 from sockctl.net.udp.server import DatagramServer
 from sockctl.net.udp.status import DatagramStatus
 from sockctl.services.echo import Case, Echo, map_datagram
-from sockctl.signals import StopSignals
 
 _NO_CONNECTIONS = "UDP knows no connections"
 _NO_BACKLOG = "UDP has no accept(), and so nothing that waits for it: the kernel's receive buffer holds datagrams"
@@ -92,31 +91,24 @@ def serve_udp(
         max_rate=udp.max_rate,
         ipv6_prefix=options.ipv6_prefix,
     )
-    terminal = OperatorTerminal()
-    with contextlib.ExitStack() as end:
-        signals = end.enter_context(StopSignals())
-        journal = end.enter_context(contextlib.closing(open_journal(Echo.name, options, terminal)))
+    make_answer = None if case is None else functools.partial(map_datagram, case)
+
+    def open_server(journal: Journal, end: contextlib.ExitStack) -> ReadyServer:
         opened = open_listeners(host, port, strict_port=options.strict_port, datagrams=True)
         listeners = end.enter_context(contextlib.closing(opened))
-        make_answer = None if case is None else functools.partial(map_datagram, case)
         server = DatagramServer(listeners, make_answer, journal, limits)
         does = "It serves echo (RFC 862) over UDP: each datagram that a client sends comes back."
         journal.emit(ServerStarted(version=__version__, pid=os.getpid(), does=does))
         for event in _list_places(listeners, server):
             journal.emit(event)
-        name = f"{Echo.name}-{listeners.port}-udp"
+        return ReadyServer(
+            server=server,
+            name=f"{Echo.name}-{listeners.port}-udp",
+            make_reader=lambda facts: DatagramStatus(server, journal, {"service": Echo.name, **facts}).read,
+            describe_place=functools.partial(_describe_place, listeners, server, options.log_file),
+        )
 
-        def make_reader(facts: dict[str, Any]) -> ReadStatus:
-            return DatagramStatus(server, journal, {"service": Echo.name, **facts}).read
-
-        control = open_control_with(options, make_reader, journal, name=name)
-        server.start()
-        if options.log_file is not None or options.quiet:
-            _say_place(listeners, server, options)
-        journal.wait_until_written(FIRST_WORDS_S)
-        wait_for_stop(signals, None, terminal)
-        terminal.stop()
-        return stop(server, [] if control is None else [control], options.drain_timeout, signals, journal)
+    return run_server(Echo.name, options, OperatorTerminal(), open_server)
 
 
 def _refuse_options(options: ServerOptions, web: WebOptions, others: Mapping[str, Any]) -> None:
@@ -154,14 +146,15 @@ def _list_listening(server: DatagramServer) -> Iterator[Event]:
         yield UdpListening(host=one.address, port=one.port, buffer_bytes=one.buffer_bytes)
 
 
-def _say_place(listeners: Listeners, server: DatagramServer, options: ServerOptions) -> None:
-    """Write where the server listens."""
-    json = options.log_format is LogFormat.JSON and options.log_file is None
+def _describe_place(
+    listeners: Listeners,
+    server: DatagramServer,
+    log_file: Path | None,
+    json: bool,
+) -> str:
     if json:
         records = (Record(time.time(), Echo.name, event) for event in _list_listening(server))
-        said = "\n".join(map(encode_json, records))
-    else:
-        places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
-        file = f" Events go to {options.log_file}." if options.log_file else ""
-        said = f"Listening for datagrams on {places} (UDP).{file}"
-    say_first(said, wraps=not json)
+        return "\n".join(map(encode_json, records))
+    places = " and ".join(format_address(host, listeners.port) for host in listeners.hosts)
+    file = f" Events go to {log_file}." if log_file else ""
+    return f"Listening for datagrams on {places} (UDP).{file}"

@@ -1,8 +1,8 @@
-"""Which datagrams of a client were answered: an account of what was sent and what came, without I/O.
+"""The account of a client's datagrams: which were answered, lost, late or out of order. It does no I/O.
 
-UDP tells nothing of the kind, so the account goes by contents. An answer that equals a datagram of the client's own, as
-an echo's does, is the answer to that one; of these the order and the repetitions are known. Any other answer counts for
-the oldest datagram that waits.
+UDP has no acknowledgements, so the account compares contents. An answer that equals a datagram of the client's own is
+the answer to that one, as from an echo. The account knows the order and the repetitions of these alone. Any other
+answer counts for the oldest datagram that waits.
 """
 
 from collections import OrderedDict, deque
@@ -27,9 +27,9 @@ class DatagramAnswers:
         answered: Datagrams that got an answer in time.
         lost: Datagrams that got none in time, were refused, or did not go out.
         echoed: Answers that equal a datagram of the client's own.
-        out_of_order: Those of them that came behind the answer to a later one.
-        duplicates: Those of them that came once more.
-        late: Those of them that came when their time was up.
+        out_of_order: Echoes that came behind the answer to a later datagram.
+        duplicates: Echoes that came once more.
+        late: Echoes that came when their time was up.
     """
 
     def __init__(self, timeout_s: float, *, kept: int = 65_536) -> None:
@@ -95,7 +95,7 @@ class DatagramAnswers:
         return None
 
     def expire(self, now: float) -> int:
-        """Count those as lost whose time is up; return how many these are."""
+        """Count the datagrams as lost whose time is up; return their number."""
         lost = 0
         while (due_at := self.due_at) is not None and now >= due_at:
             self._lose(next(iter(self._waiting)))
@@ -103,7 +103,7 @@ class DatagramAnswers:
         return lost
 
     def lose_all(self) -> None:
-        """Count all that wait as lost: nobody is there to answer."""
+        """Count all waiting datagrams as lost: no server is there."""
         while self._waiting:
             self._lose(next(iter(self._waiting)))
 

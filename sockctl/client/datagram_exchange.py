@@ -1,15 +1,15 @@
 """The datagrams of a session, on their way in both directions.
 
-A line is a datagram, without the line feed at its end; with --datagram-size a block of the input is one. There is no
-connection that could end. So the session ends, once the input has ended, when each datagram has an answer, or the time
-for it is up. A refusal by ICMP ends nothing: a server may come later, where more is sent.
+Each line of the input is a datagram, without its line feed. With --datagram-size, each block of the input is one. There
+is no connection that could end. So the session ends after its input, once each datagram has an answer, or the time for
+it is up. A refusal by ICMP ends no session: a server may start later, while the client sends more.
 
 The session and its loop carry streams. So the loop gets frames of `sockctl.net.udp.framing`, and its transport makes
 datagrams of them.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Iterable
 
 from sockctl.client.datagram_answers import DatagramAnswers
 from sockctl.client.inputs import LineInput, PipeInput
@@ -26,12 +26,12 @@ from sockctl.events.client_udp import (
     DatagramSent,
     DatagramsLost,
 )
+from sockctl.events.rate_limit import EventRateLimit
 from sockctl.net.udp.framing import DATAGRAM, HEAD_BYTES, LONGEST_BYTES, find_frames, frame
 from sockctl.text import format_count
 from sockctl.token_bucket import TokenBucket
 
-_TOLD_PER_SECOND = 10
-_SUM_S = 1.0
+_EVENTS_PER_SECOND = 10
 _REFUSED = "refused"
 _LAST_WORD_S = 0.1
 """How long a session that waits for no answer still waits for a refusal."""
@@ -77,12 +77,10 @@ class DatagramExchange:
         self._unsendable: UnsendableError | None = None  # of the line that has ended the input
         self._refusals = 0
         self._failure = ""  # the first refusal, in a sentence
-        self._remark_at: float | None = None  # when a pipe that goes on is told of it
+        self._remark_at: float | None = None  # when the session remarks it, where a pipe goes on
         self._bytes_in = self._bytes_out = 0
-        self._told = TokenBucket(rate=_TOLD_PER_SECOND, burst=_TOLD_PER_SECOND)
-        self._sum_in = [0, 0]  # datagrams and bytes that wait for the event of their sum
-        self._sum_out = [0, 0]
-        self._sum_at: float | None = None
+        self._event_rate = TokenBucket(rate=_EVENTS_PER_SECOND, burst=_EVENTS_PER_SECOND)
+        self._limit: EventRateLimit[Counter[str]] = EventRateLimit(self._event_rate, Counter, self._emit_sum)
         sender.encode_raw_line = self.encode_line
 
     @property
@@ -97,7 +95,7 @@ class DatagramExchange:
 
         Raises:
             ExpectationError: They come when the time of an expectation is up.
-            UnreachableError: Nobody is there who could answer a script.
+            UnreachableError: No server is there that could answer a script.
         """
         for kind, content in find_frames(data):
             if kind == DATAGRAM:
@@ -109,11 +107,13 @@ class DatagramExchange:
     def _receive_one(self, data: bytes, now: float) -> None:
         self._bytes_in += len(data)
         round_trip_s = self.answers.note_received(data, now)
-        if self._tells(now):
+        total = self._limit.find_sum(now)
+        if total is None:
             took = None if round_trip_s is None else round(round_trip_s, 6)
             self._emit(DatagramReceived(datagrams=1, bytes=len(data), round_trip_s=took))
         else:
-            self._sum_in = [self._sum_in[0] + 1, self._sum_in[1] + len(data)]
+            total["received"] += 1
+            total["bytes_received"] += len(data)
         self._receiver.show_datagram(data, now)
 
     def _note_failure(self, error: str, now: float) -> None:
@@ -123,7 +123,7 @@ class DatagramExchange:
             self.answers.lose_all()
         else:
             self.answers.lose_latest()
-        if self._told.accept(now):
+        if self._event_rate.accept(now):
             self._emit(DatagramRefused(peer=self._peer, error=error))
         if self._scripted and not self.answers.received:
             raise self._make_unreachable_error()
@@ -135,16 +135,14 @@ class DatagramExchange:
     def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
         """Return the frames for bytes of the input; no bytes mean its end, and a last line or block.
 
-        A piped line that is longer than a datagram may be ends the input: the lines before it are sent, and answered,
-        before `judge` returns its error.
+        A piped line too long for a datagram ends the input; `judge` returns its error, after earlier lines' answers.
         """
         if isinstance(source, PipeInput):
             return b"".join(self._encode_all(self._cut_blocks(source.feed_raw(data), ended=source.ended)))
         frames = bytearray()
         try:
-            for each in self._encode_all(self._check_lines(source.feed(data))):
+            for each in self._encode_all(self._check_lines(source.feed(data), source)):
                 frames += each
-            self._check_open_line(source.open)
         except UnsendableError as error:
             self._unsendable = error
             source.ended, source.open = True, b""
@@ -163,16 +161,18 @@ class DatagramExchange:
         return b"".join(self._encode_all(self._check_lines([data])))
 
     def note_sent(self, count: int, now: float) -> None:
-        """Note that frames of so many bytes together have gone out."""
+        """Note that frames of `count` bytes together have gone out."""
         while count > 0:
             data = self._unsent.popleft()
             count -= HEAD_BYTES + len(data)
             self._bytes_out += len(data)
             self.answers.note_sent(data, now, awaits=not self._settings.send_only)
-            if self._tells(now):
+            total = self._limit.find_sum(now)
+            if total is None:
                 self._emit(DatagramSent(datagrams=1, bytes=len(data)))
             else:
-                self._sum_out = [self._sum_out[0] + 1, self._sum_out[1] + len(data)]
+                total["sent"] += 1
+                total["bytes_sent"] += len(data)
             self._events.append(DatagramToShow(data, is_sent=True))
 
     def _encode_all(self, datagrams: Iterable[bytes]) -> Iterable[bytes]:
@@ -192,7 +192,7 @@ class DatagramExchange:
             yield self._block
             self._block = b""
 
-    def _check_lines(self, lines: Iterable[bytes]) -> Iterable[bytes]:
+    def _check_lines(self, lines: Iterable[bytes], source: LineInput | None = None) -> Iterable[bytes]:
         end = b"\r\n" if self._settings.crlf else b""
         for line in lines:
             self._line_number += 1
@@ -200,14 +200,11 @@ class DatagramExchange:
             if len(data) <= LONGEST_BYTES:
                 yield data
                 continue
-            error = self._make_size_error(len(data))
             if not self._settings.terminal:
-                raise error
-            self._events.append(Remark(str(error)))
-
-    def _check_open_line(self, line: bytes) -> None:
-        if len(line) > LONGEST_BYTES and not self._settings.terminal:
-            raise self._make_size_error(len(line), "at least ")
+                raise self._make_size_error(len(data))
+            self._events.append(Remark(str(self._make_size_error(len(data)))))
+        if source is not None and len(source.open) > LONGEST_BYTES and not self._settings.terminal:
+            raise self._make_size_error(len(source.open), "at least ")
 
     def _make_size_error(self, size: int, more: str = "") -> UnsendableError:
         number = self._line_number + (1 if more else 0)
@@ -220,15 +217,14 @@ class DatagramExchange:
 
     def settle(self, now: float) -> float | None:
         """Do all that is due; return when to call again, None for no such time."""
-        if self._sum_at is not None and now >= self._sum_at:
-            self._emit_sums(now)
+        self._limit.emit_sum(now)
         if lost := self.answers.expire(now):
             self._emit(DatagramsLost(count=lost, timeout_s=self._settings.timeout_s))
         if self._remark_at is not None and now >= self._remark_at:
             self._remark_at = None
             if not self._sender.half_closed:
                 self._events.append(Remark(self._failure))
-        times = [at for at in (self._sum_at, self.answers.due_at, self._remark_at) if at is not None]
+        times = [at for at in (self._limit.due_at, self.answers.due_at, self._remark_at) if at is not None]
         return min(times, default=None)
 
     def settle_end(self, now: float, *, wait_s: float | None) -> float | None:
@@ -249,9 +245,7 @@ class DatagramExchange:
         return self.answers.due_at
 
     def judge(self, *, is_wanted: bool) -> SockctlError | None:
-        """Return the error of a session that has come to its end.
-
-        Nobody was there, or a line was too long for a datagram, or answers are missing.
+        """Return the error of a session that has ended: no server, a line too long for a datagram, or missing answers.
 
         Args:
             is_wanted: Whether all has come that the user wants.
@@ -270,7 +264,7 @@ class DatagramExchange:
 
     def make_ended(self, reason: EndReason, now: float, seconds: float) -> Event:
         """Return the event of the session's end, after the sums that are left."""
-        self._emit_sums(now)
+        self._limit.emit_sum(now, ending=True)
         answers = self.answers
         return DatagramsEnded(
             reason=reason,
@@ -296,24 +290,11 @@ class DatagramExchange:
             return f"{self._peer} refused: nothing listens for datagrams on that port (ICMP port unreachable)."
         return f"A datagram to {self._peer} did not go out: {error}."
 
-    def _tells(self, now: float) -> bool:
-        """Return whether the next datagram is told by itself; else it waits for a sum."""
-        if self._sum_at is None and self._told.accept(now):
-            return True
-        if self._sum_at is None:
-            self._sum_at = now + _SUM_S
-        return False
-
-    def _emit_sums(self, now: float) -> None:
-        if self._sum_at is None:
-            return
-        seconds = round(now - self._sum_at + _SUM_S, 3)
-        self._sum_at = None
-        make: Callable[..., Event]
-        for make, (datagrams, size) in ((DatagramSent, self._sum_out), (DatagramReceived, self._sum_in)):
-            if datagrams:
-                self._emit(make(datagrams=datagrams, bytes=size, seconds=seconds))
-        self._sum_in, self._sum_out = [0, 0], [0, 0]
+    def _emit_sum(self, total: Counter[str], seconds: float) -> None:
+        if total["sent"]:
+            self._emit(DatagramSent(datagrams=total["sent"], bytes=total["bytes_sent"], seconds=seconds))
+        if total["received"]:
+            self._emit(DatagramReceived(datagrams=total["received"], bytes=total["bytes_received"], seconds=seconds))
 
     def _emit(self, event: Event) -> None:
         self._events.append(EventToEmit(event))

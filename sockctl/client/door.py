@@ -1,4 +1,4 @@
-"""The door of `sockctl listen`: accepts clients, and brings each to the loop as the link of a session."""
+"""The door of `sockctl listen`: it accepts clients, and gives the loop a link for each."""
 
 import contextlib
 import functools
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 MAX_CLIENTS = 400
 """Clients at once with ``--many``: select() knows 1,024 descriptors. Further ones wait in the backlog."""
 MAX_HANDSHAKES = 16
-"""Clients at once whose TLS handshake isn't done. A silent one must not keep the others out."""
+"""Clients at once whose TLS handshake isn't done. A silent client must not keep the others out."""
 REFUSALS_PER_SECOND = 10
 HANDSHAKE_S = 10.0
 RETRY_S = 1.0
-"""How long the door accepts nobody while the system has no descriptor left for one client more."""
+"""How long the door accepts no client, while the system has no descriptor left for one more."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -89,7 +89,7 @@ class ListeningDoor:
         self._standing: dict[Link, _Guest] = {}
         self._is_open = True
         self._number = 0
-        self._paused_at: float | None = None  # since when the system had nothing left for a client more
+        self._paused_at: float | None = None  # since when the system has no descriptor left for one more client
         self._retry_at: float | None = None
         wait_s = admittance.wait_s
         self._first_until = None if wait_s is None else time.monotonic() + wait_s
@@ -106,21 +106,19 @@ class ListeningDoor:
     @property
     def wake_at(self) -> float | None:
         """When `admit` is due at the latest; None for never."""
-        now = time.monotonic()
-        wait_s = self._refusals.compute_wait_s(now)
-        times = [self._first_until, self._retry_at, None if wait_s is None else now + wait_s]
+        times = [self._first_until, self._retry_at, self._refusals.limit.due_at]
         return min([one for one in times if one is not None], default=None)
 
     @property
     def sources(self) -> Sequence[socket.socket | ConnectAttempt]:
-        """What to wait for until it is readable."""
+        """The sockets and handshakes to wait for until they are readable."""
         if not self._has_place:
             return ()
         accepts = self._retry_at is None and len(self._handshakes) < MAX_HANDSHAKES
         return (*(self._listeners.sockets if accepts else ()), *self._handshakes)
 
     def admit(self, readable: Container[object]) -> list[Link]:
-        """Accept clients that wait, and return the links of those that are let in; do all that is due.
+        """Accept waiting clients, and do all that is due; return a link for each client that is let in.
 
         Raises:
             ConnectTimeoutError: No client came in time.
@@ -136,7 +134,7 @@ class ListeningDoor:
         for listener in self._listeners.sockets if self._is_open else ():
             if listener in readable and self._has_place:
                 links += self._accept(listener)
-        self._refusals.emit_sum(now)
+        self._refusals.limit.emit_sum(now)
         if self._first_until is not None and now >= self._first_until:
             raise ConnectTimeoutError(f"No client came within {self._admittance.wait_s:g} s (--timeout).")
         return links
@@ -210,7 +208,7 @@ class ListeningDoor:
         return None
 
     def _pause(self, error: OSError) -> None:
-        """Accept nobody for a while, since the clients that are there have all that the system gives.
+        """Accept no client for a while, since the present ones hold all descriptors that the system gives.
 
         Raises:
             ListenError: There is no client.

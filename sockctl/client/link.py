@@ -1,4 +1,4 @@
-"""The socket of one session: passes bytes between both, and carries out the session's events, in order."""
+"""Joins one session with its socket: moves bytes between both, and carries out the session's events in order."""
 
 import contextlib
 import functools
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 READ_BYTES = 65_536
 """The most bytes of one read of the input, and of TLS."""
 RECEIVE_BYTES = 262_144
-"""The most bytes of one recv(): from a fast sender, it takes a third of the processor's time that 64 KiB take."""
+"""The most bytes of one recv(). From a fast sender, that costs a third of the CPU time of 64 KiB."""
 
 
 class Link:
@@ -104,12 +104,12 @@ class Link:
 
     @property
     def sources(self) -> "list[Transport | ConnectAttempt]":
-        """What to wait for until it is readable."""
+        """The socket, and the attempt to connect, to wait for until they are readable."""
         return [one for one in (self._sock if self._reads else None, self._attempt) if one is not None]
 
     @property
     def sinks(self) -> list[Transport]:
-        """What to wait for until it can be written."""
+        """The socket to wait for until it can be written."""
         return [self._sock] if self._sock is not None and self._unsent else []
 
     @property

@@ -1,4 +1,4 @@
-"""The forms of the server's words: as they are in a pipe, made safe on a terminal, a hex dump, or JSON."""
+"""How a session shows what the server sends: as it came, made safe for a terminal, as a hex dump, or as JSON."""
 
 from typing import TYPE_CHECKING
 

@@ -288,8 +288,8 @@ class MessageProtocol:
             self._guard.greet(service)
         can = self._can if service == CHAT else ()
         if self._view is None:
-            return self.login.open(service, can=can)
-        return self.login.open(service, self._view.list_seen(), self._view.roster.me, can)
+            return self.login.answer_greeting(service, can=can)
+        return self.login.answer_greeting(service, self._view.list_seen(), self._view.roster.me, can)
 
 
 def _make_turned_away(text: str) -> TurnedAwayError:

@@ -111,9 +111,9 @@ class Screen:
 
     def emit(self, event: Event) -> None:
         """Show an event, if such events are shown."""
-        if self._lowest is None or not self.shows(event.level):
+        if self._lowest is None or not self.shows(event.own_level):
             return
-        if self._holds and event.level < Level.WARNING and self._lowest > Level.DETAIL:
+        if self._holds and event.own_level < Level.WARNING and self._lowest > Level.DETAIL:
             self._held.append(event)
             return
         if self._format is None:

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.connection import ClientConnection
+from sockctl.client.connection_parts import ConnectionParts
 from sockctl.client.entry import Secret
 from sockctl.client.inputs import LineInput
 from sockctl.client.sender import refuse_lines
@@ -143,20 +144,20 @@ class ClientSession:
         goes_on = self.targets.home is None and self.targets.has_more
         tries_again = goes_on or (self.targets.home is not None and self.settings.reconnects)
         protocol = None if server is None else self._protocols.make(server, self._absence, tries_again=tries_again)
-        self._connection = ClientConnection(
+        parts = ConnectionParts(
             self.settings,
             self._source,
             protocol,
             self._script,
             self._events,
             now,
-            encrypted=self._encrypted,
-            returning=self._absence is not None and self.settings.terminal,
             goes_on=goes_on,
             local=is_unix(self.targets.current.host),
             peer=str(self.targets.current),
             number=self._number,
         )
+        returning = self._absence is not None and self.settings.terminal
+        self._connection = ClientConnection(parts, now, encrypted=self._encrypted, returning=returning)
         if self._absence is not None:
             self._connection.hold(self._absence.lines)
         return self.advance(now)
@@ -195,7 +196,7 @@ class ClientSession:
         connection, self._connection = self._connection, None
         self._is_over = True
         if connection is not None:
-            connection.say_last(reason)
+            connection.end.say_last(reason)
             if cut:
                 from sockctl.events.client_tls import TlsCut
 
@@ -260,8 +261,8 @@ class ClientSession:
                 connection.settle(now)
                 error = None
             except SockctlError as raised:
-                error = None if connection.forgives(raised) else raised
-            if error is not None or connection.ending is not None:
+                error = None if connection.end.forgives(raised) else raised
+            if error is not None or connection.end.reason is not None:
                 self._end_connection(connection, error, now)
             else:
                 self.wants_input, self.wake_at = connection.wants_input, connection.wake_at
@@ -302,8 +303,8 @@ class ClientSession:
         if self._absence is None or not comes_back:
             if self._absence is not None and not self.settings.terminal and not connection.was_completed:
                 self._absence.tell_doubtful()
-            reason, judgement = connection.explain_end(error), connection.judge(error)
-            if connection.ending is EndReason.QUIT_AFTER and judgement is None:
+            reason, judgement = connection.end.explain(error), connection.end.judge(error)
+            if connection.end.reason is EndReason.QUIT_AFTER and judgement is None:
                 judgement = self._tell_unconfirmed(connection)
             connection.give_back()
             self._end(reason, self.targets.explain(judgement) if has_failed and judgement is not None else judgement)

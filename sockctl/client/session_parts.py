@@ -135,7 +135,7 @@ def may_return(settings: ClientSettings, connection: ClientConnection, error: So
     from sockctl.client.reconnect import FAILED, LOST
 
     if error is None:
-        return connection.ending is EndReason.SERVER_CLOSED and (protocol.can_return or not protocol.is_welcomed)
+        return connection.end.reason is EndReason.SERVER_CLOSED and (protocol.can_return or not protocol.is_welcomed)
     return protocol.can_return and isinstance(error, LOST) if protocol.is_welcomed else isinstance(error, FAILED)
 
 
@@ -156,6 +156,6 @@ def may_go_on(settings: ClientSettings, connection: ClientConnection, error: Soc
     from sockctl.errors import TurnedAwayError
 
     if error is None:
-        return connection.ending is EndReason.SERVER_CLOSED and protocol.is_undone
+        return connection.end.reason is EndReason.SERVER_CLOSED and protocol.is_undone
     has_begun = not (protocol.wire.is_listening or protocol.is_undone or isinstance(error, TurnedAwayError))
     return isinstance(error, PASSED_OVER) and not has_begun

@@ -104,7 +104,9 @@ class TokenLogin:
         self._refused = False
         self._question: Message | None = None  # asked while it was undecided
 
-    def open(self, service: str, seen: dict[str, int] | None = None, name: str = "", can: Sequence[str] = ()) -> bytes:
+    def answer_greeting(
+        self, service: str, seen: dict[str, int] | None = None, name: str = "", can: Sequence[str] = ()
+    ) -> bytes:
         """Return the answer to the greeting of `service`: a hello, and the token if there is one for it.
 
         Args:

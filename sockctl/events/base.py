@@ -32,7 +32,7 @@ class Event:
 
     Attributes:
         name: The stable name that programs rely on, made of the class's own: `ClientConnected` is `client_connected`.
-        level: How much the event matters.
+        level: How much events of this kind matter.
         explained: How many times a terminal explains events of this kind, unless the user wants it otherwise.
     """
 
@@ -42,6 +42,11 @@ class Event:
 
     def __init_subclass__(cls) -> None:
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__.lstrip("_")).lower()
+
+    @property
+    def own_level(self) -> Level:
+        """How much this very event matters: as all of its kind do, unless it says otherwise."""
+        return self.level
 
     @property
     def held_bytes(self) -> int:

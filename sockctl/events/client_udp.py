@@ -172,7 +172,7 @@ class DatagramsEnded(Event):
     def explanation(self) -> str:
         if self.received and not self.echoed:
             return (
-                "No answer was a datagram of the client's own, as an echo's is: so each one counts for the oldest that "
-                "waited, and nothing is known about order and repetition."
+                "No answer was a datagram of the client's own, as an echo's is. So each answer counts for the oldest "
+                "datagram that waited, and the client can't know their order or repetitions."
             )
         return "close() freed the port. The server isn't told: UDP has no goodbye."

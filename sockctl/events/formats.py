@@ -108,9 +108,8 @@ class PipeFormat:
         text = event.text if self._explainer.explains(event) else event.happened
         rest = make_visible(f"{_format_origin(event)}{text}")
         name = f"{event.name:<{NAME_COLUMNS}}"
-        return (
-            f"{self._stamps.format_second(time)} {paint(name, _STYLES[event.level]) if self._colours else name} {rest}"
-        )
+        shown = paint(name, _STYLES[event.own_level]) if self._colours else name
+        return f"{self._stamps.format_second(time)} {shown} {rest}"
 
 
 class TerminalFormat:
@@ -143,7 +142,7 @@ class TerminalFormat:
         indent = len(stamp) + NAME_COLUMNS + 2 if roomy else INDENT
         rest = width - indent
         first = rest - max(0, len(name) - NAME_COLUMNS) if roomy else rest
-        head = f"{self._paint(stamp, Style.FAINT)} {self._paint(name, _STYLES[event.level])}"
+        head = f"{self._paint(stamp, Style.FAINT)} {self._paint(name, _STYLES[event.own_level])}"
         between = f"\n{' ' * indent}"
         lines = self._format_lines(event, first=first, rest=rest)
         return f"{head}{' ' if roomy else between}{between.join(lines)}"
@@ -217,5 +216,5 @@ def _format_number(event: Event) -> str:
 def _format_short_origin(event: Event) -> str:
     if not isinstance(event, ConnectionEvent):
         return _format_number(event)
-    with_peer = event.level >= Level.WARNING or isinstance(event, ClientConnected | ClientHeard)
+    with_peer = event.own_level >= Level.WARNING or isinstance(event, ClientConnected | ClientHeard)
     return f"#{event.connection} {event.peer} " if with_peer else f"#{event.connection} "

@@ -126,7 +126,7 @@ class Journal:
 
     def emit(self, event: Event) -> None:
         """Take an event. Never blocks and never raises; any thread may call it."""
-        if event.level < self._level:
+        if event.own_level < self._level:
             return
         self._queue.put(Record(time.time(), self._service, event), event.held_bytes)
 

@@ -21,7 +21,7 @@ _Bytes = bytes
 
 
 def _format_gap(gap_s: float) -> str:
-    """Return a time in milliseconds, else in seconds: in ASCII, since a long dump in other text is slow to write."""
+    """Return a time in milliseconds or seconds. It is ASCII, since a long dump in other text is slow to write."""
     return f"{gap_s * 1000:.3g} ms" if gap_s < 1 else format_seconds(gap_s)
 
 
@@ -72,9 +72,9 @@ class TargetFailed(ConnectionEvent):
 class DataPassed(ConnectionEvent):
     """Bytes passed, ``to_target`` or ``to_client``. While traffic is busy, the event is a sum over `seconds`.
 
-    `gap_s` is the time since the connection's last bytes, `seen` has what the proxy recognised; in a sum, the first
-    things that are no mere data. `seen_bytes` is the memory that `seen` takes. With ``--hex``,
-    `offset` says where the bytes begin in their direction, and `hex` has them all where events are JSON.
+    `gap_s` is the time since the connection's last bytes. `seen` has what the proxy recognised; in a sum, the first
+    things that are no mere data. `seen_bytes` is the memory that `seen` takes. With ``--hex``, `offset` says where the
+    bytes begin in their direction, and `hex` has them all where events are JSON.
     """
 
     direction: str
@@ -140,7 +140,7 @@ class SideEnded(ConnectionEvent):
     """A side has ended what it sends, and the proxy has passed the end on. `direction` is the one that has ended.
 
     `cut` is True where TLS says that bytes may be missing. `seen` has what the proxy recognised by the end, such as a
-    body without a length; then the event is told without ``-v``, too. `seen_bytes` is the memory that `seen` takes.
+    body without a length. Such an event is shown without ``-v``, too. `seen_bytes` is the memory that `seen` takes.
     """
 
     level: ClassVar[Level] = Level.DETAIL
@@ -150,7 +150,11 @@ class SideEnded(ConnectionEvent):
     seen: Sequence[dict[str, Any]] | None = None
     seen_bytes: int = field(default=0, repr=False)
     sentences: Sequence[str] = field(default=(), repr=False)
-    below: bytes = field(default=b"", repr=False)
+    below: _Bytes | bytearray = field(default=b"", repr=False)
+
+    @property
+    def own_level(self) -> Level:
+        return Level.INFO if self.seen else self.level
 
     @property
     def held_bytes(self) -> int:
@@ -170,18 +174,6 @@ class SideEnded(ConnectionEvent):
     @property
     def dump(self) -> bytes | bytearray:
         return self.below
-
-
-class _SideEnded(SideEnded):
-    """An end by which the proxy recognised something: the same event, at the level of what passes."""
-
-    __slots__ = ()
-    level: ClassVar[Level] = Level.INFO
-
-
-def make_side_ended(*, seen: Sequence[dict[str, Any]] | None, **fields: Any) -> SideEnded:
-    """Return the event of a side's end, at the level that what was recognised by it deserves."""
-    return (_SideEnded if seen else SideEnded)(seen=seen, **fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class ProgramWarned(ConnectionEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramWarningsSummed(ConnectionEvent):
-    """The program of a client has written more lines to its standard error than are told one by one."""
+    """The program of a client has written more lines to its standard error than are emitted one by one."""
 
     level: ClassVar[Level] = Level.WARNING
 

@@ -91,17 +91,15 @@ class Acceptor:
                 selector.register(listener, selectors.EVENT_READ, listener)
             while not self._stopping.is_set():
                 now = time.monotonic()
-                waits_s = [
-                    one
-                    for one in (self._refusals.compute_wait_s(now), self._pauses.compute_wait_s())
-                    if one is not None
-                ]
+                sum_at = self._refusals.limit.due_at
+                sum_wait_s = None if sum_at is None else max(0.0, sum_at - now)
+                waits_s = [one for one in (sum_wait_s, self._pauses.compute_wait_s()) if one is not None]
                 for key, _ in selector.select(min(waits_s, default=None)):
                     if key.data is not None:
                         self._accept_from(key.data)
-                self._refusals.emit_sum(time.monotonic())
+                self._refusals.limit.emit_sum(time.monotonic())
                 self._pauses.emit_change(time.monotonic(), self._count_clients())
-        self._refusals.emit_sum(time.monotonic(), ending=True)
+        self._refusals.limit.emit_sum(time.monotonic(), ending=True)
         for each in self._listeners:
             each.close()
 

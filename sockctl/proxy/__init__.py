@@ -1,1 +1,1 @@
-"""The proxy: a server that stands between a client and another server, and tells what passes."""
+"""The proxy: a server between clients and another server, which shows what passes."""

@@ -1,7 +1,8 @@
-"""The bytes of one direction, for a reader that is a generator: it asks for bytes, and yields while they are missing.
+"""The bytes of one direction, for a reader that is a generator.
 
-So a reader is written as if all bytes were there, and gives the same wherever the stream was cut. What it skips is
-never copied. What it has asked for and waits for is kept, and each reader bounds what it asks for.
+The reader asks for bytes, and yields while they are missing. So its code reads as if all bytes were there, and its
+result does not depend on where the stream was cut. The feed never copies bytes that a reader skips. It keeps the bytes
+that a reader has asked for, and each reader bounds what it asks for.
 """
 
 from collections.abc import Generator
@@ -17,7 +18,7 @@ class EndOfBytesError(Exception):
 
 
 class NotUnderstoodError(Exception):
-    """The bytes are not what they seemed to be; the text says why."""
+    """The bytes break the rules of their protocol; the text says how."""
 
 
 class ByteFeed:
@@ -25,7 +26,7 @@ class ByteFeed:
 
     Attributes:
         ended: Whether no more bytes will come.
-        inside: What is being read, such as "a TLS record"; empty between two things.
+        inside: The thing that is being read, such as "a TLS record"; empty between two things.
     """
 
     __slots__ = ("_at", "_data", "_searched", "ended", "inside")
@@ -97,7 +98,7 @@ class ByteFeed:
         return True
 
     def begin(self, inside: str) -> Reading[bool]:
-        """Wait for the first byte of the next thing, such as "a TLS record"; return whether it comes before the end."""
+        """Wait for the first byte of the next thing, such as "a TLS record"; return False at the end."""
         self.inside = ""
         if not (self.available or (yield from self.wait(1))):
             return False
@@ -115,7 +116,7 @@ class ByteFeed:
         return self.take_available(count)
 
     def skip(self, count: int) -> Reading[None]:
-        """Pass over `count` bytes; raises what `take` raises."""
+        """Pass over `count` bytes; raises the errors of `take`."""
         while count > (there := self.available):
             self.pass_over(there)
             count -= there

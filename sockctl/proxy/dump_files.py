@@ -46,7 +46,7 @@ class DumpFiles:
     A file that can't be written any more keeps its first bytes; the connection goes on.
 
     Args:
-        path: What the names of both files begin with.
+        path: The path of both files, without its ending.
         connection: The connection.
         emit: Takes the events.
     """

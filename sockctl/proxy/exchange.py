@@ -1,4 +1,4 @@
-"""What the two directions of a connection must know of each other, and one direction with what was recognised in it."""
+"""What the inspector knows of a connection: what both directions share, and each direction with its findings."""
 
 from collections import deque
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class PendingRequest:
 
 @dataclass(slots=True)
 class Exchange:
-    """What one direction has learned, and the other one needs.
+    """What the reader of one direction has learned, and the reader of the other one needs.
 
     Attributes:
         insists_on_messages: Whether the target is a message service.
@@ -51,12 +51,12 @@ class Exchange:
     tls_version: str = ""
 
 
-class Side:
-    """One direction. Not thread-safe.
+class InspectedFlow:
+    """One direction of a connection, as the inspector sees it. Not thread-safe.
 
     Args:
         towards_target: Whether it goes from the client to the target.
-        exchange: What both directions know.
+        exchange: The knowledge that both directions share.
 
     Attributes:
         feed: Its bytes.
@@ -103,7 +103,7 @@ class Side:
         return count
 
     def take_seen(self) -> list[Seen]:
-        """Return what was noted since the last call."""
+        """Return all that `add` has noted since the last call."""
         seen, self._seen = self._seen, []
         if self._further:
             seen.append(More(towards_target=self.towards_target, size=self._further_bytes, count=self._further))

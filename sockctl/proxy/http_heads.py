@@ -1,4 +1,4 @@
-"""The heads and bodies of HTTP/1 that the proxy has seen, without what gives access."""
+"""The heads and bodies of HTTP/1 that the proxy has seen, without passwords and tokens."""
 
 import re
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class HttpRequest(HttpHead):
 
     Attributes:
         method: The method.
-        target: What is asked for.
+        target: The path or address that is requested.
         host: The header Host; None if it is missing.
         upgrade: The protocol to which the client wants to change; None for none.
     """
@@ -126,12 +126,12 @@ def find_header(headers: Headers, name: str) -> str:
 
 
 def hide_user(target: str) -> str:
-    """Return what a request asks for without a user's name and password in it."""
+    """Return the target of a request, without a user's name and password in it."""
     return _USER.sub(f"//{HIDDEN}@", target)
 
 
 def hide_secrets(headers: Headers) -> Headers:
-    """Return headers without what gives access."""
+    """Return headers without the values that give access."""
     return [(name, _hide(value) if _SECRET_HEADER.search(name) else value) for name, value in headers]
 
 

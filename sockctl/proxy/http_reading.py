@@ -1,19 +1,20 @@
 """Reads HTTP/1 that passes: the heads of requests and responses, and the lengths of their bodies (RFC 9112).
 
-`h11`, which the web door uses, refuses what is wrong in a head. A proxy must say what passes, right or wrong, and works
-where `h11` isn't installed: so a head is only taken apart here. Bodies are counted, and never kept.
+`h11`, which the web door uses, refuses what is wrong in a head. A proxy must show what passes, right or wrong.
+It also works where `h11` isn't installed. So this module takes heads apart by itself. It counts the bytes of bodies,
+and keeps none.
 """
 
 import re
 
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
-from sockctl.proxy.exchange import PendingRequest, Side
+from sockctl.proxy.exchange import InspectedFlow, PendingRequest
 from sockctl.proxy.http_heads import Headers, HttpBody, HttpRequest, HttpResponse, find_header, hide_secrets, hide_user
 
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
 LOOK_BYTES = 1_024
-"""Bytes of an incomplete first line that tell whether a request may begin: looking at all again and again costs."""
+"""Bytes of an incomplete first line that decide whether it may begin a request. To look at all, each time, costs."""
 MAX_PENDING = 1_000
 """Requests without a response that are remembered."""
 HELD_BYTES = 65_536
@@ -30,7 +31,7 @@ SWITCHING = 101
 
 
 def may_become_request(data: bytes) -> bool:
-    """Return whether `data`, in which no line is complete, may be the beginning of a request, as far as it goes."""
+    """Return whether `data`, an incomplete first line, may begin a request."""
     return _MAY_BECOME_REQUEST.fullmatch(data) is not None
 
 
@@ -62,22 +63,22 @@ def split_status_line(line: bytes) -> tuple[str, int, str] | None:
     return found[1].decode(), int(status), reason.decode(errors="replace").strip()
 
 
-def read_requests(side: Side) -> Reading[None]:
+def read_requests(flow: InspectedFlow) -> Reading[None]:
     """Read requests until the end of the direction, or until the connection speaks another protocol.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of a request.
         NotUnderstoodError: The next bytes are no request.
     """
-    feed, pending = side.feed, side.exchange.requests
+    feed, pending = flow.feed, flow.exchange.requests
     while (yield from feed.begin("an HTTP request")):
-        head, headers, size = yield from _read_head(side)
+        head, headers, size = yield from _read_head(flow)
         if (first := split_request_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP request")
         method, target, version = first
         chunked, length = _find_length(headers)
         upgrade = find_header(headers, "upgrade")
-        side.add(
+        flow.add(
             HttpRequest(
                 towards_target=True,
                 size=size,
@@ -95,23 +96,23 @@ def read_requests(side: Side) -> Reading[None]:
             raise NotUnderstoodError(f"more than {MAX_PENDING:,} requests have no response")
         request = PendingRequest(method)
         pending.append(request)
-        yield from _read_body(side, chunked=chunked, length=length or 0)
+        yield from _read_body(flow, chunked=chunked, length=length or 0)
         if upgrade or method == "CONNECT":
-            yield from _wait_for_response(side, request)
+            yield from _wait_for_response(flow, request)
             if request.changes_protocol:
                 return
 
 
-def read_responses(side: Side) -> Reading[None]:
+def read_responses(flow: InspectedFlow) -> Reading[None]:
     """Read responses until the end of the direction, or until the connection speaks another protocol.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of a response.
         NotUnderstoodError: The next bytes are no response.
     """
-    feed, exchange = side.feed, side.exchange
+    feed, exchange = flow.feed, flow.exchange
     while (yield from feed.begin("an HTTP response")):
-        head, headers, size = yield from _read_head(side)
+        head, headers, size = yield from _read_head(flow)
         if (first := split_status_line(head)) is None:
             raise NotUnderstoodError("that is no HTTP response")
         version, status, reason = first
@@ -123,7 +124,7 @@ def read_responses(side: Side) -> Reading[None]:
         if method == "HEAD" or status // 100 == 1 or status in _NO_BODY or changes:
             chunked, length = False, 0
         upgrade = find_header(headers, "upgrade") if status == SWITCHING else ""
-        side.add(
+        flow.add(
             HttpResponse(
                 towards_target=False,
                 size=size,
@@ -143,29 +144,29 @@ def read_responses(side: Side) -> Reading[None]:
             request.answered, request.changes_protocol = True, changes
         if changes:
             return
-        yield from _read_body(side, chunked=chunked, length=length)
+        yield from _read_body(flow, chunked=chunked, length=length)
         if length is None and not chunked:
             return
 
 
-def _read_head(side: Side) -> Reading[tuple[bytes, Headers, int]]:
+def _read_head(flow: InspectedFlow) -> Reading[tuple[bytes, Headers, int]]:
     """Return the first line of a head, the headers, and the bytes of the head."""
-    feed = side.feed
+    feed = flow.feed
     first = yield from feed.take_line(HEAD_BYTES)
     size = len(first)
     while first in {b"\r\n", b"\n"}:  # a client may send some ahead of a request (section 2.2)
         first = yield from feed.take_line(HEAD_BYTES)
         size += len(first)
-    headers, header_bytes = yield from _read_headers(side)
+    headers, header_bytes = yield from _read_headers(flow)
     return first, headers, size + header_bytes
 
 
-def _read_headers(side: Side) -> Reading[tuple[Headers, int]]:
+def _read_headers(flow: InspectedFlow) -> Reading[tuple[Headers, int]]:
     """Return headers, and the bytes of their lines with the empty one behind them."""
     headers: list[tuple[str, str]] = []
     size = 0
     while True:
-        line = yield from side.feed.take_line(HEAD_BYTES)
+        line = yield from flow.feed.take_line(HEAD_BYTES)
         size += len(line)
         text = line.decode(errors="replace").rstrip("\r\n")
         if not text:
@@ -190,10 +191,10 @@ def _find_length(headers: Headers) -> tuple[bool, int | None]:
     return False, int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None  # noqa: PLR2004
 
 
-def _read_body(side: Side, *, chunked: bool, length: int | None) -> Reading[None]:
-    feed = side.feed
+def _read_body(flow: InspectedFlow, *, chunked: bool, length: int | None) -> Reading[None]:
+    feed = flow.feed
     if chunked:
-        yield from _read_chunks(side)
+        yield from _read_chunks(flow)
         return
     if length is None:
         length = 0
@@ -204,11 +205,11 @@ def _read_body(side: Side, *, chunked: bool, length: int | None) -> Reading[None
     else:
         yield from feed.skip(length)
     if length:
-        side.add(HttpBody(towards_target=side.towards_target, size=length))
+        flow.add(HttpBody(towards_target=flow.towards_target, size=length))
 
 
-def _read_chunks(side: Side) -> Reading[None]:
-    feed = side.feed
+def _read_chunks(flow: InspectedFlow) -> Reading[None]:
+    feed = flow.feed
     size = chunks = 0
     while True:
         line = yield from feed.take_line(_CHUNK_LINE_BYTES)
@@ -225,15 +226,15 @@ def _read_chunks(side: Side) -> Reading[None]:
             raise NotUnderstoodError("a chunk of HTTP is longer than it says")
         size += length + len(end)
         chunks += 1
-    _, trailer_bytes = yield from _read_headers(side)
-    side.add(HttpBody(towards_target=side.towards_target, size=size + trailer_bytes, chunks=chunks))
+    _, trailer_bytes = yield from _read_headers(flow)
+    flow.add(HttpBody(towards_target=flow.towards_target, size=size + trailer_bytes, chunks=chunks))
 
 
-def _wait_for_response(side: Side, request: PendingRequest) -> Reading[None]:
+def _wait_for_response(flow: InspectedFlow, request: PendingRequest) -> Reading[None]:
     """Wait until the target says whether the protocol changes."""
     while not request.answered:
-        if side.feed.available > HELD_BYTES:
+        if flow.feed.available > HELD_BYTES:
             raise NotUnderstoodError("much came before the target had agreed to change the protocol")
-        if side.feed.ended:
+        if flow.feed.ended:
             return
         yield

@@ -1,13 +1,14 @@
-"""Looks at the bytes of one connection that pass the proxy, and says what they are.
+"""Recognises the protocols in the bytes of one connection that passes the proxy.
 
-It never changes a byte, and delays none: the proxy calls it with bytes that it sends anyway. The memory of a direction
-is bounded, whatever passes. What it can't understand ends its work on that direction, which it says once.
+The inspector never changes a byte, and delays none: the proxy calls it with bytes that it sends anyway. The memory of a
+direction is bounded, whatever passes. Bytes that the inspector can't understand end its work on their direction. It
+says that once.
 """
 
 from collections.abc import Generator
 
 from sockctl.proxy.byte_feed import EndOfBytesError, NotUnderstoodError
-from sockctl.proxy.exchange import Exchange, Side
+from sockctl.proxy.exchange import Exchange, InspectedFlow
 from sockctl.proxy.recognition import read_direction
 from sockctl.proxy.seen import FIRST_BYTES, Bytes, CutOff, GivenUp, Seen
 
@@ -22,8 +23,8 @@ class Inspector:
     def __init__(self, *, messages: bool = False) -> None:
         exchange = Exchange(insists_on_messages=messages)
         self._directions = (
-            _Direction(Side(exchange, towards_target=False)),
-            _Direction(Side(exchange, towards_target=True)),
+            _Direction(InspectedFlow(exchange, towards_target=False)),
+            _Direction(InspectedFlow(exchange, towards_target=True)),
         )
 
     def is_idle(self, towards_target: bool) -> bool:
@@ -31,7 +32,7 @@ class Inspector:
         return self._directions[towards_target].is_idle
 
     def inspect(self, towards_target: bool, data: bytes | memoryview) -> list[Seen]:
-        """Return what is recognised now; some of it may belong to the other direction, which waited for this one.
+        """Return new findings. Some may belong to the other direction, which waited for this one.
 
         Args:
             towards_target: Whether the bytes go from the client to the target.
@@ -44,20 +45,20 @@ class Inspector:
         return seen
 
     def end(self, towards_target: bool) -> list[Seen]:
-        """Return what is left of a direction, which has ended."""
+        """Return the last findings of a direction, which has ended."""
         direction = self._directions[towards_target]
-        direction.side.feed.ended = True
+        direction.flow.feed.ended = True
         return direction.read(b"")
 
 
 class _Direction:
     """One direction with its reader."""
 
-    __slots__ = ("_reader", "side")
+    __slots__ = ("_reader", "flow")
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
-        self._reader: Generator[None] | None = read_direction(side)
+    def __init__(self, flow: InspectedFlow) -> None:
+        self.flow = flow
+        self._reader: Generator[None] | None = read_direction(flow)
 
     @property
     def is_idle(self) -> bool:
@@ -66,35 +67,35 @@ class _Direction:
     @property
     def waits(self) -> bool:
         """Whether bytes have come that were not read yet."""
-        return self._reader is not None and self.side.feed.available > 0
+        return self._reader is not None and self.flow.feed.available > 0
 
     def read(self, data: bytes | memoryview) -> list[Seen]:
-        """Read bytes as far as possible, and return what was recognised."""
-        side = self.side
+        """Read bytes as far as possible, and return the findings."""
+        flow = self.flow
         if self._reader is None:
             return []
-        side.feed.put(data)
+        flow.feed.put(data)
         try:
             next(self._reader)
-            side.feed.settle()
+            flow.feed.settle()
         except StopIteration:
             self._reader = None
         except EndOfBytesError:
             self._reader = None
-            size = side.feed.available
-            side.add(CutOff(towards_target=side.towards_target, size=size, inside=side.feed.inside))
+            size = flow.feed.available
+            flow.add(CutOff(towards_target=flow.towards_target, size=size, inside=flow.feed.inside))
         except NotUnderstoodError as error:
             self._reader = None
             self._give_up(str(error))
         if self._reader is None:
-            side.feed.drop()
-        return side.take_seen()
+            flow.feed.drop()
+        return flow.take_seen()
 
     def _give_up(self, reason: str) -> None:
         """Say that nothing more is recognised; without a reason, nothing ever was."""
-        side = self.side
-        left, first = side.feed.available, side.feed.peek(FIRST_BYTES)
+        flow = self.flow
+        left, first = flow.feed.available, flow.feed.peek(FIRST_BYTES)
         if reason:
-            side.add(GivenUp(towards_target=side.towards_target, size=left, reason=reason))
+            flow.add(GivenUp(towards_target=flow.towards_target, size=left, reason=reason))
         else:
-            side.add(Bytes(towards_target=side.towards_target, size=left, data=first))
+            flow.add(Bytes(towards_target=flow.towards_target, size=left, data=first))

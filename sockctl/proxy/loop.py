@@ -1,11 +1,11 @@
 """The relay's loop: one thread that waits for both sides of all relayed connections, and moves their bytes.
 
-A thread for each connection was measured to be as fast with one client, and a quarter as fast with 50 (`tests/
-benchmarks/proxy.py` has the figures of today). The handler thread of a connection connects to the target, then hands
-both sides over to this loop, which gives the client's connection back to the server at the end.
+A thread for each connection is as fast with one client, and a quarter as fast with 50: `tests/benchmarks/proxy.py` has
+the figures of today. The handler thread of a connection connects to the target, then hands both sockets over to this
+loop. At the end, the loop gives the client's connection back to the server.
 
-The server keeps its limits, deadlines and drain: it ends a client's connection by shutting its socket, and notes the
-reason. The loop finds that as an end of the input, and looks for it once a second besides, since it may not be reading.
+The server keeps its limits, deadlines and drain. It ends a client's connection by shutting its socket, and notes the
+reason. The loop sees an end of the input then. It also looks for reasons once a second, since it may not be reading.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from sockctl.net.call_queue import CallQueue
 from sockctl.net.deadlines import Deadlines
 from sockctl.net.limits import READ_BYTES
 from sockctl.net.poller import open_poller
+from sockctl.proxy.flow import Flow
 from sockctl.proxy.relay import Relay
-from sockctl.proxy.side import Side
-from sockctl.proxy.telling import Telling
-from sockctl.proxy.way import Way
+from sockctl.proxy.relay_socket import RelaySocket
+from sockctl.proxy.traffic import RelayTraffic
 
 CHECK_S = 1.0
 """How often the loop looks whether the server has ended a connection …"""
@@ -54,9 +54,9 @@ class RelayLoop:
         self._waits_for_journal = waits_for_journal
         self._poller = open_poller()
         self._calls = CallQueue()
-        self._relays: dict[int, tuple[Relay, Side]] = {}  # by the descriptors of both sides
+        self._relays: dict[int, tuple[Relay, RelaySocket]] = {}  # by the descriptors of both sides
         self._timers: Deadlines[Relay] = Deadlines()
-        self._sums: deque[tuple[float, Telling, Way]] = deque()  # in the order in which they are due
+        self._sums: deque[tuple[float, RelayTraffic, Flow]] = deque()  # in the order in which they are due
         self._check_at = math.inf
         self._changed = False  # whether something may be due earlier than before
         self._draining = False
@@ -75,7 +75,7 @@ class RelayLoop:
         self._calls.add_and_wake(self._add, relay)
 
     def drain(self) -> None:
-        """Begin to end all relays in order, and those that come from now on."""
+        """Begin to end all relays in order, and each further one, too."""
         self._draining = True
         self._calls.add_and_wake(lambda _: self._begin_drain(), None)
 
@@ -87,7 +87,7 @@ class RelayLoop:
 
     # The loop's own thread alone; relays call these.
 
-    def wait_for(self, side: Side, interest: int) -> None:
+    def wait_for(self, side: RelaySocket, interest: int) -> None:
         """Wait for READABLE or WRITABLE on a side; with 0, only for a broken connection."""
         if interest == side.interest or (side.interest == _FORGOTTEN and not interest):
             return
@@ -97,16 +97,16 @@ class RelayLoop:
             self._poller.modify(side.fd, interest)
         side.interest = interest
 
-    def forget(self, side: Side) -> None:
+    def forget(self, side: RelaySocket) -> None:
         """Wait for nothing more on a side."""
         if side.interest != _FORGOTTEN:
             with contextlib.suppress(OSError):
                 self._poller.unregister(side.fd)
             side.interest = _FORGOTTEN
 
-    def read_soon(self, relay: Relay, way: Way) -> None:
+    def read_soon(self, relay: Relay, flow: Flow) -> None:
         """Have a relay read without waiting, in the next round."""
-        self._calls.add(lambda _: relay.react(way.source, 1, time.monotonic()), relay)
+        self._calls.add(lambda _: relay.react(flow.source, 1, time.monotonic()), relay)
 
     def set_timer(self, relay: Relay, at: float) -> None:
         """Have a relay flush at a time; infinity for never."""
@@ -116,9 +116,9 @@ class RelayLoop:
         else:
             self._timers.discard(relay)
 
-    def add_sum(self, telling: Telling, way: Way, due_at: float) -> None:
-        """Have `telling` tell the sum of a direction at a time, which is none before that of an earlier call."""
-        self._sums.append((due_at, telling, way))
+    def add_sum(self, traffic: RelayTraffic, flow: Flow, due_at: float) -> None:
+        """Have the sum of a direction emitted at a time, which is none before that of an earlier call."""
+        self._sums.append((due_at, traffic, flow))
         self._changed = True
 
     def remove(self, relay: Relay) -> None:
@@ -177,8 +177,8 @@ class RelayLoop:
 
     def _do_what_is_due(self, now: float) -> None:
         while self._sums and self._sums[0][0] <= now:
-            _, telling, way = self._sums.popleft()
-            telling.tell_sum(way, now)
+            _, traffic, flow = self._sums.popleft()
+            traffic.emit_sum(flow, now)
         if self._timers.find_next_at() <= now:
             for relay in self._timers.remove_expired(now):
                 self._guard(relay, lambda one: one.flush_due(now))
@@ -190,7 +190,7 @@ class RelayLoop:
             self._check_at = now + (CHECK_IN_DRAIN_S if self._draining else CHECK_S)
 
     def _wait_for_journal(self) -> None:
-        """Wait until the events are written: what isn't read meanwhile waits with the senders."""
+        """Wait until the events are written. Meanwhile the unread bytes wait in the kernels of the senders."""
         while self._journal.waiting_bytes > WAITING_BYTES and not (self._draining or self._stopping):
             self._journal.wait_until_written(CHECK_IN_DRAIN_S)
 

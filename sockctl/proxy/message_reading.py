@@ -12,7 +12,7 @@ from sockctl.protocol.frames import HEADER_BYTES, LIMIT_BYTES
 from sockctl.protocol.greeting import MAX_GREETING_BYTES, parse_greeting
 from sockctl.protocol.messages import Message, decode_message, format_line
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
-from sockctl.proxy.exchange import Exchange, Side
+from sockctl.proxy.exchange import Exchange, InspectedFlow
 from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen, shorten
 from sockctl.text import format_bytes
 
@@ -86,9 +86,9 @@ class FrameSeen(Seen):
         return f"Frame that holds no message: {shorten(self.content)}"
 
 
-def read_greeting(side: Side) -> Reading[bool]:
+def read_greeting(flow: InspectedFlow) -> Reading[bool]:
     """Read the target's first line; return whether it is a greeting, and leave it if it isn't."""
-    feed = side.feed
+    feed = flow.feed
     while b"\n" not in (line := feed.peek(MAX_GREETING_BYTES)):
         if feed.ended or len(line) == MAX_GREETING_BYTES:
             return False
@@ -99,37 +99,37 @@ def read_greeting(side: Side) -> Reading[bool]:
         return False
     feed.take_available(len(line))
     version, service = greeting
-    side.exchange.greeted = True
-    side.add(Greeting(towards_target=side.towards_target, size=len(line), service=service, version=version))
+    flow.exchange.greeted = True
+    flow.add(Greeting(towards_target=flow.towards_target, size=len(line), service=service, version=version))
     return True
 
 
-def read_frames(side: Side) -> Reading[None]:
+def read_frames(flow: InspectedFlow) -> Reading[None]:
     """Read frames until the end of the direction.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of a frame.
         NotUnderstoodError: The next bytes are no frame.
     """
-    feed, towards_target = side.feed, side.towards_target
+    feed, towards_target = flow.feed, flow.towards_target
     while (yield from feed.begin("a frame")):
-        if side.is_full and side.count_frames(_measure):
-            side.exchange.asks_secret = True  # a message that was passed over may have asked
+        if flow.is_full and flow.count_frames(_measure):
+            flow.exchange.asks_secret = True  # a message that was passed over may have asked
             continue
         if feed.peek(1) != b"\0":
             raise NotUnderstoodError("a frame of sockctl begins with a zero byte")
         length = int.from_bytes((yield from feed.take(HEADER_BYTES)))
         size = HEADER_BYTES + length
         if length > LIMIT_BYTES:
-            side.add(FrameSeen(towards_target=towards_target, size=size, content=None))
+            flow.add(FrameSeen(towards_target=towards_target, size=size, content=None))
             yield from feed.skip(length)
             continue
         content = (yield from feed.take(length)).decode(errors="replace")
-        message = read_message(content, side.exchange, towards_target=towards_target)
+        message = read_message(content, flow.exchange, towards_target=towards_target)
         if message is None:
-            side.add(FrameSeen(towards_target=towards_target, size=size, content=content))
+            flow.add(FrameSeen(towards_target=towards_target, size=size, content=content))
         else:
-            side.add(MessageSeen(towards_target=towards_target, size=size, message=message))
+            flow.add(MessageSeen(towards_target=towards_target, size=size, message=message))
 
 
 def _measure(data: bytes, at: int) -> int:

@@ -1,4 +1,4 @@
-"""Recognises by its first bytes what a direction speaks, and reads that.
+"""Recognises the protocol of a direction by its first bytes, and reads it.
 
 | the first bytes | what it is | and then |
 |---|---|---|
@@ -16,7 +16,7 @@ Behind an Upgrade to WebSocket come WebSocket frames. Nothing is decided before 
 from sockctl.protocol.frames import HEADER_BYTES, LIMIT_BYTES
 from sockctl.protocol.greeting import PREFIX
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
-from sockctl.proxy.exchange import Side
+from sockctl.proxy.exchange import InspectedFlow
 from sockctl.proxy.http_reading import (
     HEAD_BYTES,
     LOOK_BYTES,
@@ -37,36 +37,36 @@ _HTTP_2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _TLS_BYTES = 3
 
 
-def read_direction(side: Side) -> Reading[None]:
+def read_direction(flow: InspectedFlow) -> Reading[None]:
     """Read a direction until its end.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of something.
         NotUnderstoodError: The next bytes are in no known form.
     """
-    feed = side.feed
+    feed = flow.feed
     while (yield from feed.wait(1)):
-        if side.exchange.websocket:
-            yield from read_websocket(side)
-        elif (yield from _seems_tls(side)):
-            yield from read_tls(side)
-        elif (yield from _seems_framed(side)):
-            yield from read_frames(side)
-        elif side.towards_target and (yield from _seems_request(side)):
-            yield from read_requests(side)
-        elif not side.towards_target and (yield from _seems_response(side)):
-            yield from read_responses(side)
-        elif not side.towards_target and PREFIX.startswith(feed.peek(1)) and (yield from read_greeting(side)):
+        if flow.exchange.websocket:
+            yield from read_websocket(flow)
+        elif (yield from _seems_tls(flow)):
+            yield from read_tls(flow)
+        elif (yield from _seems_framed(flow)):
+            yield from read_frames(flow)
+        elif flow.towards_target and (yield from _seems_request(flow)):
+            yield from read_requests(flow)
+        elif not flow.towards_target and (yield from _seems_response(flow)):
+            yield from read_responses(flow)
+        elif not flow.towards_target and PREFIX.startswith(feed.peek(1)) and (yield from read_greeting(flow)):
             continue
         elif is_text(feed.peek(1)):
-            yield from read_text(side)
+            yield from read_text(flow)
         else:
             raise NotUnderstoodError("")
 
 
-def _seems_tls(side: Side) -> Reading[bool]:
+def _seems_tls(flow: InspectedFlow) -> Reading[bool]:
     """Return whether a TLS record follows; wait only as long as one may."""
-    feed = side.feed
+    feed = flow.feed
     while feed.available < _TLS_BYTES and may_become_tls(feed.peek(_TLS_BYTES)):
         if feed.ended:
             return False
@@ -74,9 +74,9 @@ def _seems_tls(side: Side) -> Reading[bool]:
     return may_become_tls(feed.peek(_TLS_BYTES))
 
 
-def _seems_framed(side: Side) -> Reading[bool]:
+def _seems_framed(flow: InspectedFlow) -> Reading[bool]:
     """Return whether a frame of sockctl follows."""
-    feed, exchange = side.feed, side.exchange
+    feed, exchange = flow.feed, flow.exchange
     if feed.peek(1) != b"\0":
         return False
     if exchange.greeted or exchange.insists_on_messages:
@@ -87,9 +87,9 @@ def _seems_framed(side: Side) -> Reading[bool]:
     return head[HEADER_BYTES:] == b"{" and int.from_bytes(head[:HEADER_BYTES]) <= LIMIT_BYTES
 
 
-def _seems_request(side: Side) -> Reading[bool]:
+def _seems_request(flow: InspectedFlow) -> Reading[bool]:
     """Return whether an HTTP request follows."""
-    feed = side.feed
+    feed = flow.feed
     while not (size := feed.find_line_end(HEAD_BYTES)):
         if feed.ended or feed.available >= HEAD_BYTES or not may_become_request(feed.peek(LOOK_BYTES)):
             return False
@@ -102,9 +102,9 @@ def _seems_request(side: Side) -> Reading[bool]:
     return split_request_line(line) is not None
 
 
-def _seems_response(side: Side) -> Reading[bool]:
+def _seems_response(flow: InspectedFlow) -> Reading[bool]:
     """Return whether an HTTP response follows."""
-    feed = side.feed
+    feed = flow.feed
     while not (size := feed.find_line_end(HEAD_BYTES)):
         if feed.ended or feed.available >= HEAD_BYTES or not may_become_response(feed.peek(LOOK_BYTES)):
             return False

@@ -1,13 +1,13 @@
-"""One relayed connection: both directions, their ends, and what follows where a side breaks.
+"""One relayed connection: both directions, their ends, and the rules for a side that breaks.
 
 | what happens | what follows |
 |---|---|
-| a side ends what it sends | behind all bytes, the other side gets that end; the other direction goes on |
-| both have ended | both sockets are closed |
-| a side resets | the other one gets a reset |
-| sending to a side fails | the last bytes that it sent are passed on, then the other side gets a reset |
-| the server ends the client's connection | the target's is closed |
-| the server stops | what the client has sent is passed on, with an end behind it; then see `drain` |
+| a side half-closes | the relay passes that on behind all bytes; the other direction goes on |
+| both sides have half-closed | the relay closes both sockets |
+| a side resets | the relay resets the other one |
+| sending to a side fails | the relay passes on its last bytes, then resets the other side |
+| the server closes the client's connection | the relay closes the target's |
+| the server stops | the relay passes on what the client has sent, and an end; then see `drain` |
 
 The relay's loop (`sockctl.proxy.loop`) owns a relay, and calls it in its thread.
 """
@@ -22,28 +22,28 @@ from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.connection import Connection
 from sockctl.net.kernel_queues import count_unread_bytes
 from sockctl.net.poller import BROKEN, READABLE, WRITABLE
+from sockctl.proxy.flow import Flow
 from sockctl.proxy.reasons import DROPPED, TARGET_CLOSED, TARGET_RESET
-from sockctl.proxy.side import ClientSide, Side
-from sockctl.proxy.telling import Telling
-from sockctl.proxy.way import Way
+from sockctl.proxy.relay_socket import ClientSocket, RelaySocket
+from sockctl.proxy.traffic import RelayTraffic
 
 QUIET_S = 0.5
 """How long nothing must have moved before a stopping server ends a relay."""
 
 
 class Stage(Protocol):
-    """What a relay needs of its loop."""
+    """The loop, as a relay uses it."""
 
     buffer: bytearray
     view: memoryview
 
-    def wait_for(self, side: Side, interest: int) -> None:
+    def wait_for(self, side: RelaySocket, interest: int) -> None:
         """Wait for READABLE or WRITABLE on a side."""
 
-    def forget(self, side: Side) -> None:
+    def forget(self, side: RelaySocket) -> None:
         """Wait for nothing more on a side."""
 
-    def read_soon(self, relay: "Relay", way: Way) -> None:
+    def read_soon(self, relay: "Relay", flow: Flow) -> None:
         """Have a relay read without waiting, since a side has bytes that no poller sees."""
 
     def set_timer(self, relay: "Relay", at: float) -> None:
@@ -61,7 +61,7 @@ class Relay:
         target: The target's.
         up: The direction towards the target.
         down: The direction towards the client.
-        telling: Tells what passes.
+        traffic: Emits what passes.
         release: Gives the client's connection back to the server, at the end.
         drop_after: After how many bytes to break both off; None for never.
 
@@ -72,11 +72,11 @@ class Relay:
 
     def __init__(
         self,
-        client: ClientSide,
-        target: Side,
-        up: Way,
-        down: Way,
-        telling: Telling,
+        client: ClientSocket,
+        target: RelaySocket,
+        up: Flow,
+        down: Flow,
+        traffic: RelayTraffic,
         *,
         release: Callable[[], None],
         drop_after: int | None,
@@ -85,13 +85,13 @@ class Relay:
         self._target = target
         self._up = up
         self._down = down
-        self._telling = telling
+        self._traffic = traffic
         self._release = release
         self._left = drop_after
-        self._is_plain = up.line is None and drop_after is None  # whether reading alone changes no interest
-        self._ended_first: Way | None = None
+        self._is_plain = up.shaper is None and drop_after is None  # whether reading alone changes no interest
+        self._ended_first: Flow | None = None
         self._drain_at: int | None = None
-        self._last: Way | None = None
+        self._last: Flow | None = None
         self.connection: Connection = client.connection
         self.is_over = False
 
@@ -99,11 +99,11 @@ class Relay:
         """Begin to read from both sides."""
         self._stage = stage
         self._update()
-        for way in (self._up, self._down):
-            if way.source.has_pending:
-                stage.read_soon(self, way)
+        for flow in (self._up, self._down):
+            if flow.source.has_pending:
+                stage.read_soon(self, flow)
 
-    def react(self, side: Side, events: int, now: float) -> None:
+    def react(self, side: RelaySocket, events: int, now: float) -> None:
         """React to a side that is readable, writable or broken."""
         inward, outward = (self._up, self._down) if side is self._client else (self._down, self._up)
         if events & WRITABLE and outward.rest:
@@ -119,39 +119,39 @@ class Relay:
                 self._stage.forget(side)  # until there is something to do
         self._go_on(now)
 
-    def read(self, way: Way, now: float) -> None:
-        """Read once from a direction's source, which may be read, and pass on what came."""
+    def read(self, flow: Flow, now: float) -> None:
+        """Read once from a direction's source, which may be read, and pass the bytes on."""
         try:
-            count = way.source.receive_into(self._stage.buffer)
+            count = flow.source.receive_into(self._stage.buffer)
         except BlockingIOError:
             return
         except OSError as error:
-            self._break(way.source, error)
+            self._break(flow.source, error)
             return
         if not count:
-            self._end(way, now)
+            self._end(flow, now)
             return
         self.connection.last_active = now
-        self._last = way
+        self._last = flow
         data = self._stage.view[:count]
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)
-        if way.line is not None and not way.bytes:
-            self._telling.tell_held(way)
+        if flow.shaper is not None and not flow.bytes:
+            self._traffic.emit_hold(flow)
         try:
-            way.pass_on(data, now)
+            flow.pass_on(data, now)
         except OSError:
-            self._hear_out(way)
-        self._telling.tell(way, data, now)
-        if self._drain_at is not None and way is self._up:
+            self._hear_out(flow)
+        self._traffic.emit_read(flow, data, now)
+        if self._drain_at is not None and flow is self._up:
             self._end_drained(now)
 
     def flush_due(self, now: float) -> None:
         """Send the bytes that were held back, and whose time has come."""
-        for way in (self._up, self._down):
-            if way.due_at <= now and not self.is_over:
-                self._flush(way, now)
+        for flow in (self._up, self._down):
+            if flow.due_at <= now and not self.is_over:
+                self._flush(flow, now)
         self._go_on(now)
 
     def check(self, now: float) -> None:
@@ -163,10 +163,10 @@ class Relay:
             self._finish_drained(now)
 
     def drain(self, now: float) -> None:
-        """Pass on what the client has sent so far, then an end; close the relay when the target has answered.
+        """Pass on the bytes that the client has sent so far, then an end; close the relay once the target has answered.
 
-        The target has answered when it ends its side, or when it spoke last and nothing has moved for a while. The
-        server closes the connection at the drain's end in any case.
+        The target has answered when it half-closes. It has also answered when it spoke last, and nothing has moved for
+        `QUIET_S`. The server closes the connection at the drain's end in any case.
         """
         self._drain_at = self.connection.raw_bytes_in + count_unread_bytes(self.connection.fd)
         self._end_drained(now)
@@ -184,45 +184,45 @@ class Relay:
             for side in (self._client, self._target):
                 self._stage.forget(side)
             self._stage.remove(self)
-            self._telling.end(time.monotonic())
+            self._traffic.end(time.monotonic())
             self._target.close()
         finally:
             self._release()  # last: the server may close the client's socket at once
 
     @property
-    def sides(self) -> tuple[Side, Side]:
+    def sides(self) -> tuple[RelaySocket, RelaySocket]:
         """The client's side and the target's."""
         return self._client, self._target
 
-    def _flush(self, way: Way, now: float) -> None:
+    def _flush(self, flow: Flow, now: float) -> None:
         try:
-            way.flush(now)
+            flow.flush(now)
         except OSError:
-            self._hear_out(way)
+            self._hear_out(flow)
         else:
             self.connection.last_active = now
 
-    def _end(self, way: Way, now: float) -> None:
+    def _end(self, flow: Flow, now: float) -> None:
         """React to the end of a side's bytes."""
-        if way is self._up and not way.source.is_broken:
+        if flow is self._up and not flow.source.is_broken:
             reason = self.connection.reason
             if reason is not None and reason is not DisconnectReason.SERVER_STOPPING:
                 self.finish(reason)  # the server has shut the socket
                 return
             self.connection.input_ended = True
-        self._ended_first = self._ended_first or way
-        way.end(now)
+        self._ended_first = self._ended_first or flow
+        flow.end(now)
 
     def _go_on(self, now: float) -> None:
         """Pass on ends, end the relay if both have passed, else wait for what can happen next."""
         if self.is_over:
             return
-        for way in (self._up, self._down):
-            if way.source.is_broken and way.read_ended and way.is_empty:
-                self._break(way.source, _make_reset())
+        for flow in (self._up, self._down):
+            if flow.source.is_broken and flow.read_ended and flow.is_empty:
+                self._break(flow.source, _make_reset())
                 return
-            if not way.source.is_broken and way.pass_end_on():
-                self._telling.tell_end(way, now)
+            if not flow.source.is_broken and flow.pass_end_on():
+                self._traffic.emit_end(flow, now)
         if self._left == 0:
             self._drop()
         elif self._up.is_through and self._down.is_through:
@@ -247,12 +247,12 @@ class Relay:
         due_at = min(self._up.due_at, self._down.due_at)
         self._stage.set_timer(self, due_at)
 
-    def _hear_out(self, way: Way) -> None:
+    def _hear_out(self, flow: Flow) -> None:
         """Stop sending to a broken side, and wait for the last bytes that it has sent."""
-        way.sink.is_broken = True
-        way.discard()
+        flow.sink.is_broken = True
+        flow.discard()
 
-    def _break(self, side: Side, error: OSError) -> None:
+    def _break(self, side: RelaySocket, error: OSError) -> None:
         """End the relay since a side has broken its connection off; break the other one off, too."""
         if side is self._client:
             if self.connection.error is None and self.connection.reason is None:
@@ -260,7 +260,7 @@ class Relay:
             self._target.prepare_abort()
             self.finish(None)
             return
-        self._telling.tell_break(error)
+        self._traffic.emit_break(error)
         self._client.prepare_abort()
         self.finish(TARGET_RESET)
 
@@ -268,13 +268,13 @@ class Relay:
         """Break both sides off on purpose, once all bytes have gone that may pass."""
         if not (self._up.is_empty and self._down.is_empty):
             return
-        self._telling.tell_drop(self._up.bytes + self._down.bytes)
+        self._traffic.emit_drop(self._up.bytes + self._down.bytes)
         for side in self.sides:
             side.prepare_abort()
         self.finish(DROPPED)
 
     def _end_drained(self, now: float) -> None:
-        """End what comes from the client once its earlier bytes have been read."""
+        """End the client's direction once its earlier bytes have been read."""
         if self._drain_at is not None and self.connection.raw_bytes_in >= self._drain_at and not self._up.read_ended:
             self._up.end(now)
 

@@ -1,4 +1,4 @@
-"""What the proxy has recognised in the bytes that pass, as data. Secrets are hidden in it already."""
+"""The things that the inspector recognises in the bytes that pass, each as data. Secrets in them are hidden already."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Seen:
 
     Attributes:
         kind: The stable name that programs rely on.
-        is_notable: Whether it is told even while so much passes that sums are told.
+        is_notable: Whether a sum has it, too, while much passes.
         towards_target: Whether it goes from the client to the target.
         size: Its bytes.
     """
@@ -39,7 +39,7 @@ class Seen:
 
     @property
     def text(self) -> str:
-        """What it is, as one sentence. It may hold text of a stranger: a sink makes it safe."""
+        """The finding as one sentence. It may hold text of a stranger: a sink makes it safe."""
         raise NotImplementedError
 
     @property
@@ -54,7 +54,7 @@ class Seen:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The kind, the bytes, and what else is known, as JSON can carry it; without what is None."""
+        """The kind, the bytes and the other fields, as JSON can carry them; without those that are None."""
         own = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -139,7 +139,7 @@ class CutOff(Seen):
     """The direction ended in the middle of something.
 
     Attributes:
-        inside: What was incomplete.
+        inside: The thing that was incomplete.
     """
 
     kind: ClassVar[str] = "cut_off"

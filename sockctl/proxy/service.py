@@ -18,15 +18,15 @@ from sockctl.net.handler import Handler
 from sockctl.net.service import ConnectionService
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.proxy.dump_files import DumpFolder
+from sockctl.proxy.flow import Flow
 from sockctl.proxy.inspector import Inspector
-from sockctl.proxy.line import Line
 from sockctl.proxy.loop import RelayLoop
 from sockctl.proxy.reasons import TARGET_UNREACHABLE
 from sockctl.proxy.relay import Relay
+from sockctl.proxy.relay_socket import ClientSocket, RelaySocket
 from sockctl.proxy.settings import ProxySettings
-from sockctl.proxy.side import ClientSide, Side
-from sockctl.proxy.telling import Telling
-from sockctl.proxy.way import Way
+from sockctl.proxy.shaper import Shaper
+from sockctl.proxy.traffic import RelayTraffic
 from sockctl.text import join_lines
 
 STOP_S = 1.0
@@ -105,7 +105,7 @@ class Proxy(ConnectionService):
         return sock
 
     def tell_failure(self, connection: Connection, error: SockctlError) -> None:
-        """Tell that there is no connection to the target for a client."""
+        """Emit that there is no connection to the target for a client."""
         self._journal.emit(
             TargetFailed(
                 connection=connection.number,
@@ -118,8 +118,8 @@ class Proxy(ConnectionService):
     def relay(self, connection: Connection, sock: Transport, release: Callable[[], None]) -> None:
         """Have the relay's loop move the bytes between a client and the target."""
         settings, impairments = self.settings, self.settings.impairments
-        client, target = ClientSide(connection), Side(sock)
-        telling = Telling(
+        client, target = ClientSocket(connection), RelaySocket(sock)
+        traffic = RelayTraffic(
             connection,
             self._journal,
             self._loop,
@@ -130,16 +130,16 @@ class Proxy(ConnectionService):
             now=time.monotonic(),
         )
         up, down = (
-            Way(source, sink, towards_target=sink is target, line=self._make_line())
+            Flow(source, sink, towards_target=sink is target, shaper=self._make_shaper())
             for source, sink in ((client, target), (target, client))
         )
-        self._loop.add(Relay(client, target, up, down, telling, release=release, drop_after=impairments.drop_after))
+        self._loop.add(Relay(client, target, up, down, traffic, release=release, drop_after=impairments.drop_after))
 
-    def _make_line(self) -> Line | None:
+    def _make_shaper(self) -> Shaper | None:
         impairments = self.settings.impairments
         if not impairments.hold:
             return None
-        return Line(delay_s=impairments.delay_s, bytes_per_s=impairments.bytes_per_s)
+        return Shaper(delay_s=impairments.delay_s, bytes_per_s=impairments.bytes_per_s)
 
 
 class ProxyHandler(Handler):
@@ -187,7 +187,7 @@ class ProxyHandler(Handler):
 
     def _break_off(self, reason: Reason) -> None:
         connection = self._connection
-        ClientSide(connection).prepare_abort()
+        ClientSocket(connection).prepare_abort()
         if connection.reason is None:
             connection.reason = reason
 

@@ -1,4 +1,4 @@
-"""What the user wants of the proxy."""
+"""The settings of a proxy, as the user wants them."""
 
 import socket
 from collections.abc import Callable
@@ -42,11 +42,11 @@ class ProxySettings:
         messages: Whether the target speaks in messages of sockctl.
         secure: Makes TLS of a connection to the target; None for plain ones.
         connect_s: Seconds to connect to the target.
-        sums: Whether only sums are told, and nothing is looked into.
+        sums: Whether the proxy emits sums alone, and inspects no bytes.
         hex_dump: Whether all bytes are shown in hex.
         is_json: Whether events are written as JSON.
         dump: The folder for the bytes of each connection; None for none.
-        impairments: What makes the network a bad one.
+        impairments: The faults of a bad network.
     """
 
     target: Endpoint

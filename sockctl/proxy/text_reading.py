@@ -7,14 +7,14 @@ were received: an incomplete line may be a question that waits for its answer.
 import re
 
 from sockctl.proxy.byte_feed import Reading
-from sockctl.proxy.exchange import Side
+from sockctl.proxy.exchange import InspectedFlow
 from sockctl.proxy.seen import TEXT_BYTES, Text
 
 _TEXT_CONTROLS = b"\a\b\t\n\f\r\x1b"
 _TEXT = bytes(set(range(0x20, 0x7F)) | set(range(0x80, 0x100)) | set(_TEXT_CONTROLS))
 _NO_TEXT = re.compile(b"[^%s]" % re.escape(_TEXT))
 _SECRET_QUESTION = re.compile(rb"(?i)(?:password[^\n]*|the same again):[ ]*\r?\n?\Z")
-"""Finds a question for a password at the end of what a message service has said in lines."""
+"""Finds a question for a password at the end of the lines of a message service."""
 _ENDING = re.compile(rb"[\xc2-\xdf]\Z|[\xe0-\xef][\x80-\xbf]?\Z|[\xf0-\xf4][\x80-\xbf]{0,2}\Z")
 """Finds an incomplete character of UTF-8 at the end."""
 _QUESTION_BYTES = 200
@@ -25,10 +25,10 @@ def is_text(data: bytes) -> bool:
     return not data.translate(None, _TEXT)
 
 
-def read_text(side: Side) -> Reading[None]:
+def read_text(flow: InspectedFlow) -> Reading[None]:
     """Read text up to the end of the direction, or to the first byte that stands in no text."""
-    feed, exchange = side.feed, side.exchange
-    said = b""  # the end of what the target has said
+    feed, exchange = flow.feed, flow.exchange
+    said = b""  # the end of the target's text
     hides = False
     while (yield from feed.wait(1)):
         data, is_over = _cut_text(feed.peek(feed.available), ended=feed.ended)
@@ -37,7 +37,7 @@ def read_text(side: Side) -> Reading[None]:
                 return
             yield  # for the rest of a character
             continue
-        if side.towards_target:
+        if flow.towards_target:
             hides = hides or exchange.asks_secret
             if hides and (end := data.find(b"\n") + 1):
                 data = data[:end]
@@ -46,7 +46,7 @@ def read_text(side: Side) -> Reading[None]:
             exchange.asks_secret = bool(_SECRET_QUESTION.search(said))
         feed.take_available(len(data))
         shown = b"" if hides else data[:TEXT_BYTES]
-        side.add(Text(towards_target=side.towards_target, size=len(data), data=shown, hidden=hides))
+        flow.add(Text(towards_target=flow.towards_target, size=len(data), data=shown, hidden=hides))
         if hides and data.endswith(b"\n"):
             hides = exchange.asks_secret = False
 

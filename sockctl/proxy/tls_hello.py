@@ -1,4 +1,4 @@
-"""Decodes the hellos of TLS: what a client offers, and what a server has chosen (RFC 8446, section 4.1)."""
+"""Decodes the hellos of TLS: the offer of a client, and the choice of a server (RFC 8446, section 4.1)."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _GREASE, _GREASE_DIGITS = 0x0A0A, 0xF0F0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientHello:
-    """What a client offers.
+    """The offer of a client.
 
     Attributes:
         server_name: The name of the server that the client wants; None if it gives none.
@@ -37,7 +37,7 @@ class ClientHello:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerHello:
-    """What a server has chosen.
+    """The choice of a server.
 
     Attributes:
         version: The version of TLS.
@@ -75,12 +75,12 @@ class _Fields:
         return int.from_bytes(self.take(count))
 
     def block(self, length_bytes: int) -> bytes:
-        """Return what stands behind its length."""
+        """Return the bytes behind their length."""
         return self.take(self.number(length_bytes))
 
 
 def decode_client_hello(body: bytes) -> ClientHello:
-    """Return what a ClientHello says; as much of it as there is."""
+    """Return the content of a ClientHello, as far as it has come."""
     fields = _Fields(body)
     legacy = fields.number(2)
     fields.take(_RANDOM_BYTES)
@@ -105,7 +105,7 @@ def decode_client_hello(body: bytes) -> ClientHello:
 
 
 def decode_server_hello(body: bytes) -> ServerHello:
-    """Return what a ServerHello says; as much of it as there is."""
+    """Return the content of a ServerHello, as far as it has come."""
     fields = _Fields(body)
     legacy = fields.number(2)
     is_retry = fields.take(_RANDOM_BYTES) == RETRY

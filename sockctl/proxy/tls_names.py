@@ -1,4 +1,4 @@
-"""The numbers of TLS by name: of what is common (IANA's registries; RFC 8446, RFC 5246)."""
+"""The names of the common numbers of TLS (IANA's registries; RFC 8446, RFC 5246)."""
 
 VERSIONS = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 HANDSHAKES = {

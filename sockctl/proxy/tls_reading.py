@@ -1,10 +1,10 @@
-"""Reads TLS records that pass (RFC 8446, section 5): what is said before the encryption begins, and then the sizes."""
+"""Reads TLS records that pass (RFC 8446, section 5): the handshake in clear, then the sizes of encrypted records."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
-from sockctl.proxy.exchange import Side
+from sockctl.proxy.exchange import InspectedFlow
 from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.proxy.tls_hello import ClientHello, ServerHello, decode_client_hello, decode_server_hello
 from sockctl.proxy.tls_names import VERSIONS, name_alert, name_handshake
@@ -13,7 +13,7 @@ from sockctl.text import format_bytes, format_count
 CHANGE_CIPHER, ALERT, HANDSHAKE, DATA, HEARTBEAT = range(20, 25)
 HEADER_BYTES = 5
 MAX_RECORD_BYTES = 16_384 + 2_048
-"""RFC 5246, section 6.2.3: TLS 1.2 lets encryption add so much."""
+"""RFC 5246, section 6.2.3: TLS 1.2 lets encryption add so many bytes."""
 KEPT_BYTES = 65_536
 """Bytes of handshake messages that are kept, until one is complete."""
 MAX_NAMED = 20
@@ -31,7 +31,7 @@ class TlsRecord(Seen):
         encrypted: Whether it can't be read.
         messages: The handshake messages that this record completes, the first 20 of them.
         alert: The alert's level and name.
-        hello: What a hello in it says.
+        hello: The content of a hello in it.
     """
 
     kind: ClassVar[str] = "tls_record"
@@ -97,30 +97,30 @@ def may_become_tls(data: bytes) -> bool:
     return not data or (data[0] in {HANDSHAKE, ALERT} and data[1:2] in {b"", b"\3"} and data[2:3] <= b"\4")
 
 
-def read_tls(side: Side) -> Reading[None]:
+def read_tls(flow: InspectedFlow) -> Reading[None]:
     """Read records until the end of the direction.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of a record.
         NotUnderstoodError: The next bytes are no record.
     """
-    feed = side.feed
-    handshake = _Handshake(side)
+    feed = flow.feed
+    handshake = _Handshake(flow)
     while (yield from feed.begin("a TLS record")):
         header = yield from feed.take(HEADER_BYTES)
         content, length = header[0], int.from_bytes(header[3:])
         if not CHANGE_CIPHER <= content <= HEARTBEAT or header[1] != _MAJOR or length > MAX_RECORD_BYTES:
             raise NotUnderstoodError("that is no TLS record")
         if content == DATA:
-            yield from _read_data(side, length)
+            yield from _read_data(flow, length)
             continue
         payload = yield from feed.take(length)
-        side.add(handshake.describe(content, payload))
+        flow.add(handshake.describe(content, payload))
 
 
-def _read_data(side: Side, length: int) -> Reading[None]:
+def _read_data(flow: InspectedFlow, length: int) -> Reading[None]:
     """Pass over a record of application data, and over those that have come behind it."""
-    feed = side.feed
+    feed = flow.feed
     records, size = 1, HEADER_BYTES + length
     while feed.available > length:
         yield from feed.skip(length)
@@ -135,20 +135,20 @@ def _read_data(side: Side, length: int) -> Reading[None]:
         yield from feed.take(HEADER_BYTES)
         records += 1
         size += HEADER_BYTES + length
-    side.add(TlsData(towards_target=side.towards_target, size=size, records=records))
+    flow.add(TlsData(towards_target=flow.towards_target, size=size, records=records))
     yield from feed.skip(length)
 
 
 class _Handshake:
     """Describes the records of one direction that are no application data."""
 
-    def __init__(self, side: Side) -> None:
-        self._side = side
+    def __init__(self, flow: InspectedFlow) -> None:
+        self._side = flow
         self._kept = bytearray()
         self._has_changed_cipher = False
 
     def describe(self, content: int, payload: bytes) -> TlsRecord:
-        """Return what a record says."""
+        """Return the finding about a record."""
         towards_target, size = self._side.towards_target, HEADER_BYTES + len(payload)
         if content == HANDSHAKE:
             if self._is_encrypted:
@@ -172,7 +172,7 @@ class _Handshake:
         return self._has_changed_cipher and self._side.exchange.tls_version not in {"", VERSIONS[0x0304]}
 
     def _read(self, payload: bytes) -> tuple[tuple[str, ...], ClientHello | ServerHello | None]:
-        """Return the names of the messages that a record completes, and what a hello among them says."""
+        """Return the names of the messages that a record completes, and the content of a hello among them."""
         self._kept += payload
         names: list[str] = []
         hello: ClientHello | ServerHello | None = None

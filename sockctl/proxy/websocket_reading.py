@@ -1,7 +1,7 @@
 """Reads WebSocket frames that pass (RFC 6455, section 5).
 
-`sockctl.protocol.web_decoder` gives whole messages, and refuses what breaks the rules or is too large for a server. The
-proxy tells each frame as it is, of any size, and works where `websockets` isn't installed.
+`sockctl.protocol.web_decoder` gives whole messages, and refuses one that breaks the rules or is too large for a server.
+The proxy shows each frame as it is, of any size, and works where `websockets` isn't installed.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from sockctl.protocol.frames import LIMIT_BYTES
 from sockctl.protocol.web_frames import BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, SHORT_BYTES, TEXT
 from sockctl.proxy.byte_feed import EndOfBytesError, NotUnderstoodError, Reading
-from sockctl.proxy.exchange import Side
+from sockctl.proxy.exchange import InspectedFlow
 from sockctl.proxy.message_reading import JSON_BYTES, describe_message, read_message
 from sockctl.proxy.seen import HELD_BYTES, WIDEST, Seen, shorten
 from sockctl.text import format_bytes
@@ -22,7 +22,7 @@ _CODE_BYTES = 2
 
 
 class _Header(NamedTuple):
-    """The header of a frame: its first byte, its size, the length of the payload, and the mask; empty for none."""
+    """The header of a frame: its first byte, its size, the payload's length, and the mask (empty for none)."""
 
     head: int
     size: int
@@ -35,7 +35,7 @@ class WebSocketFrame(Seen):
     """A frame of a WebSocket.
 
     Attributes:
-        opcode: What the frame is: ``text``, ``binary``, ``continuation``, ``close``, ``ping``, ``pong``.
+        opcode: The kind of frame: ``text``, ``binary``, ``continuation``, ``close``, ``ping``, ``pong``.
         final: Whether it is the last one of its message.
         masked: Whether its payload is masked, as that of each client is.
         compressed: Whether its message is compressed (permessage-deflate, RFC 7692).
@@ -72,31 +72,31 @@ class WebSocketFrame(Seen):
         return f"{head}: {shorten(self.content)}" if self.content else f"{head}."
 
 
-def read_websocket(side: Side) -> Reading[None]:
+def read_websocket(flow: InspectedFlow) -> Reading[None]:
     """Read frames until the end of the direction.
 
     Raises:
         EndOfBytesError: The direction ended in the middle of a frame.
         NotUnderstoodError: The next bytes are no frame.
     """
-    feed = side.feed
+    feed = flow.feed
     while (yield from feed.begin("a WebSocket frame")):
-        if side.is_full and side.count_frames(_measure):
-            side.exchange.asks_secret = True  # a message that was passed over may have asked
+        if flow.is_full and flow.count_frames(_measure):
+            flow.exchange.asks_secret = True  # a message that was passed over may have asked
             continue
         while (header := _decode_header(feed.peek(_LONGEST_HEADER))) is None:
             if feed.ended:
                 raise EndOfBytesError
             yield
         head, length = header.head, header.length
-        if head & _OPCODE not in _NAMES or head & _RESERVED or (head & _COMPRESSED and not side.exchange.compresses):
+        if head & _OPCODE not in _NAMES or head & _RESERVED or (head & _COMPRESSED and not flow.exchange.compresses):
             raise NotUnderstoodError("that is no WebSocket frame, or has an extension that the proxy doesn't know")
         feed.pass_over(header.size)
         is_whole_text = head & (FIN | _COMPRESSED) == FIN and head & _OPCODE not in {BINARY, CONTINUATION}
         if is_whole_text and length <= LIMIT_BYTES:
-            side.add(_describe(side, header, unmask((yield from feed.take(length)), header.mask)))
+            flow.add(_describe(flow, header, unmask((yield from feed.take(length)), header.mask)))
         else:
-            side.add(_describe(side, header, b""))
+            flow.add(_describe(flow, header, b""))
             yield from feed.skip(length)
 
 
@@ -129,8 +129,8 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(len(payload))
 
 
-def _describe(side: Side, header: _Header, payload: bytes) -> WebSocketFrame:
-    """Return a frame with what its payload says; the payload of a frame that isn't looked into is left out."""
+def _describe(flow: InspectedFlow, header: _Header, payload: bytes) -> WebSocketFrame:
+    """Return a frame with the meaning of its payload, where the proxy looks into it."""
     opcode = header.head & _OPCODE
     message: dict[str, Any] | None = None
     code: int | None = None
@@ -138,12 +138,12 @@ def _describe(side: Side, header: _Header, payload: bytes) -> WebSocketFrame:
         code, payload = int.from_bytes(payload[:_CODE_BYTES]), payload[_CODE_BYTES:]
     content: str | None = payload.decode(errors="replace") or None
     if opcode == TEXT and content and content.startswith("{"):
-        message = read_message(content, side.exchange, towards_target=side.towards_target)
+        message = read_message(content, flow.exchange, towards_target=flow.towards_target)
         content = None if message is not None else content
     elif opcode in {PING, PONG} and content and not content.isprintable():
         content = None
     return WebSocketFrame(
-        towards_target=side.towards_target,
+        towards_target=flow.towards_target,
         size=header.size + header.length,
         opcode=_NAMES[opcode],
         final=bool(header.head & FIN),

@@ -42,7 +42,7 @@ class Exec(RawService, Conversation[RawPeer]):
 
     Args:
         argv: The program and its arguments.
-        environment: The variables of every program; each gets those about its client as well.
+        environment: The variables of every program, beside those about its client.
         max_programs: The number of programs that may run at once.
         patience: How long a program may take to end.
         half_close_s: How long a program may write nothing, once its client has ended its input; None for any time.
@@ -144,7 +144,7 @@ class Exec(RawService, Conversation[RawPeer]):
         )
         try:
             pipe.run()
-            peer.end_output()  # before what the program has started is waited for
+            peer.end_output()  # before the server waits for children of the program
             if pipe.timed_out:
                 raise peer.give_up(HALF_CLOSE_TIMEOUT)
             if not peer.input_ended:
@@ -153,7 +153,7 @@ class Exec(RawService, Conversation[RawPeer]):
             self._journal.emit(
                 ProtocolBroken(connection=peer.number, peer=peer.shown, code=error.code, error=str(error))
             )
-            said = f"sockctl: {error}"  # no response can follow what the program has written
+            said = f"sockctl: {error}"  # no response can follow the program's output
             peer.send_ready(f"{said}\r\n".encode() if pipe.bytes_out else make_refusal(said))
             program.signal(signal.SIGTERM)
             raise peer.give_up(HTTP_REFUSED) from error
@@ -192,7 +192,7 @@ class Exec(RawService, Conversation[RawPeer]):
 
 
 def make_peer_variables(peer: RawPeer) -> dict[str, str]:
-    """Return the variables that tell a program of its client."""
+    """Return the environment variables that describe a client to its program."""
     variables = {
         "SOCKCTL_CONNECTION": str(peer.number),
         "SOCKCTL_PEER": peer.shown,

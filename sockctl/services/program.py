@@ -1,4 +1,4 @@
-"""A program that answers one client: the server starts it without a shell, in its own process group, and stops it."""
+"""A program that answers one client: it runs without a shell, in a process group of its own."""
 
 import codecs
 import contextlib
@@ -136,7 +136,7 @@ class Program:
             self.stdin = None
 
     def make_input_end(self, last: bytes) -> bytes:  # noqa: ARG002  a pipe is closed
-        """Return the bytes that tell the program the end of its input, before `close_stdin`; `last` stands before."""
+        """Return the bytes that end the program's input, before `close_stdin`; `last` is the byte before them."""
         return b""
 
     def count_unread(self) -> int:

@@ -1,11 +1,11 @@
 """Carries bytes between a client and its program, in one thread that waits for both at once.
 
-What a side doesn't take stops the reading from the other side: 64 KiB at most wait for each of them, beside the pipes
-and the kernel's buffers. The two directions end apart: the client's FIN closes the program's standard input, and the
-end of its standard output becomes a FIN for the client. The end of the program ends both, once its output is sent:
-another process that holds the pipe doesn't count.
+While a side doesn't take its bytes, the thread reads nothing from the other side. At most 64 KiB wait for each side,
+beside the pipes and the kernel's buffers. The two directions end apart. The client's FIN closes the program's standard
+input. The end of the program's standard output becomes a FIN for the client. The end of the program ends both, once its
+output is sent, even if another process still holds the pipe.
 
-A program that must end is asked by the end of its input, then by SIGTERM, then by SIGKILL. Its output still goes to the
+The thread stops a program by the end of its input, then by SIGTERM, then by SIGKILL. Its output still goes to the
 client meanwhile.
 
 A client that has vanished sends a FIN, as one does that only ends its input: nothing tells them apart. What the program
@@ -24,7 +24,7 @@ from sockctl.services.program_warnings import ProgramWarnings
 from sockctl.services.request_gate import RequestGate
 
 LOOK_S = 0.1
-"""How often the thread looks whether the program has ended, where the system can't tell it."""
+"""How often the thread looks whether the program has ended, where the system can't report it."""
 
 
 class ProgramPipe:
@@ -33,7 +33,7 @@ class ProgramPipe:
     Args:
         peer: The client.
         program: The program.
-        warnings: Takes what the program writes to its standard error.
+        warnings: Takes the bytes of the program's standard error.
         patience: How long the program may take to end.
         gate: What the client's bytes pass before the program gets them.
         half_close_s: How long a program may write nothing, once the client has ended its input; None for any time.
@@ -99,7 +99,7 @@ class ProgramPipe:
         return not (self._input_ended or self._to_program) and self._output_left is None
 
     def _carry(self) -> None:
-        """Wait until a side is ready, and carry what can be carried at once."""
+        """Wait until a side is ready, and carry its bytes."""
         program, peer = self._program, self._peer
         if self._output_left and not peer.queued_bytes:  # it is all there, and nothing more counts
             self._read_program()
@@ -171,13 +171,13 @@ class ProgramPipe:
             self._write_program()
 
     def _end_input(self) -> None:
-        """Note that the client's input has ended; the program learns it when it has got what stands before."""
+        """Note that the client's input has ended; the program's input ends behind the bytes that wait."""
         self._give(self._gate.open())
         self._input_ended = True
         self._to_program = memoryview(bytes(self._to_program) + self._program.make_input_end(self._last))
 
     def _write_program(self) -> None:
-        """Write to the program what its pipe takes; what a program that reads no more doesn't take is lost."""
+        """Write as many bytes as the program's pipe takes. Bytes for a program that reads no more are lost."""
         taken = self._program.write(self._to_program)
         if self._program.stdin is not None:
             self.bytes_in += taken
@@ -212,14 +212,14 @@ class ProgramPipe:
                 self._open.discard(self._program.stderr)
 
     def _begin_end(self) -> None:
-        """Note that the program has exited: what it has written still goes to the client."""
+        """Note that the program has exited: its output still goes to the client."""
         self._output_left = self._program.count_unread() if self._program.stdout in self._open else 0
         self._until = Deadline.after(None)
         if self._program.stderr in self._open:
             self._read_warnings()
 
     def _begin_stop(self) -> None:
-        """Give the program what the client has sent so far, then the end of its input."""
+        """Give the program the bytes that the client has sent so far, then the end of its input."""
         self._stopping = True
         if not self._input_ended:
             self._input_left = self._peer.count_unread()

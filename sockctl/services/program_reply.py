@@ -32,8 +32,8 @@ IDLE_S = 600.0
 class ProgramReply(MessageService, Conversation[Peer]):
     """Starts a program for each client that says something: messages become its lines, and its lines messages.
 
-    A silent client gets no program. The server stops a program that is idle for too long, and closes its connection:
-    a new program would not know the messages to the old one, and the client would not notice.
+    A silent client gets no program. The server stops a program that is idle for too long, and closes its connection. A
+    new program would not know the messages to the old one, and the client would not notice.
 
     Args:
         argv: The program and its arguments.
@@ -137,8 +137,8 @@ def _read_lines(peer: Peer) -> bytes | None:
 class _Exchange:
     """Carries lines between a client and its program, in one thread that waits for both at once.
 
-    The thread reads nothing from the client while lines wait for the program, and nothing from the program while
-    messages wait for the client: so a slow side slows the other down, and the queues stay short.
+    The thread reads nothing from the client while lines wait for the program. It reads nothing from the program while
+    messages wait for the client. So a slow side slows the other down, and the queues stay short.
 
     Args:
         lines: The client's messages so far.

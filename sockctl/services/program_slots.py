@@ -17,8 +17,8 @@ BUSY = Reason(
 class ProgramSlots:
     """Counts programs, per address (IPv6: its /64). Any thread may use it.
 
-    If no slot is free, a client gets the slot of another address that has at least two programs more than its own: the
-    slot of the program idle for longest. Until that program has ended, one more than `max_programs` runs.
+    If no slot is free, a client gets one of another address that has at least two programs more than its own. The
+    program that was idle for longest loses its slot. Until it has ended, one more than `max_programs` runs.
 
     Args:
         max_programs: The number of programs that may run at once.

@@ -53,16 +53,16 @@ class TerminalProgram(Program):
         return process
 
     def read(self, descriptor: int, max_bytes: int = READ_BYTES) -> bytes | None:
-        """Read what the program wrote to its terminal; return no bytes at the end, None if there are none yet."""
+        """Read the program's output from its terminal; return no bytes at the end, None if there are none yet."""
         try:
             return super().read(descriptor, max_bytes)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            return b""  # Linux reports a terminal that nobody has open any more as an error
+            return b""  # Linux reports a terminal that no process has open any more as an error
 
     def make_input_end(self, last: bytes) -> bytes:
-        """Return the bytes that tell the program the end of its input; `last` stands before."""
+        """Return the bytes that end the program's input; `last` is the byte before them."""
         return END_OF_FILE if last in {b"", b"\n"} else END_OF_FILE * 2
 
     def close_stdin(self) -> None:
@@ -72,7 +72,7 @@ class TerminalProgram(Program):
             self.stdin = None
 
     def count_unread(self) -> int:
-        """Return how many bytes of its output wait to be read, at most: no terminal tells the number."""
+        """Return how many bytes of its output wait to be read, at most: a terminal doesn't know the number."""
         return READ_BYTES
 
     def signal(self, number: signal.Signals) -> None:

@@ -1,8 +1,10 @@
-"""What a program writes to its standard error: an event for each line, and a sum where the lines are too many."""
+"""Emits the lines that a program writes to its standard error, one by one up to a rate, and beyond it as sums."""
 
 import time
+from collections import Counter
 
 from sockctl.events.journal import Journal
+from sockctl.events.rate_limit import EventRateLimit
 from sockctl.events.services import ProgramWarned, ProgramWarningsSummed
 from sockctl.net.peer import Peer
 from sockctl.net.raw_peer import RawPeer
@@ -12,7 +14,6 @@ from sockctl.token_bucket import TokenBucket
 PER_SECOND = 10
 AT_ONCE = 50
 """Lines that pass at once, after a rest: a traceback has so many."""
-SUM_S = 1.0
 SHOWN_CHARACTERS = 500
 
 
@@ -30,19 +31,20 @@ class ProgramWarnings:
         self._peer = peer
         self._pid = pid
         self._lines = OutputLines()
-        self._bucket = TokenBucket(rate=PER_SECOND, burst=AT_ONCE)
-        self._more = 0
-        self._since = 0.0  # when the first of the lines came that are not emitted
+        self._limit: EventRateLimit[Counter[str]] = EventRateLimit(
+            TokenBucket(rate=PER_SECOND, burst=AT_ONCE), Counter, self._emit_sum
+        )
 
     def feed(self, data: bytes) -> None:
         """Emit the lines that `data` completes; no data means the end, and emits the rest."""
         now = time.monotonic()
-        if self._more and not self._bucket.has_any(now):
-            self._skip(data)
+        self._limit.emit_sum(now)
+        if self._limit.due_at is not None and (more := self._limit.find_sum(now)) is not None:
+            more["lines"] += self._count_lines(data)
         else:
             self._emit_each(self._lines.feed(data), now)
-        if self._more and (not data or now - self._since >= SUM_S):
-            self._emit_sum(now)
+        if not data:
+            self._limit.emit_sum(now, ending=True)
 
     def close(self) -> None:
         """Emit the rest, where the end of standard error has not come: another process may hold it."""
@@ -50,28 +52,30 @@ class ProgramWarnings:
 
     def _emit_each(self, lines: list[str], now: float) -> None:
         for index, line in enumerate(lines):
-            if not self._bucket.accept(now):
-                self._since = now if not self._more else self._since
-                self._more += len(lines) - index
+            if (more := self._limit.find_sum(now)) is not None:
+                more["lines"] += len(lines) - index
                 return
             said = line[:SHOWN_CHARACTERS]
             self._journal.emit(
                 ProgramWarned(connection=self._peer.number, peer=self._peer.shown, pid=self._pid, said=said)
             )
 
-    def _skip(self, data: bytes) -> None:
-        """Count lines without decoding them, so that a program that writes without end costs little."""
+    def _count_lines(self, data: bytes) -> int:
+        """Return how many lines end, without decoding them: a program that writes without end costs little."""
         whole, end, rest = data.rpartition(b"\n")
+        count = 0
         if end:
             self._lines = OutputLines()
-            self._more += whole.count(b"\n") + 1
-        self._more += len(self._lines.feed(rest))
+            count = whole.count(b"\n") + 1
+        return count + len(self._lines.feed(rest))
 
-    def _emit_sum(self, now: float) -> None:
-        seconds = round(now - self._since, 3)
+    def _emit_sum(self, more: Counter[str], seconds: float) -> None:
         self._journal.emit(
             ProgramWarningsSummed(
-                connection=self._peer.number, peer=self._peer.shown, pid=self._pid, lines=self._more, seconds=seconds
+                connection=self._peer.number,
+                peer=self._peer.shown,
+                pid=self._pid,
+                lines=more["lines"],
+                seconds=seconds,
             )
         )
-        self._more = 0

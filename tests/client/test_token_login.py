@@ -261,7 +261,7 @@ def test_a_newer_token_of_another_client_stays(state: Path, ending: Message) -> 
     tokens = TokenStore(state)
     tokens.keep(Login.at("localhost", 9090, "auth"), token="mine", expires=LATER)
     one, _ = resuming(state)
-    assert b'"token":"mine"' in one.open("auth")
+    assert b'"token":"mine"' in one.answer_greeting("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER)
     assert one.process_message(ending)
     assert [each.token for each in tokens.list_servers([Endpoint("localhost", 9090)])] == ["newer"]
@@ -274,7 +274,7 @@ def test_a_token_that_comes_late_takes_no_newer_ones_place(state: Path) -> None:
     late, _ = resuming(state)
     quick, _ = resuming(state)
     for one, given in ((late, "late"), (quick, "quick")):
-        assert b'"token":"first"' in one.open("auth")
+        assert b'"token":"first"' in one.answer_greeting("auth")
         one.process_message(token(given))
     for one in (quick, late):
         one.process_message(make_message("welcome", "Hello!", user="ann"))
@@ -289,7 +289,7 @@ def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> No
     tokens = TokenStore(state)
     tokens.keep(Login.at("localhost", 9090, "auth"), token="first", expires=LATER, user="ann")
     one, _ = resuming(state)
-    one.open("auth")
+    one.answer_greeting("auth")
     tokens.keep(Login.at("localhost", 9090, "auth"), token="newer", expires=LATER, user="ann")
     one.process_message(make_message("error", "No.", code="bad_token"))
     one.process_message(token("anew"))
@@ -299,13 +299,13 @@ def test_who_logs_in_anew_takes_the_place_of_whatever_is_kept(state: Path) -> No
 
 def test_whose_token_it_is(state: Path) -> None:
     one, _ = resuming(state)
-    one.open("auth")
+    one.answer_greeting("auth")
     assert not one.process_message(token("tok"))
     assert one.process_message(make_message("welcome", "Hello!", user="bob"))
     assert [each.user for each in TokenStore(state).list_servers([Endpoint("localhost", 9090)])] == ["bob"]
     before = (state / "tokens.json").stat().st_mtime_ns
     again, _ = resuming(state)
-    again.open("auth")
+    again.answer_greeting("auth")
     assert again.process_message(make_message("welcome", "Hello!", user="ann")), "no token came: nothing is to be noted"
     assert (state / "tokens.json").stat().st_mtime_ns == before
 
@@ -313,7 +313,7 @@ def test_whose_token_it_is(state: Path) -> None:
 def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     """Whoever sits at a second terminal of the same account is another guest."""
     one, _ = resuming(state)
-    one.open("chat")
+    one.answer_greeting("chat")
     one.process_message(token("tok"))
     assert one.held is None, "it counts from the welcome on"
     one.process_message(make_message("welcome", "Hello!", name="ann"))
@@ -321,7 +321,7 @@ def test_a_guests_token_is_for_this_session_only(state: Path) -> None:
     assert one.held is not None
     assert "tok" not in repr(one.held)
     again, _ = resuming(state, held=one.held)
-    opening = again.open("chat", {"lobby": 7})
+    opening = again.answer_greeting("chat", {"lobby": 7})
     assert b'"token":"tok","seen":{"lobby":7}' in opening
     again.process_message(make_message("error", "Unknown.", code="bad_token"))
     assert again.held is None
@@ -333,7 +333,7 @@ def test_a_sessions_own_token_goes_nowhere_else(state: Path, elsewhere: str) -> 
     fingerprint = "other" if elsewhere == "certificate" else ""
     held = Held(server=ServerIdentity(Endpoint(host, port), fingerprint), service="chat", token="tok", user="")
     one, _ = resuming(state, held=held)
-    assert b"resume" not in one.open("auth" if elsewhere == "service" else "chat")
+    assert b"resume" not in one.answer_greeting("auth" if elsewhere == "service" else "chat")
     assert one.held is None
 
 
@@ -341,7 +341,7 @@ def test_a_sessions_own_token_goes_before_a_newer_one_of_another_session(state: 
     TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user="bob")
     held = Held(server=HERE, service="chat", token="mine", user="ann")
     one, _ = resuming(state, held=held)
-    assert b'"token":"mine"' in one.open("chat")
+    assert b'"token":"mine"' in one.answer_greeting("chat")
 
 
 def test_an_expired_token_shows_whose_device_this_is(server: TokenServer) -> None:
@@ -450,7 +450,7 @@ def test_a_file_that_cannot_be_written(server: TokenServer, state: Path) -> None
 def test_a_file_that_cannot_be_written_any_more(state: Path) -> None:
     TokenStore(state).keep(Login.at("localhost", 9090, "auth"), token="tok", expires=LATER)
     one, remarks = resuming(state)
-    one.open("auth")
+    one.answer_greeting("auth")
     (state / "tokens.json.lock").unlink()
     (state / "tokens.json.lock").mkdir()
     assert one.process_message(make_message("error", "No.", code="bad_token"))
@@ -471,7 +471,7 @@ def test_a_home_that_is_none(server: TokenServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "a b", "é", None, 7, ["x"]])
 def test_what_can_be_no_token(state: Path, text: object) -> None:
     one, remarks = resuming(state)
-    one.open("auth")
+    one.answer_greeting("auth")
     assert not one.process_message(token(text))
     assert one.process_message(make_message("welcome", "Hello!", user="ann"))
     assert not state.exists()
@@ -505,7 +505,7 @@ def test_a_hex_dump_would_show_the_token(server: TokenServer, state: Path) -> No
 
 def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
     one, remarks = resuming(state, uses_tokens=False)
-    assert b'"session":false' in one.open("auth")
+    assert b'"session":false' in one.answer_greeting("auth")
     assert not one.process_message(token("tok"))
     assert not state.exists()
     assert remarks == []
@@ -515,7 +515,7 @@ def test_a_token_that_nobody_asked_for_is_not_shown_either(state: Path) -> None:
 def test_services_without_logins_touch_no_file(state: Path, service: str) -> None:
     one, _ = resuming(state)
     TokenStore(state).keep(Login.at("localhost", 9090, service), token="tok", expires=LATER)
-    assert b"resume" not in one.open(service)
+    assert b"resume" not in one.answer_greeting(service)
     assert not one.process_message(token("new"))
     assert [each.token for each in TokenStore(state).list_servers([Endpoint("localhost", 9090)])] == ["tok"]
 
@@ -598,4 +598,4 @@ def test_the_newest_token_of_all_clients_of_a_user_is_shown(state: Path, kept_by
     if kept_by:
         TokenStore(state).keep(Login.at("localhost", 9090, "chat"), token="newer", expires=LATER, user=kept_by)
     one, _ = resuming(state, held=Held(server=HERE, service="chat", token="mine", user="ann", is_kept=True))
-    assert f'"token":"{shown}"'.encode() in one.open("chat")
+    assert f'"token":"{shown}"'.encode() in one.answer_greeting("chat")

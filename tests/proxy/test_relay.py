@@ -228,7 +228,7 @@ def test_an_idle_connection_ends_though_nothing_may_be_read() -> None:
 
 def test_a_defect_ends_one_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with proxied() as proxy, proxy.pair() as (client, there), proxy.pair() as (client2, there2):
-        monkeypatch.setattr("sockctl.proxy.telling.Telling.tell_end", None)
+        monkeypatch.setattr("sockctl.proxy.traffic.RelayTraffic.emit_end", None)
         client.shutdown(socket.SHUT_WR)
         assert reason_of(proxy.run) is DisconnectReason.INTERNAL_ERROR
         assert receive_all(there) == b""

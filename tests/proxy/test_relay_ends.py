@@ -9,10 +9,10 @@ import pytest
 
 from sockctl.events.journal import Journal
 from sockctl.net.poller import READABLE, WRITABLE
+from sockctl.proxy.flow import Flow
 from sockctl.proxy.relay import Relay
-from sockctl.proxy.side import ClientSide, Side
-from sockctl.proxy.telling import Telling
-from sockctl.proxy.way import Way
+from sockctl.proxy.relay_socket import ClientSocket, RelaySocket
+from sockctl.proxy.traffic import RelayTraffic
 from tests.support.connections import connected
 from tests.support.running import MemorySink
 
@@ -26,21 +26,21 @@ class PlayedStage:
     def __init__(self) -> None:
         self.buffer = bytearray(65_536)
         self.view = memoryview(self.buffer)
-        self.waits: dict[Side, int] = {}
+        self.waits: dict[RelaySocket, int] = {}
 
-    def wait_for(self, side: Side, interest: int) -> None:
+    def wait_for(self, side: RelaySocket, interest: int) -> None:
         self.waits[side] = side.interest = interest
 
-    def forget(self, side: Side) -> None:
+    def forget(self, side: RelaySocket) -> None:
         self.waits.pop(side, None)
 
-    def read_soon(self, relay: Relay, way: Way) -> None:  # noqa: ARG002  as a loop takes them
+    def read_soon(self, relay: Relay, flow: Flow) -> None:  # noqa: ARG002  as a loop takes them
         raise AssertionError("plain sockets keep nothing")
 
     def set_timer(self, relay: Relay, at: float) -> None:
         pass
 
-    def add_sum(self, telling: Telling, way: Way, due_at: float) -> None:
+    def add_sum(self, traffic: RelayTraffic, flow: Flow, due_at: float) -> None:
         pass
 
     def remove(self, relay: Relay) -> None:
@@ -54,22 +54,22 @@ class Played:
         inner, self.there = socket.socketpair()
         self.client = client
         self.stage = PlayedStage()
-        self.client_side, self.target_side = ClientSide(connection), Side(inner)
+        self.client_side, self.target_side = ClientSocket(connection), RelaySocket(inner)
         self.released = 0
-        telling = Telling(
+        traffic = RelayTraffic(
             connection, journal, self.stage, inspector=None, hex_dump=False, is_json=False, dumps=None, now=0.0
         )
-        up = Way(self.client_side, self.target_side, towards_target=True, line=None)
-        down = Way(self.target_side, self.client_side, towards_target=False, line=None)
+        up = Flow(self.client_side, self.target_side, towards_target=True, shaper=None)
+        down = Flow(self.target_side, self.client_side, towards_target=False, shaper=None)
         self.relay = Relay(
-            self.client_side, self.target_side, up, down, telling, release=self._release, drop_after=None
+            self.client_side, self.target_side, up, down, traffic, release=self._release, drop_after=None
         )
         self.relay.start(self.stage)
 
     def _release(self) -> None:
         self.released += 1
 
-    def react(self, side: Side, events: int) -> None:
+    def react(self, side: RelaySocket, events: int) -> None:
         self.relay.react(side, events, 1.0)
 
 

@@ -25,7 +25,7 @@ def read(event: Event) -> Reading:
     assert not {"{", "}"} & set(event.text), f"a placeholder that nobody has filled: {event.text}"
     assert "  " not in event.text, event.text
     assert "None" not in event.text, event.text
-    return Reading(event, event.name, event.level, event.happened, event.explanation)
+    return Reading(event, event.name, event.own_level, event.happened, event.explanation)
 
 
 def check_complete(module: ModuleType, readings: Sequence[Reading]) -> None:

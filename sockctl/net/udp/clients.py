@@ -1,7 +1,7 @@
 """The clients of a server of UDP: addresses that were heard lately, and how fast each may be answered.
 
-An address is whatever a datagram bears: anyone can make up millions of them. So both tables are bounded, and a full one
-forgets what was silent for the longest time. That costs the real clients nothing but a new number.
+A sender can forge millions of addresses. So both tables are bounded, and a full table forgets the longest silent entry.
+A real client that is forgotten only gets a new number.
 """
 
 from collections import OrderedDict
@@ -23,11 +23,11 @@ class DatagramClient:
         number: Its number, counted from 1 since the server's start.
         peer: The address, for people.
         bucket: How many datagrams it may have answered now; its network's other clients share it. None for no limit.
-        is_told: Whether an event told that it was heard; then others tell its traffic.
+        is_reported: Whether a `ClientHeard` was emitted for it; then its traffic is emitted, too.
         is_touched: Whether a datagram of it came in this round.
-        sizes_in: The bytes of each received datagram that no event has told, of the first `FEW`.
-        sizes_out: The same of those that were sent.
-        told: The counts that events have told.
+        sizes_in: The bytes of the first `FEW` received datagrams that are in no event yet.
+        sizes_out: The same of sent datagrams.
+        reported: The counts that are in events.
         waits_since: Since when it waits for the sum of its traffic.
         heard_at: When it was heard the last time, on the monotonic clock.
     """
@@ -39,14 +39,14 @@ class DatagramClient:
         "datagrams_in",
         "datagrams_out",
         "heard_at",
-        "is_told",
+        "is_reported",
         "is_touched",
         "number",
         "peer",
+        "reported",
         "sizes_in",
         "sizes_out",
         "started",
-        "told",
         "waits_since",
     )
 
@@ -55,11 +55,11 @@ class DatagramClient:
         self.peer = peer
         self.bucket = bucket
         self.started = self.heard_at = now
-        self.is_told = self.is_touched = False
+        self.is_reported = self.is_touched = False
         self.datagrams_in = self.datagrams_out = self.bytes_in = self.bytes_out = 0
         self.sizes_in: list[int] = []
         self.sizes_out: list[int] = []
-        self.told = self.counts
+        self.reported = self.counts
         self.waits_since = now
 
     @property
@@ -68,7 +68,7 @@ class DatagramClient:
         return self.datagrams_in, self.bytes_in, self.datagrams_out, self.bytes_out
 
     def describe(self, now: float) -> dict[str, Any]:
-        """Return the fields for those who watch the server, as those of a connection; None where UDP has no such."""
+        """Return the fields that `sockctl watch` shows, as of a connection; None where UDP has no such value."""
         return {
             "number": self.number,
             "peer": self.peer,

@@ -1,6 +1,7 @@
-"""Datagrams in a stream of bytes: the client's session and its socket hand them to each other so, never to a network.
+"""Datagrams in a stream of bytes, as the client's session and its socket exchange them. No network ever carries it.
 
-A loop for streams can carry them, then: a byte for the kind, the length in 2 bytes (big-endian), and the datagram.
+So a loop for streams carries datagrams. A frame has a byte for the kind, 2 bytes for the length (big-endian), and the
+datagram.
 """
 
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ from sockctl.net.udp.clients import DatagramClient
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatagramCounts:
-    """The counts of a server of UDP since its start; `clients` are those that are remembered now."""
+    """The counts of a server of UDP since its start; `clients` counts the addresses that it remembers now."""
 
     uptime_s: float
     heard: int

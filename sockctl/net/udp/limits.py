@@ -10,7 +10,7 @@ IDLE_S = 60.0
 NETWORK_RATE = 1000
 """Datagrams a second that an address beyond loopback gets answered, unless the user says otherwise.
 
-Such an address may be forged: its owner then gets answers that it never asked for.
+A sender may forge such an address. Then its owner gets answers to datagrams that it never sent.
 """
 
 
@@ -27,8 +27,8 @@ class DatagramLimits:
         ipv6_prefix: Bits of an IPv6 address that count as one address.
         lowest_port: Datagrams from ports below are not answered: services live there that answer in turn.
         buffer_bytes: Size of the kernel's receive buffer, as far as it allows that.
-        told_per_second: Unanswered datagrams that are told one by one in a second; more become sums.
-        clients_told_per_second: The same for clients that are heard.
+        unanswered_per_second: Unanswered datagrams that are emitted one by one in a second; more become sums.
+        heard_per_second: The same for clients that are heard.
         sums_per_second: Sums of traffic in `sum_s`.
         sum_s: Seconds that a sum grows.
     """
@@ -41,7 +41,7 @@ class DatagramLimits:
     ipv6_prefix: int = IPV6_PREFIX
     lowest_port: int = 1024
     buffer_bytes: int = 4 << 20
-    told_per_second: int = 10
-    clients_told_per_second: int = 100
+    unanswered_per_second: int = 10
+    heard_per_second: int = 100
     sums_per_second: int = 200
     sum_s: float = 1.0

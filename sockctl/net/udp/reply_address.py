@@ -1,8 +1,8 @@
-"""The own address that a datagram was sent to, so that its answer comes from there.
+"""The own address to which a client sent a datagram, so that the answer comes from there.
 
-A socket that is bound to one address needs none of this. One on every interface would answer from the address that the
-routes choose, and a client that has asked another one would drop the answer. The kernel tells it beside each datagram
-(IP_PKTINFO, ip(7); IPV6_PKTINFO, RFC 3542 section 6), and takes it back with the answer.
+A socket that is bound to one address needs none of this. A socket on every interface would answer from the address that
+the routes choose. A client that has asked another address would drop that answer. The kernel gives the address beside
+each datagram (IP_PKTINFO, ip(7); IPV6_PKTINFO, RFC 3542 section 6), and takes it back with the answer.
 """
 
 import socket
@@ -30,7 +30,7 @@ def needs_reply_address(sock: socket.socket) -> bool:
 
 
 def ask_for_reply_address(sock: socket.socket) -> None:
-    """Have the kernel tell to which address each datagram was sent."""
+    """Have the kernel name the address to which each datagram was sent."""
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _RECEIVE_IPV6, 1)
     else:
@@ -38,7 +38,7 @@ def ask_for_reply_address(sock: socket.socket) -> None:
 
 
 def make_reply_address(ancillary: list[Ancillary]) -> Ancillary | None:
-    """Return what goes beside the answer, of what came beside the datagram; None for broadcast or multicast.
+    """Return the ancillary data of the answer, from that of the datagram; None for broadcast or multicast.
 
     The interface is left open, so that the answer goes as the routes say; but a link-local address needs it.
     """

@@ -1,9 +1,10 @@
-"""A server that answers each datagram with one, in one thread: there is no connection that could have one of its own.
+"""A server that answers each datagram with one, in one thread for all clients: UDP has no connections.
 
-Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a socket that is ready, one call each, and
-answers each at once: 0.3 of the time goes into Python, the rest is the kernel's. A forger of source addresses must not
-gain by that: the answer is no longer than the datagram, a rate bounds the answers to an address of another machine, and
-ports where others would answer in turn get none.
+Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a ready socket, one call each, and answers
+each at once. Python takes 0.3 of the time, the kernel the rest.
+
+A forger of source addresses must not gain by the answers. An answer is no longer than its datagram. A rate bounds the
+answers to an address of another machine. Ports where another server would answer in turn get none.
 """
 
 import errno
@@ -19,16 +20,17 @@ from sockctl.deadline import Deadline
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import ForgottenReason, UnansweredReason
 from sockctl.events.server import ServerStopped, ServerStopping
-from sockctl.events.udp import ClientForgotten, ClientHeard, DatagramsDropped
+from sockctl.events.udp import DatagramsDropped
 from sockctl.net.address import extract_host
 from sockctl.net.listener import Listeners
 from sockctl.net.poller import READABLE, open_poller
+from sockctl.net.udp.client_events import ClientEvents
 from sockctl.net.udp.clients import FEW, DatagramClient, DatagramClients
 from sockctl.net.udp.inspection import ClientLook, DatagramCounts
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.net.udp.sockets import BUFFER_BYTES, DatagramSocket
-from sockctl.net.udp.told import Unanswered, Untold
 from sockctl.net.udp.traffic import DatagramTraffic
+from sockctl.net.udp.unanswered import UnansweredDatagrams
 
 BURST = 64
 """Datagrams that a socket gets answered before the next one has its turn."""
@@ -67,11 +69,10 @@ class DatagramServer:
         self.sockets = [DatagramSocket(sock, buffer, limits.buffer_bytes) for sock in listeners.sockets]
         self._clients = DatagramClients(limits)
         self._traffic = DatagramTraffic(journal, limits)
-        self._unanswered = Unanswered(journal, limits.told_per_second)
-        self._untold = Untold(journal, limits.clients_told_per_second)
+        self._unanswered = UnansweredDatagrams(journal, limits.unanswered_per_second)
+        self._client_events = ClientEvents(journal, limits)
         self._touched: list[tuple[Any, DatagramClient]] = []
         self._drops_at: float | None = None  # when to ask the kernel again
-        self._forgotten = (0, 0, 0, 0)  # the counts of the clients that are forgotten
         self._looks: SimpleQueue[ClientLook] = SimpleQueue()
         self._started = time.monotonic()
         self._stop_within_s: float | None = None
@@ -114,10 +115,10 @@ class DatagramServer:
         )
         return True
 
-    # For those who watch the server: any thread.
+    # For `sockctl watch`: any thread.
 
     def abandon(self) -> None:
-        """End what would outlive the server: nothing."""
+        """Do nothing: no part of the server outlives it."""
 
     def list_clients(self, patience_s: float = 1.0) -> tuple[list[DatagramClient], float | None]:
         """Return the clients, and the lag of the server's thread in seconds: None where it didn't answer in time."""
@@ -132,7 +133,7 @@ class DatagramServer:
 
     def count(self) -> DatagramCounts:
         """Return the server's counts; other threads get the clients' as they are at some moment of the call."""
-        sums = [self._forgotten, *(one.counts for one in self._clients.by_address.copy().values())]
+        sums = [self._client_events.forgotten, *(one.counts for one in self._clients.by_address.copy().values())]
         datagrams_in, bytes_in, datagrams_out, bytes_out = (sum(each) for each in zip(*sums, strict=True))
         return DatagramCounts(
             uptime_s=round(time.monotonic() - self._started, 3),
@@ -170,7 +171,7 @@ class DatagramServer:
             self._listeners.close()
 
     def _drain(self, deadline: Deadline) -> None:
-        """Answer what waits in the receive buffers, but not what goes on coming."""
+        """Answer the datagrams in the receive buffers, but not those that go on coming."""
         for one in self.sockets:
             for _ in range(1 + one.buffer_bytes // LEAST_TAKEN_BYTES // BURST):
                 if not self._serve(one, time.monotonic()) or deadline.left_s <= 0:
@@ -182,7 +183,7 @@ class DatagramServer:
         known = self._clients.by_address
         for _ in range(BURST):
             try:
-                size, address, way = receive()
+                size, address, ancillary = receive()
             except BlockingIOError:
                 return False
             except OSError:
@@ -197,13 +198,13 @@ class DatagramServer:
             if not client.is_touched:
                 client.is_touched = True
                 self._touched.append((address, client))
-            if way is sock.no_way or (client.bucket is not None and not client.bucket.accept(now)):
-                reason = UnansweredReason.MULTICAST if way is sock.no_way else UnansweredReason.TOO_FAST
+            if ancillary is sock.no_answer or (client.bucket is not None and not client.bucket.accept(now)):
+                reason = UnansweredReason.MULTICAST if ancillary is sock.no_answer else UnansweredReason.TOO_FAST
                 self._unanswered.add(address, size, reason, now)
                 continue
             answer = view[:size] if make_answer is None else make_answer(view[:size])
             try:
-                send(answer, address, way)
+                send(answer, address, ancillary)
             except OSError as error:
                 self._unanswered.add(address, size, _FAILURES.get(error.errno, UnansweredReason.SEND_FAILED), now)
                 continue
@@ -226,35 +227,15 @@ class DatagramServer:
             client, displaced = self._clients.add(address, now)
             if displaced is not None:
                 self._forget(displaced, ForgottenReason.DISPLACED, now)
-            client.is_told = self._untold.may_tell(now)
-            if client.is_told:
-                clients, most = len(self._clients.by_address), self._limits.max_remembered
-                self._journal.emit(
-                    ClientHeard(connection=client.number, peer=client.peer, clients=clients, max_remembered=most)
-                )
+            self._client_events.add(client, len(self._clients.by_address), now)
             return client
         self._unanswered.add(address, size, reason, now)
         return None
 
     def _forget(self, client: DatagramClient, reason: ForgottenReason, now: float) -> None:
-        """Emit the end of a client that is remembered no more, and keep its counts."""
+        """Emit the last traffic and the end of a client that is remembered no more."""
         self._traffic.settle(client, now)
-        datagrams_in, bytes_in, datagrams_out, bytes_out = counts = client.counts
-        a, b, c, d = self._forgotten
-        self._forgotten = (a + counts[0], b + counts[1], c + counts[2], d + counts[3])
-        if client.is_told:
-            self._journal.emit(
-                ClientForgotten(
-                    connection=client.number,
-                    peer=client.peer,
-                    reason=reason,
-                    datagrams_in=datagrams_in,
-                    datagrams_out=datagrams_out,
-                    bytes_in=bytes_in,
-                    bytes_out=bytes_out,
-                    seconds=round(now - client.started, 3),
-                )
-            )
+        self._client_events.forget(client, reason, now)
 
     def _note_touched(self, now: float) -> None:
         """Note who was heard, and emit the traffic."""
@@ -272,15 +253,15 @@ class DatagramServer:
         self._note_touched(now)
         if now >= self._traffic.due_at:
             self._traffic.emit_sums(now)
-        self._unanswered.emit_sum(now)
-        self._untold.emit_sum(now)
+        self._unanswered.limit.emit_sum(now)
+        self._client_events.limit.emit_sum(now)
         while (idle := self._clients.pop_idle(now)) is not None:
             self._forget(idle, ForgottenReason.IDLE, now)
         if self._drops_at is not None and now >= self._drops_at:
             self._drops_at = None
-            self._tell_dropped()
+            self._emit_dropped()
 
-    def _tell_dropped(self) -> None:
+    def _emit_dropped(self) -> None:
         for one in self.sockets:
             if dropped := one.pop_dropped():
                 self._journal.emit(
@@ -289,7 +270,12 @@ class DatagramServer:
 
     def _find_wait_s(self) -> float | None:
         """Return how long nothing is due; None for any time."""
-        sums = (self._unanswered.due_at, self._untold.due_at, self._clients.find_idle_at(), self._drops_at)
+        sums = (
+            self._unanswered.limit.due_at,
+            self._client_events.limit.due_at,
+            self._clients.find_idle_at(),
+            self._drops_at,
+        )
         due_at = min(self._traffic.due_at, *(at for at in sums if at is not None), math.inf)
         return None if math.isinf(due_at) else max(0.0, due_at - time.monotonic())
 
@@ -299,11 +285,11 @@ class DatagramServer:
             self._looks.get().answer(list(self._clients.by_address.values()))
 
     def _end(self, now: float) -> None:
-        """Emit what is left to be told."""
+        """Emit what is left: events, sums, and the end of each client."""
         self._settle(now)
-        self._tell_dropped()
-        self._unanswered.emit_sum(now, ending=True)
-        self._untold.emit_sum(now, ending=True)
+        self._emit_dropped()
+        self._unanswered.limit.emit_sum(now, ending=True)
+        self._client_events.limit.emit_sum(now, ending=True)
         for client in sorted(self._clients.by_address.values(), key=lambda each: each.number):
             self._forget(client, ForgottenReason.SERVER_STOPPING, now)
         self._clients.by_address.clear()

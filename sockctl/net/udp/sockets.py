@@ -1,4 +1,4 @@
-"""The sockets of a server of UDP: each receives a datagram, and sends its answer from the address that was asked."""
+"""The sockets of a server of UDP: each sends its answers from the address that the client asked."""
 
 import socket
 import struct
@@ -22,14 +22,14 @@ _DROPS = struct.Struct("=32xI")
 """… of which the ninth is that of dropped datagrams (SK_MEMINFO_DROPS)."""
 
 Received = tuple[int, Any, Ancillary | None]
-"""Bytes of a datagram, its sender's address, and what goes beside the answer."""
+"""Bytes of a datagram, its sender's address, and the ancillary data of the answer."""
 
 
 class DatagramSocket:
     """A bound socket that doesn't block. The server's thread alone uses it, but for `address`.
 
-    A socket that is bound to one address takes the cheap way. One on every interface has the kernel tell the address
-    that was asked (`sockctl.net.udp.reply_address`), which costs a quarter of the speed.
+    A socket that is bound to one address asks for no ancillary data. A socket on every interface has the
+    kernel name the address that was asked (`sockctl.net.udp.reply_address`). That costs a quarter of the speed.
 
     Args:
         sock: The socket; the caller closes it.
@@ -41,8 +41,8 @@ class DatagramSocket:
         port: Its port.
         buffer_bytes: The size of the kernel's receive buffer.
         receive: Receives a datagram. Raises BlockingIOError where none waits.
-        send: Sends a datagram; takes its bytes, the receiver, and what goes beside it.
-        no_way: What stands in the place of what goes beside an answer, where there must be none.
+        send: Sends a datagram; takes its bytes, the receiver, and the ancillary data.
+        no_answer: The ancillary data of a datagram that must get no answer.
     """
 
     def __init__(self, sock: socket.socket, buffer: bytearray, buffer_bytes: int) -> None:
@@ -51,21 +51,21 @@ class DatagramSocket:
         self.address, self.port = sock.getsockname()[:2]
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         self.buffer_bytes = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        self.no_way: Ancillary = (-1, -1, b"")
+        self.no_answer: Ancillary = (-1, -1, b"")
         self.receive: Callable[[], Received]
         self.send: Callable[[Any, Any, Ancillary | None], object]
         if needs_reply_address(sock):
             ask_for_reply_address(sock)
-            self.receive, self.send = _make_calls_with_way(sock, buffer, self.no_way)
+            self.receive, self.send = _make_calls_with_ancillary(sock, buffer, self.no_answer)
         else:
-            self.receive, self.send = _make_cheap_calls(sock, buffer)
+            self.receive, self.send = _make_plain_calls(sock, buffer)
 
     def fileno(self) -> int:
         """Return its descriptor."""
         return self._sock.fileno()
 
     def pop_dropped(self) -> int:
-        """Return how many datagrams the kernel has dropped since the last call; 0 where it doesn't tell."""
+        """Return how many datagrams the kernel has dropped since the last call; 0 where it doesn't say."""
         if sys.platform != "linux":
             return 0
         try:
@@ -76,7 +76,7 @@ class DatagramSocket:
         return (self._dropped - before) % (1 << 32)
 
 
-def _make_cheap_calls(
+def _make_plain_calls(
     sock: socket.socket, buffer: bytearray
 ) -> tuple[Callable[[], Received], Callable[[Any, Any, Ancillary | None], object]]:
     receive_into, send_to = sock.recvfrom_into, sock.sendto
@@ -91,17 +91,17 @@ def _make_cheap_calls(
     return receive, send
 
 
-def _make_calls_with_way(
-    sock: socket.socket, buffer: bytearray, no_way: Ancillary
+def _make_calls_with_ancillary(
+    sock: socket.socket, buffer: bytearray, no_answer: Ancillary
 ) -> tuple[Callable[[], Received], Callable[[Any, Any, Ancillary | None], object]]:
     buffers = [buffer]
     receive_into, send_message = sock.recvmsg_into, sock.sendmsg
 
     def receive() -> Received:
-        size, ancillary, _, address = receive_into(buffers, SPACE_BYTES)
-        return size, address, make_reply_address(ancillary) or no_way
+        size, received, _, address = receive_into(buffers, SPACE_BYTES)
+        return size, address, make_reply_address(received) or no_answer
 
-    def send(data: Any, address: Any, way: Ancillary | None) -> object:
-        return send_message([data], [] if way is None else [way], 0, address)
+    def send(data: Any, address: Any, ancillary: Ancillary | None) -> object:
+        return send_message([data], [] if ancillary is None else [ancillary], 0, address)
 
     return receive, send

@@ -1,6 +1,6 @@
-"""The status of a server of UDP, for those who watch it: the fields are those of `sockctl.net.status`.
+"""The status of a server of UDP, for `sockctl watch`: it has the fields of `sockctl.net.status`.
 
-A client is a row as a connection is, with None where UDP has no such thing.
+A client has a row as a connection has, with None where UDP has no such value.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Emits the traffic of a server of UDP: each datagram while traffic is calm, sums while it is busy.
 
-The rules are those of `sockctl.net.traffic`: the hot path only counts, and what is to be told is the difference between
-a client's counts and those that were told.
+The rules are those of `sockctl.net.traffic`: the hot path only counts. An event has the difference between a client's
+counts and those that earlier events had.
 """
 
 import math
@@ -39,7 +39,7 @@ class DatagramTraffic:
         if self._silent or client in self._waiting:
             return
         if self._calm.accept(now):
-            self._tell(client, None)
+            self._emit(client, None)
             return
         client.waits_since = now
         self._waiting[client] = None
@@ -47,27 +47,27 @@ class DatagramTraffic:
 
     def emit_sums(self, now: float) -> None:
         """Emit the sums that have waited long enough, some of them in each second."""
-        told = 0
-        while told < self._limits.sums_per_second and self._find_first_due_at() <= now:
+        emitted = 0
+        while emitted < self._limits.sums_per_second and self._find_first_due_at() <= now:
             client = next(iter(self._waiting))
             del self._waiting[client]
-            self._tell(client, now - client.waits_since)
-            told += 1
-        self.due_at = self._find_first_due_at() if told < self._limits.sums_per_second else now + self._limits.sum_s
+            self._emit(client, now - client.waits_since)
+            emitted += 1
+        self.due_at = self._find_first_due_at() if emitted < self._limits.sums_per_second else now + self._limits.sum_s
 
     def settle(self, client: DatagramClient, now: float) -> None:
-        """Emit the last traffic of a client that is forgotten; nothing of one that was never told."""
+        """Emit the last traffic of a client that is forgotten; nothing of one that no event has named."""
         waited = self._waiting.pop(client, self) is None
-        if client.is_told and not self._silent:
-            self._tell(client, now - client.waits_since if waited else None)
+        if client.is_reported and not self._silent:
+            self._emit(client, now - client.waits_since if waited else None)
 
     def _find_first_due_at(self) -> float:
         first = next(iter(self._waiting), None)
         return math.inf if first is None else first.waits_since + self._limits.sum_s
 
-    def _tell(self, client: DatagramClient, seconds: float | None) -> None:
-        told, client.told = client.told, client.counts
-        came, bytes_in, went, bytes_out = (new - old for new, old in zip(client.told, told, strict=True))
+    def _emit(self, client: DatagramClient, seconds: float | None) -> None:
+        reported, client.reported = client.reported, client.counts
+        came, bytes_in, went, bytes_out = (new - old for new, old in zip(client.reported, reported, strict=True))
         sizes_in, client.sizes_in = client.sizes_in, []
         sizes_out, client.sizes_out = client.sizes_out, []
         over = None if seconds is None else round(seconds, 3)

@@ -1,7 +1,7 @@
 """A connected socket of UDP in the form of a stream, for the client's loop: frames of `sockctl.net.udp.framing`.
 
-connect() on such a socket fixes the other end. So the kernel drops what others send, and reports an ICMP refusal as the
-error of the next call. That ends nothing: the next datagram may find a server.
+connect() on such a socket fixes the other end. So the kernel drops datagrams of others, and reports an ICMP refusal as
+the error of the next call. The session goes on: the next datagram may find a server.
 """
 
 import socket
@@ -49,7 +49,7 @@ class DatagramTransport:
         self._sock.setblocking(flag)
 
     def recv(self, max_bytes: int, /) -> bytes:  # noqa: ARG002  a datagram isn't cut
-        """Receive what waits, some datagrams at most; each stands in a frame.
+        """Receive some of the waiting datagrams, each in a frame.
 
         Raises:
             BlockingIOError: Nothing waits.

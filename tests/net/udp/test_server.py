@@ -190,7 +190,7 @@ def test_the_table_of_clients_is_bounded() -> None:
 
 
 def test_forged_addresses_make_no_flood_of_events() -> None:
-    limits = DatagramLimits(clients_told_per_second=3, max_remembered=16)
+    limits = DatagramLimits(heard_per_second=3, max_remembered=16)
     with datagrams(limits) as run:
         for _ in range(40):
             with udp_client(run.port) as client:

@@ -1,18 +1,18 @@
-"""A slow line: it holds the bytes of one direction back, by a delay and a rate, and keeps their order."""
+"""Traffic shaping: it delays the bytes of one direction, bounds their rate, and keeps their order."""
 
 import math
 from collections import deque
 
-LINE_BYTES = 4 << 20
-"""Bytes that a line may hold, at which the proxy reads nothing more: enough for 40 MB/s at 100 ms."""
-LINE_PIECES = 16_384
-"""Reads whose bytes a line may hold: each takes some 300 bytes of memory, be it of one byte alone."""
+SHAPER_BYTES = 4 << 20
+"""Bytes that a shaper may hold, at which the proxy reads nothing more: enough for 40 MB/s at 100 ms."""
+SHAPER_PIECES = 16_384
+"""Reads whose bytes a shaper may hold: each takes some 300 bytes of memory, be it of one byte alone."""
 SLICES_PER_S = 50
-"""Pieces in which a second's bytes pass, so that a slow line flows and doesn't jump."""
+"""Pieces in which a second's bytes pass, so that a slow connection flows and doesn't jump."""
 
 
-class Line:
-    """Holds bytes back. Not thread-safe.
+class Shaper:
+    """Delays the bytes of one direction, and bounds their rate. Not thread-safe.
 
     Args:
         delay_s: Seconds from their coming to their going.
@@ -29,13 +29,13 @@ class Line:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the line holds nothing."""
+        """Whether the shaper holds nothing."""
         return not self._pieces
 
     @property
     def is_full(self) -> bool:
-        """Whether the line takes no more for now."""
-        return self._held >= LINE_BYTES or len(self._pieces) >= LINE_PIECES
+        """Whether the shaper takes no more for now."""
+        return self._held >= SHAPER_BYTES or len(self._pieces) >= SHAPER_PIECES
 
     @property
     def due_at(self) -> float:

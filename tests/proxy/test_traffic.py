@@ -99,7 +99,7 @@ def test_what_is_cut_off_is_told_at_the_end() -> None:
         assert all(event.bytes for event in proxy.told("data_passed"))
     assert [item["kind"] for item in ended.fields["seen"]] == ["cut_off"]
     assert ended.happened.startswith("> The client sends no more. This direction ended in the middle of ")
-    assert (ended.name, ended.level) == ("side_ended", Level.INFO)
+    assert (ended.name, ended.own_level) == ("side_ended", Level.INFO)
     assert ended.held_bytes > HELD_BYTES
 
 
@@ -119,7 +119,7 @@ def test_an_end_alone_is_a_detail() -> None:
     with proxied() as proxy, proxy.pair() as (client, _):
         client.shutdown(socket.SHUT_WR)
         (ended,) = proxy.told("side_ended")
-    assert (ended.seen, ended.level) == (None, Level.DETAIL)
+    assert (ended.seen, ended.own_level) == (None, Level.DETAIL)
 
 
 def test_events_of_the_core_do_not_tell_the_bytes_again() -> None:

@@ -1,4 +1,4 @@
-"""The two sides of a relayed connection: the client's, which the server knows, and the target's, which it doesn't."""
+"""The two sockets of a relay: the client's, which the server owns, and the target's, which the relay owns."""
 
 import contextlib
 import errno
@@ -11,10 +11,10 @@ from sockctl.net.connection import Connection
 from sockctl.net.transport import Transport, is_pending
 
 _ABORT = struct.pack("ii", 1, 0)
-"""SO_LINGER without any time: close() discards what is queued, and sends a reset."""
+"""SO_LINGER without any time: close() discards the queued bytes, and sends a reset."""
 
 
-class Side:
+class RelaySocket:
     """A connected socket, plain or under TLS. One thread at a time uses it.
 
     Args:
@@ -23,9 +23,9 @@ class Side:
     Attributes:
         sock: As above.
         fd: Its descriptor.
-        interest: What the poller waits for on it; the relay's loop sets it.
+        interest: The events that the poller waits for; the relay's loop sets it.
         receive_into: Receives into a buffer, as `Transport.recv_into`.
-        send: Sends as much as the kernel takes at once, and returns how many bytes; raises an OSError on a broken
+        send: Sends as many bytes as the kernel takes at once, and returns their number. Raises an OSError on a broken
             connection.
         is_broken: Whether sending has failed: the side takes no more, and the last bytes that it sent are still read.
     """
@@ -54,11 +54,11 @@ class Side:
 
     @property
     def was_cut(self) -> bool:
-        """Whether the side has ended under TLS without saying so, so that bytes may be missing."""
+        """Whether the side ended its connection without the goodbye of TLS, so that bytes may be missing."""
         return getattr(self.sock, "cut", False)
 
     def shut(self) -> None:
-        """Tell the side that no more bytes come to it."""
+        """Half-close: no more bytes go to the side."""
         with contextlib.suppress(OSError):  # it is no longer connected, which reading finds
             self.sock.shutdown(socket.SHUT_WR)
 
@@ -72,8 +72,8 @@ class Side:
         self.sock.close()
 
 
-class ClientSide(Side):
-    """The client's side: the server counts its bytes, and closes it.
+class ClientSocket(RelaySocket):
+    """The client's socket: the server counts its bytes, and closes it.
 
     Args:
         connection: The client's connection.

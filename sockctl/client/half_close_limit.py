@@ -1,13 +1,13 @@
-"""What a listener still sends to a client that has ended its own side."""
+"""How long a listener still sends to a client that has half-closed the connection."""
 
 from sockctl.client.settings import QUIT_AFTER_S
 
 
-class OwnRest:
-    """The rest of the own side, once the client sends no more.
+class HalfCloseLimit:
+    """How long the own input may pause, once the client sends no more.
 
-    A client may end its side with its last question, and wait for the answer. Nothing tells such a client from one that
-    has gone. So an input that pauses for long is taken for over.
+    A client may half-close behind its last question, and wait for the answer. The listener can't tell such a client
+    from one that has gone. So it takes an input that pauses for long as ended.
 
     Args:
         pause_s: Seconds that the input may pause; None for the usual time.

@@ -1,31 +1,31 @@
-"""One direction of a relayed connection: bytes from a side to the other one, in their order, and then the end.
+"""One direction of a relayed connection: it carries the bytes of one side to the other, then the end.
 
-A direction keeps what the receiving kernel doesn't take: the rest of one read, at most. While there is such a rest,
-nothing more is read from the sending side. So a slow side slows the other one down, by TCP's own flow control.
+A flow keeps the bytes that the receiving kernel doesn't take: the rest of one read, at most. Meanwhile the relay reads
+nothing from the sending side. So a slow side slows the other one down, by TCP's own flow control.
 """
 
 import math
 
 from sockctl.events.proxy import TO_CLIENT, TO_TARGET
-from sockctl.proxy.line import Line
-from sockctl.proxy.side import Side
+from sockctl.proxy.relay_socket import RelaySocket
+from sockctl.proxy.shaper import Shaper
 
 
-class Way:
+class Flow:
     """One direction of a connection. One thread at a time uses it.
 
     Args:
         source: The side that sends.
         sink: The side that receives.
         towards_target: Whether the sink is the target.
-        line: Holds the bytes back; None for a network without faults.
+        shaper: Holds the bytes back; None for a network without faults.
 
     Attributes:
         source: As above.
         sink: As above.
         towards_target: As above.
         direction: The word for the direction, in events.
-        line: As above.
+        shaper: As above.
         rest: Bytes that the sink hasn't taken yet.
         read_ended: Whether the source sends no more.
         is_through: Whether the source's end has been passed on, behind all bytes.
@@ -36,20 +36,20 @@ class Way:
         "bytes",
         "direction",
         "is_through",
-        "line",
         "read_ended",
         "rest",
+        "shaper",
         "sink",
         "source",
         "towards_target",
     )
 
-    def __init__(self, source: Side, sink: Side, *, towards_target: bool, line: Line | None) -> None:
+    def __init__(self, source: RelaySocket, sink: RelaySocket, *, towards_target: bool, shaper: Shaper | None) -> None:
         self.source = source
         self.sink = sink
         self.towards_target = towards_target
         self.direction = TO_TARGET if towards_target else TO_CLIENT
-        self.line = line
+        self.shaper = shaper
         self.rest: bytes | memoryview = b""
         self.read_ended = False
         self.is_through = False
@@ -58,17 +58,17 @@ class Way:
     @property
     def may_read(self) -> bool:
         """Whether more bytes of the source have room."""
-        return not (self.read_ended or self.rest or (self.line is not None and self.line.is_full))
+        return not (self.read_ended or self.rest or (self.shaper is not None and self.shaper.is_full))
 
     @property
     def is_empty(self) -> bool:
         """Whether all bytes that came have gone."""
-        return not self.rest and (self.line is None or self.line.is_empty)
+        return not self.rest and (self.shaper is None or self.shaper.is_empty)
 
     @property
     def due_at(self) -> float:
         """When `flush` can go on with bytes that were held back; infinity if there are none, or others are first."""
-        return math.inf if self.line is None or self.rest else self.line.due_at
+        return math.inf if self.shaper is None or self.rest else self.shaper.due_at
 
     def pass_on(self, data: memoryview, now: float) -> None:
         """Send bytes to the sink, or keep them; `data` is valid during the call only.
@@ -77,8 +77,8 @@ class Way:
             OSError: The sink is broken.
         """
         self.bytes += len(data)
-        if self.line is not None:
-            self.line.put(bytes(data), now)
+        if self.shaper is not None:
+            self.shaper.put(bytes(data), now)
             self.flush(now)
             return
         sent = self.sink.send(data)
@@ -86,21 +86,21 @@ class Way:
             self.rest = bytes(data[sent:])
 
     def flush(self, now: float) -> None:
-        """Send what is kept, as far as it may go and the sink takes it.
+        """Send kept bytes, as far as they may go and the sink takes them.
 
         Raises:
             OSError: The sink is broken.
         """
         if self.rest:
             self.rest = self.rest[self.sink.send(self.rest) :]
-        while not self.rest and self.line is not None and (piece := self.line.pop(now)) is not None:
+        while not self.rest and self.shaper is not None and (piece := self.shaper.pop(now)) is not None:
             self.rest = piece[self.sink.send(piece) :]
 
     def end(self, now: float) -> None:
         """Note that the source sends no more; the end is held back as bytes are."""
         self.read_ended = True
-        if self.line is not None:
-            self.line.put(b"", now)
+        if self.shaper is not None:
+            self.shaper.put(b"", now)
 
     def pass_end_on(self) -> bool:
         """Pass the source's end on, if it has come and all bytes have gone; return whether that happened now."""
@@ -111,7 +111,7 @@ class Way:
         return True
 
     def discard(self) -> None:
-        """Forget what is kept, and take no more: the sink is broken."""
+        """Forget the kept bytes, and take no more: the sink is broken."""
         self.rest = b""
-        self.line = None
+        self.shaper = None
         self.read_ended = self.is_through = True
