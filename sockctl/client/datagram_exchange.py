@@ -135,16 +135,14 @@ class DatagramExchange:
     def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
         """Return the frames for bytes of the input; no bytes mean its end, and a last line or block.
 
-        A piped line that is longer than a datagram may be ends the input: the lines before it are sent, and answered,
-        before `judge` returns its error.
+        A piped line too long for a datagram ends the input; `judge` returns its error, after earlier lines' answers.
         """
         if isinstance(source, PipeInput):
             return b"".join(self._encode_all(self._cut_blocks(source.feed_raw(data), ended=source.ended)))
         frames = bytearray()
         try:
-            for each in self._encode_all(self._check_lines(source.feed(data))):
+            for each in self._encode_all(self._check_lines(source.feed(data), source)):
                 frames += each
-            self._check_open_line(source.open)
         except UnsendableError as error:
             self._unsendable = error
             source.ended, source.open = True, b""
@@ -194,7 +192,7 @@ class DatagramExchange:
             yield self._block
             self._block = b""
 
-    def _check_lines(self, lines: Iterable[bytes]) -> Iterable[bytes]:
+    def _check_lines(self, lines: Iterable[bytes], source: LineInput | None = None) -> Iterable[bytes]:
         end = b"\r\n" if self._settings.crlf else b""
         for line in lines:
             self._line_number += 1
@@ -202,14 +200,11 @@ class DatagramExchange:
             if len(data) <= LONGEST_BYTES:
                 yield data
                 continue
-            error = self._make_size_error(len(data))
             if not self._settings.terminal:
-                raise error
-            self._events.append(Remark(str(error)))
-
-    def _check_open_line(self, line: bytes) -> None:
-        if len(line) > LONGEST_BYTES and not self._settings.terminal:
-            raise self._make_size_error(len(line), "at least ")
+                raise self._make_size_error(len(data))
+            self._events.append(Remark(str(self._make_size_error(len(data)))))
+        if source is not None and len(source.open) > LONGEST_BYTES and not self._settings.terminal:
+            raise self._make_size_error(len(source.open), "at least ")
 
     def _make_size_error(self, size: int, more: str = "") -> UnsendableError:
         number = self._line_number + (1 if more else 0)
@@ -250,9 +245,7 @@ class DatagramExchange:
         return self.answers.due_at
 
     def judge(self, *, is_wanted: bool) -> SockctlError | None:
-        """Return the error of a session that has ended.
-
-        No server was there, or a line was too long for a datagram, or answers are missing.
+        """Return the error of a session that has ended: no server, a line too long for a datagram, or missing answers.
 
         Args:
             is_wanted: Whether all has come that the user wants.
