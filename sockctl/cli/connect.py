@@ -110,7 +110,8 @@ def connect(
         _check_ports(target, ports or [], given)
         return
     if ports and len(ports) > 1:
-        raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.")
+        pause = " nc's -q TIME is --quit-after TIME." if given.content.quiet and str(target).isdigit() else ""
+        raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.{pause}")
     endpoints, first = find_targets(target, ports[0] if ports else None, no_input=given.script.no_input)
     steps = read_steps(ctx.meta[ORDER], given.script, given.content)
     if not _run_session(endpoints, first, steps, given, ordered=ctx.meta[ORDER]):

@@ -22,9 +22,17 @@ _NC_OPTIONS = {
     "-k": "'sockctl listen PORT --keep-open' takes one client after another.",
     "-p": "The port stands without an option: 'sockctl listen 9090'. connect's own is --source ADDRESS:PORT.",
     "-u": "'sockctl connect udp://HOST:PORT' sends datagrams, 'sockctl serve echo --udp' answers them.",
-    "-e": "'sockctl serve exec -- COMMAND' starts a program for each client.",
+    "-U": "A Unix socket is written unix:PATH in the place of host and port.",
+    "-N": "Leave it out: the end of the input always half-closes the connection.",
+    "-n": "Leave it out: names alone are looked up, addresses never are.",
+    "--listen": "'sockctl listen PORT' waits for a client.",
+    "--chat": "'sockctl serve chat' is a chat.",
+    "--broker": "'sockctl listen PORT --many' takes several clients, 'sockctl serve chat' lets them hear each other.",
+    **dict.fromkeys(
+        ("-e", "-c", "--exec", "--sh-exec"), "'sockctl serve exec -- COMMAND' starts a program for each client."
+    ),
 }
-"""What does the work of an option of nc, for a command without such an option."""
+"""What does the work of an option of nc or ncat, for a command without such an option."""
 
 
 def describe_usage_error(error: Any) -> str:

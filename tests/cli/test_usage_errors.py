@@ -35,6 +35,10 @@ from tests.support.running import sockctl
         (["listen", "-p", "9090"], b"There is no option -p. The port stands without an option: 'sockctl listen 9090'."),
         (["connect", "-u", "localhost", "1"], b"There is no option -u. 'sockctl connect udp://HOST:PORT' sends data"),
         (["connect", "-e", "cat"], b"There is no option -e. 'sockctl serve exec -- COMMAND' starts a program for"),
+        (["connect", "-U", "./u.sock"], b"A Unix socket is written unix:PATH"),
+        (["connect", "-nv", "localhost", "1"], b"There is no option -n. Leave it out: names alone are looked up"),
+        (["listen", "--sh-exec", "cat", "1"], b"'sockctl serve exec -- COMMAND' starts a program for each client."),
+        (["listen", "--broker", "1"], b"'sockctl listen PORT --many' takes several clients"),
         (["connect", "-k"], b"There is no option -k. 'sockctl listen PORT --keep-open' takes one client after another"),
         (["serve", "echo", "-p", "1"], b"There is no option -p. 'sockctl serve echo -h' explains it."),
         (["connect"], b"HOST and PORT are missing"),
@@ -61,6 +65,11 @@ def test_usage_errors_say_what_and_exit_2(arguments: list[str], says: bytes) -> 
     assert [line for line in done.stderr.splitlines() if line.startswith(b"Usage: ")] == done.stderr.splitlines()[:-1]
     assert done.stderr.splitlines()[-1].startswith(b"sockctl: ")
     assert b"Traceback" not in done.stderr
+
+
+def test_the_pause_of_nc_is_told_apart_from_quiet() -> None:
+    assert b"nc's -q TIME is --quit-after TIME." in sockctl("connect", "-q", "1", "localhost", "9090").stderr
+    assert b"--quit-after" not in sockctl("connect", "-q", "localhost", "9090", "9091").stderr
 
 
 def test_an_error_names_the_variable_that_is_wrong() -> None:
