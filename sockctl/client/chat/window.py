@@ -39,7 +39,8 @@ _FRAME_ROWS = 2
 """Rows of a screen that prompt and status line take."""
 _SAID = frozenset({"say", "history"})
 _MIN_COLUMNS = 20
-_CLEAR, _BELL = "\x1b[H\x1b[2J", "\a"
+_CLEAR, _BELL = "\x1b[H\x1b[2J\x1b[999;1H", "\a"
+"""Clear the screen, and go to its last row. Ring the bell."""
 
 
 class Update(NamedTuple):
@@ -56,9 +57,14 @@ class Update(NamedTuple):
     rings: bool = False
 
     def render(self) -> str:
-        """Return what is written to the terminal."""
+        """Return what is written to the terminal.
+
+        On a cleared screen the rows stand at the bottom. At the top, a terminal that becomes narrower would scroll the
+        line being typed away, since the longer rows need more place, and no client can erase it there.
+        """
         text = "".join([f"{row}\n" for row in self.rows])
-        return f"{_CLEAR if self.clears else ''}{_BELL if self.rings else ''}{text}"
+        clear = f"{_CLEAR}\x1b[{len(self.rows) + _FRAME_ROWS - 1}A" if self.clears else ""
+        return f"{clear}{_BELL if self.rings else ''}{text}"
 
 
 class ChatWindow:

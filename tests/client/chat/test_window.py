@@ -243,7 +243,7 @@ def test_the_bell_rings_once_a_second_and_can_be_off(seat: Seat) -> None:
     seat.now += datetime.timedelta(seconds=1)
     assert not seat.say("ann!").rings
     assert Update(["row"], rings=True).render() == "\arow\n"
-    assert Update(["row"], clears=True).render() == "\x1b[H\x1b[2Jrow\n"
+    assert Update(["row"], clears=True).render() == "\x1b[H\x1b[2J\x1b[999;1H\x1b[2Arow\n"
 
 
 def test_who_types_is_told_for_five_seconds(seat: Seat) -> None:

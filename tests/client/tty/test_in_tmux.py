@@ -203,6 +203,19 @@ def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
         screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
 
 
+def test_resizing_a_cleared_screen_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("/clear")
+    screen.press("Enter")
+    screen.expect_last(LINE.strip())
+    screen.type(LONG)
+    for columns in (45, 33, 90, 20, 120, 80):
+        screen.resize(columns, 24)
+        line = LINE + LONG
+        screen.expect_last(*(line[start : start + columns].rstrip() for start in range(0, len(line), columns)))
+        screen.expect_once("> the quick brown")
+
+
 @pytest.mark.parametrize("paste", [PASTE.rstrip(), PASTE], ids=["row", "empty row"])
 def test_resizing_a_paste_leaves_no_ghost(screen: Tmux, server: ChatServer, paste: str) -> None:
     join(screen, server)
