@@ -227,19 +227,22 @@ class ListeningDoor:
 
     def _let_in(self, guest: _Guest, sock: Transport) -> Link:
         self._first_until = None
-        link = self._make_link(guest.number)
-        self._standing[link] = guest
-        self._screen.emit(
-            ClientConnected(
-                connection=guest.number,
-                peer=guest.peer,
-                clients=len(self._standing),
-                max_clients=self._admittance.places,
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            link = self._make_link(guest.number)
+            self._standing[link] = guest
+            self._screen.emit(
+                ClientConnected(
+                    connection=guest.number,
+                    peer=guest.peer,
+                    clients=len(self._standing),
+                    max_clients=self._admittance.places,
+                )
             )
-        )
-        if not self._admittance.goes_on:
-            self.end()
-        link.begin(sock)
+            if not self._admittance.goes_on:
+                self.end()
+            link.begin(sock)
+            undo.pop_all()
         return link
 
     def _shake_hands(self, tls: TlsTransport, guest: _Guest, tell: "Tell") -> Transport:

@@ -152,24 +152,33 @@ class Proxy(ConnectionService):
         )
 
     def relay(self, connection: Connection, sock: Transport, release: Callable[[], None]) -> None:
-        """Have the relay's loop move the bytes between a client and the target."""
+        """Have the relay's loop move the bytes between a client and the target, and close the target's socket.
+
+        Raises:
+            PeerGoneError: The proxy has stopped; the caller keeps both sides, as after any other error.
+        """
         settings, impairments = self.settings, self.settings.impairments
         client, target = ClientSide(connection), Side(sock)
-        telling = Telling(
-            connection,
-            self._journal,
-            self._loop,
-            inspector=None if settings.sums else Inspector(messages=settings.messages),
-            hex_dump=settings.hex_dump,
-            is_json=settings.is_json,
-            dumps=None if self._dump is None else self._dump.open(connection, self._journal.emit),
-            now=time.monotonic(),
-        )
         up, down = (
             Way(source, sink, towards_target=sink is target, line=self._make_line())
             for source, sink in ((client, target), (target, client))
         )
-        self._loop.add(Relay(client, target, up, down, telling, release=release, drop_after=impairments.drop_after))
+        with contextlib.ExitStack() as undo:
+            dumps = None if self._dump is None else self._dump.open(connection, self._journal.emit)
+            if dumps is not None:
+                undo.callback(dumps.close)
+            telling = Telling(
+                connection,
+                self._journal,
+                self._loop,
+                inspector=None if settings.sums else Inspector(messages=settings.messages),
+                hex_dump=settings.hex_dump,
+                is_json=settings.is_json,
+                dumps=dumps,
+                now=time.monotonic(),
+            )
+            self._loop.add(Relay(client, target, up, down, telling, release=release, drop_after=impairments.drop_after))
+            undo.pop_all()
 
     def _make_line(self) -> Line | None:
         impairments = self.settings.impairments

@@ -185,10 +185,12 @@ class Telling:
 
     def end(self, now: float) -> None:
         """Tell the last sums, and close the files: the connection is over."""
-        for way in list(self._sums):
-            self.tell_sum(way, now)
-        if self._dumps is not None:
-            self._dumps.close()
+        try:
+            for way in list(self._sums):
+                self.tell_sum(way, now)
+        finally:
+            if self._dumps is not None:
+                self._dumps.close()
 
     def _emit(self, way: Way, data: memoryview, now: float, seen: Sequence[Seen]) -> None:
         """Tell of one read, and what was recognised in it."""

@@ -165,6 +165,17 @@ def test_a_client_of_tls_without_descriptors_is_closed(monkeypatch: pytest.Monke
         assert client.recv(1) == b""
 
 
+def test_a_client_is_closed_where_its_session_can_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Told, "emit", fail)
+    with setting() as it, it.client() as client:
+        with pytest.raises(BrokenPipeError):
+            it.step()
+        assert client.recv(1) == b""
+
+
 def test_a_silent_client_of_tls_is_given_up(tmp_path: Path) -> None:
     with setting(secure=securing(self_signed(tmp_path)), handshake_s=0.05) as it, it.client() as client:
         it.step()

@@ -1,6 +1,7 @@
 """The proxy while it connects to its target: what interrupts it, and what is left behind."""
 
 import contextlib
+import gc
 import socket
 import threading
 import time
@@ -10,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import Endpoint
+from sockctl.net.connection import Connection
 from sockctl.net.limits import Timeouts
 from sockctl.net.tls_client import make_client_context, shake_hands
+from sockctl.proxy.service import Proxy
 from tests.support.proxies import proxied
 from tests.support.raw_services import MANY, reason_of, reset
-from tests.support.running import LINGER_S, TIMEOUT_S, wait_until
+from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, wait_until
 
 LONG_S = 60.0
 
@@ -106,3 +110,36 @@ def test_clients_that_come_and_go_while_the_name_service_is_silent_share_one_loo
             reset(client)
             proxy.told("client_disconnected", number + 1)
         assert [one.name for one in threading.enumerate()].count("sockctl-resolver") == 1
+
+
+def fail(*_: Any, **__: Any) -> None:
+    raise ValueError("a defect")
+
+
+@pytest.mark.parametrize("place", ["Relay", "TargetConnected", "Telling", "Telling.end"])
+def test_a_defect_leaves_no_socket_and_no_file_open(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python warns of each one that it has to close itself, and each warning is an error in tests."""
+    with proxied(dump=None if place == "Telling.end" else tmp_path) as proxy:
+        monkeypatch.setattr(f"sockctl.proxy.service.{place}", fail)
+        with proxy.pair() as (client, there):
+            client.shutdown(socket.SHUT_WR)
+            there.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                assert receive_all(there) == b""
+                assert receive_all(client) == b""
+            assert proxy.told("service_failed")[0].error == "ValueError: a defect"
+            assert proxy.told("client_disconnected")
+            gc.collect()
+
+
+def test_a_relay_that_comes_after_the_stop_is_refused() -> None:
+    with proxied() as proxy, proxy.pair() as (client, _), socket.socket() as sock:
+        proxy.told("target_connected")
+        service = proxy.run.service
+        assert isinstance(service, Proxy)
+        proxy.run.stop()
+        late = Connection(client.dup(), client.getpeername(), 2, portion=1, send_s=1.0)
+        with contextlib.closing(late.sock), pytest.raises(PeerGoneError):
+            service.relay(late, sock, lambda: None)
