@@ -1,11 +1,13 @@
 """Emits some events a second one by one, and more of them as sums: nobody who forges addresses fills a disk."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import UnansweredReason
-from sockctl.events.udp import ClientsHeard, DatagramsUnanswered, DatagramUnanswered
+from sockctl.events.udp import ClientsHeard, DatagramsFailed, DatagramsUnanswered, DatagramUnanswered
 from sockctl.net.address import extract_host, format_address
 from sockctl.token_bucket import TokenBucket
 
@@ -77,4 +79,35 @@ class Untold:
         """Emit the sum if it has grown for a second, or with `ending` in any case."""
         if self._count and (ending or now >= self._since + SUM_S):
             self._journal.emit(ClientsHeard(count=self._count, seconds=round(now - self._since, 3)))
+            self._count = 0
+
+
+class Failures:
+    """Keeps the server's thread alive through errors that it should not raise, and tells them, once a second at most.
+
+    The server's thread alone calls it.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._tells = TokenBucket(rate=1 / SUM_S, burst=1)
+        self._count = 0
+        self._error = ""
+
+    def guard(self, call: Callable[..., object], *arguments: Any) -> bool:
+        """Make a call, and return whether it has raised no error."""
+        try:
+            call(*arguments)
+        except Exception as error:  # noqa: BLE001  a defect on one datagram must not end the server
+            self._count += 1
+            self._error = f"{type(error).__name__}: {error}"
+            if self._tells.accept(time.monotonic()):
+                self.emit_count()
+            return False
+        return True
+
+    def emit_count(self) -> None:
+        """Emit how many errors there were since the last such event, if any."""
+        if self._count:
+            self._journal.emit(DatagramsFailed(error=self._error, count=self._count))
             self._count = 0
