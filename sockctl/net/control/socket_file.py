@@ -1,7 +1,9 @@
 """The file of a control socket: made for the user alone, by the rules of `sockctl.net.socket_file`."""
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from sockctl.errors import ControlError, ListenError
@@ -15,7 +17,7 @@ BACKLOG = 8
 
 
 def open_in_folder(folder: Path, name: str) -> SocketFile:
-    """Listen in the folder of this user's servers, which is made if it is missing.
+    """Listen in the folder of this user's servers, which is made if it is missing. Remove what killed ones have left.
 
     Args:
         folder: The folder.
@@ -27,6 +29,7 @@ def open_in_folder(folder: Path, name: str) -> SocketFile:
     ensure_folder(folder)
     try:
         with hold_folder(folder):
+            _remove_stale(folder.glob(f"*{SUFFIX}"))
             for own in (name, f"{name}-{os.getpid()}"):
                 path = folder / f"{own}{SUFFIX}"
                 if not is_taken(path):
@@ -48,6 +51,24 @@ def open_at(path: Path, *, lock_s: float = LOCK_S) -> SocketFile:
         return listen_at(path, mode=MODE, backlog=BACKLOG, lock_s=lock_s)
     except ListenError as error:
         raise ControlError(f"The control socket {_show(path)} is not made: {error}") from error
+
+
+def remove_stale(folder: Path, paths: Iterable[Path]) -> None:
+    """Remove the sockets in the folder of this user's servers at which none listens any more: they were killed.
+
+    Nothing is removed while another process has the folder's lock, nor from a folder that others may use.
+    """
+    with contextlib.suppress(OSError, ListenError):
+        if not find_problem(folder):
+            with hold_folder(folder, 0.0):
+                _remove_stale(paths)
+
+
+def _remove_stale(paths: Iterable[Path]) -> None:
+    """Remove those that refuse a connection; the caller holds the folder."""
+    for path in paths:
+        with contextlib.suppress(OSError, ListenError):
+            is_taken(path)
 
 
 def ensure_folder(folder: Path) -> None:
