@@ -15,7 +15,7 @@ from sockctl.errors import PeerGoneError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.address import Endpoint
 from sockctl.net.connection import Connection
-from sockctl.net.limits import Timeouts
+from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.tls_client import make_client_context, shake_hands
 from sockctl.proxy.service import Proxy
 from tests.support.proxies import proxied
@@ -85,6 +85,14 @@ def test_a_stop_interrupts_the_connects_that_are_under_way(mute: dict[str, Any])
             with pytest.raises(ConnectionResetError):
                 client.recv(10)
         assert {one.reason for one in proxy.told("client_disconnected", 20)} == {DisconnectReason.SERVER_STOPPING}
+
+
+def test_clients_whose_target_does_not_answer_count_as_all_clients_do(mute: dict[str, Any]) -> None:
+    with proxied(Limits(max_clients=3), **mute) as proxy, contextlib.ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(proxy.run.client())
+        proxy.told("client_refused", 7)
+        assert sum(one.name.startswith("sockctl-handler") for one in threading.enumerate()) <= 3
 
 
 def test_a_client_that_breaks_off_ends_the_connect(mute: dict[str, Any]) -> None:
