@@ -88,6 +88,10 @@ class UnreachableError(SockctlError):
     """No address of the host can be connected to."""
 
 
+class TargetIsProxyError(SockctlError):
+    """The target of a proxy is that proxy itself."""
+
+
 class SourceError(SockctlError):
     """The connection can't begin at the own address that the user has chosen."""
 

@@ -62,8 +62,8 @@ CODES = {
 EXIT_CODES = {
     ExitCode.USAGE: (
         "AddressError CommandError ConfigError FingerprintError InputNeededError MutedError NameRefusedError "
-        "OptionError PasswordRefusedError ProgramError RoomRefusedError RuleError ScriptError TextTooLongError "
-        "UnknownCommandError WeakPasswordError"
+        "OptionError PasswordRefusedError ProgramError RoomRefusedError RuleError ScriptError TargetIsProxyError "
+        "TextTooLongError UnknownCommandError WeakPasswordError"
     ),
     ExitCode.UNREACHABLE: "ControlError EngineAwayError NoServerError UnreachableError",
     ExitCode.NOT_LET_IN: (

@@ -45,6 +45,7 @@ _CODES: dict[type[errors.SockctlError], ExitCode] = {
     errors.OptionError: ExitCode.USAGE,
     errors.PasswordRefusedError: ExitCode.USAGE,
     errors.ProgramError: ExitCode.USAGE,
+    errors.TargetIsProxyError: ExitCode.USAGE,
     errors.UnreachableError: ExitCode.UNREACHABLE,
     errors.NoServerError: ExitCode.UNREACHABLE,
     errors.ControlError: ExitCode.UNREACHABLE,

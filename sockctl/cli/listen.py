@@ -53,8 +53,8 @@ def listen(
         str | None,
         typer.Argument(
             metavar="[[HOST:]PORT]",
-            help="Where to listen, or unix:PATH; port 0 is any free one. Without a host, on loopback. Asked for on a "
-            "terminal, else 9090.",
+            help="Where to listen, or unix:PATH; port 0 is any free one, a taken one an error. Without a host, on "
+            "loopback. Asked for on a terminal, else 9090 or the next free one.",
             show_default=False,
         ),
     ] = None,
@@ -154,6 +154,7 @@ def _find_place(where: str | None, apart: str | None, given: ListenOptions) -> "
             name, number = ("", where) if apart is None else (where, apart)
         host = parse_host(name) if name or where.startswith(":") else host
         port = parse_port(number, any_free=True)
+        place.strict_port = True  # as with nc -l: a script expects its clients at this port
     return place.make_server_options(host=host, port=port, no_input=given.script.no_input)
 
 

@@ -16,7 +16,14 @@ WHO = "Who may connect"
 class PlaceOptions:
     """Where to listen, and how to encrypt: as a server."""
 
-    strict_port: server_options.StrictPort = False
+    strict_port: Annotated[
+        bool,
+        typer.Option(
+            "--strict-port",
+            help="Fail (exit 1) without PORT, too, if the port is taken, instead of taking the next free one.",
+            rich_help_panel="Listening",
+        ),
+    ] = False
     unix: server_options.UnixPlace = None
     unix_mode: server_options.UnixMode = None
     allow: server_options.Allow = None

@@ -1,5 +1,7 @@
 """A try to connect that a person need not wait for."""
 
+import contextlib
+import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -17,6 +19,9 @@ class ConnectAttempt:
 
     Args:
         connect: Connects, and emits its events.
+
+    Raises:
+        OSError: The system has no descriptor or thread left.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -26,7 +31,12 @@ class ConnectAttempt:
         self._abandoned = False
         self._events: list[Event] = []  # the thread's own, until it has ended
         self._done, self._end = socket.socketpair()
-        threading.Thread(target=self._run, name="sockctl-attempt", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="sockctl-attempt", daemon=True).start()
+        except RuntimeError as error:
+            self._done.close()
+            self._end.close()
+            raise OSError(errno.EAGAIN, "the system has no thread left") from error
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when the try has ended."""
@@ -38,10 +48,13 @@ class ConnectAttempt:
         Raises:
             SockctlError: There is none.
         """
-        self._done.recv(1)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.abandon)  # such as where Ctrl-C ends the wait, or an event can't be shown
+            self._done.recv(1)
+            for event in self._events:
+                emit(event)
+            undo.pop_all()
         self._done.close()
-        for event in self._events:
-            emit(event)
         outcome, self._outcome = self._outcome, None
         if isinstance(outcome, BaseException):
             raise outcome

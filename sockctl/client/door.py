@@ -5,7 +5,7 @@ import functools
 import select
 import socket
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +16,10 @@ from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, ListenError, PeerGoneError
 from sockctl.events.acceptance import AcceptPaused, AcceptResumed
+from sockctl.events.base import Event, Record
 from sockctl.events.connection import ClientConnected, TlsEstablished, TlsFailed
 from sockctl.events.reasons import RefusalReason
+from sockctl.events.sums import EventSums
 from sockctl.net.accept_errors import PASSED_OVER
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.address import extract_host, format_address
@@ -33,7 +35,8 @@ MAX_CLIENTS = 400
 """Clients at once with ``--many``: select() knows 1,024 descriptors. Further ones wait in the backlog."""
 MAX_HANDSHAKES = 16
 """Clients at once whose TLS handshake isn't done. A silent client must not keep the others out."""
-REFUSALS_PER_SECOND = 10
+EVENTS_PER_SECOND = 10
+"""Refusals, and events of handshakes from one address, that are shown one by one in a second; more become sums."""
 HANDSHAKE_S = 10.0
 RETRY_S = 1.0
 """How long the door accepts no client, while the system has no descriptor left for one more."""
@@ -84,7 +87,8 @@ class ListeningDoor:
         self._admittance = admittance
         self._make_link = make_link
         self._screen = screen
-        self._refusals = Refusals(screen.emit, REFUSALS_PER_SECOND)
+        self._refusals = Refusals(screen.emit, EVENTS_PER_SECOND)
+        self._sums = EventSums("", per_second=EVENTS_PER_SECOND)
         self._handshakes: dict[ConnectAttempt, _Guest] = {}
         self._standing: dict[Link, _Guest] = {}
         self._is_open = True
@@ -106,7 +110,9 @@ class ListeningDoor:
     @property
     def wake_at(self) -> float | None:
         """When `admit` is due at the latest; None for never."""
-        times = [self._first_until, self._retry_at, self._refusals.limit.due_at]
+        sums_wait_s = self._sums.compute_wait_s(time.time())
+        sums_at = None if sums_wait_s is None else time.monotonic() + sums_wait_s
+        times = [self._first_until, self._retry_at, self._refusals.limit.due_at, sums_at]
         return min([one for one in times if one is not None], default=None)
 
     @property
@@ -135,6 +141,7 @@ class ListeningDoor:
             if listener in readable and self._has_place:
                 links += self._accept(listener)
         self._refusals.limit.emit_sum(now)
+        self._show(self._sums.reduce([], time.time()))
         if self._first_until is not None and now >= self._first_until:
             raise ConnectTimeoutError(f"No client came within {self._admittance.wait_s:g} s (--timeout).")
         return links
@@ -168,6 +175,8 @@ class ListeningDoor:
         self._handshakes.clear()
         self._listeners.close()
         self._first_until = None
+        self._refusals.limit.emit_sum(time.monotonic(), ending=True)
+        self._show(self._sums.close())
 
     close = end
 
@@ -225,19 +234,22 @@ class ListeningDoor:
 
     def _let_in(self, guest: _Guest, sock: Transport) -> Link:
         self._first_until = None
-        link = self._make_link(guest.number)
-        self._standing[link] = guest
-        self._screen.emit(
-            ClientConnected(
-                connection=guest.number,
-                peer=guest.peer,
-                clients=len(self._standing),
-                max_clients=self._admittance.places,
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            link = self._make_link(guest.number)
+            self._standing[link] = guest
+            self._screen.emit(
+                ClientConnected(
+                    connection=guest.number,
+                    peer=guest.peer,
+                    clients=len(self._standing),
+                    max_clients=self._admittance.places,
+                )
             )
-        )
-        if not self._admittance.goes_on:
-            self.end()
-        link.begin(sock)
+            if not self._admittance.goes_on:
+                self.end()
+            link.begin(sock)
+            undo.pop_all()
         return link
 
     def _shake_hands(self, tls: TlsTransport, guest: _Guest, tell: "Tell") -> Transport:
@@ -262,10 +274,19 @@ class ListeningDoor:
         tell(TlsEstablished(**about, version=version, cipher=cipher))
         return tls
 
+    def _sum_up(self, event: Event) -> None:
+        """Show an event of a handshake, or add it to a sum: a flood of them fills no log."""
+        now = time.time()
+        self._show(self._sums.reduce([Record(now, "", event)], now))
+
+    def _show(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._screen.emit(record.event)
+
     def _finish_handshake(self, attempt: ConnectAttempt) -> list[Link]:
         guest = self._handshakes.pop(attempt)
         try:
-            sock = attempt.finish(self._screen.emit)
+            sock = attempt.finish(self._sum_up)
         except PeerGoneError:
             return []  # the event has said why
         return [self._let_in(guest, sock)]

@@ -28,7 +28,7 @@ from sockctl.client.session_events import (
     WebMessageToShow,
     WindowChanged,
 )
-from sockctl.errors import ConnectionBrokenError, SockctlError
+from sockctl.errors import ConnectionBrokenError, SockctlError, UnreachableError
 from sockctl.net.transport import TlsTransport, Transport, is_pending
 from sockctl.text import make_visible
 
@@ -236,9 +236,7 @@ class Link:
             case Signal.QUESTION_ANSWERED if self._user is not None:
                 self._user.end_question()
             case Signal.CONNECTION_WANTED if self._connect is not None:
-                from sockctl.client.connect_attempt import ConnectAttempt
-
-                self._attempt = ConnectAttempt(functools.partial(self._connect, self.session.targets.current))
+                self._begin_attempt(self._connect)
             case Signal.KEEPALIVE_WANTED if sock is not None:
                 from sockctl.client.connect_attempt import watch_over
 
@@ -280,6 +278,16 @@ class Link:
         error = ConnectionBrokenError(f"The connection broke ({cause.strerror}): what was on its way is lost.")
         error.__cause__ = cause
         self.perform(self.session.broke(error, time.monotonic()))
+
+    def _begin_attempt(self, connect: "Callable[[Endpoint, Tell], Transport]") -> None:
+        from sockctl.client.connect_attempt import ConnectAttempt
+
+        try:
+            self._attempt = ConnectAttempt(functools.partial(connect, self.session.targets.current))
+        except OSError as error:
+            failure = UnreachableError(f"A try to connect can't begin: {error.strerror}.")
+            failure.__cause__ = error
+            self.perform(self.session.connect_failed(failure, time.monotonic()))
 
     def _finish_attempt(self, attempt: "ConnectAttempt") -> None:
         self._attempt = None

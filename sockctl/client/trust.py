@@ -18,6 +18,7 @@ from sockctl.net.address import Endpoint
 from sockctl.net.fingerprints import compute_fingerprint
 from sockctl.net.tls import TlsSocket
 from sockctl.net.tls_client import PLAIN_SCHEMES, make_client_context, shake_hands
+from sockctl.net.wait import Wait, wait_for
 from sockctl.terminal import read_line, say
 from sockctl.text import make_visible
 
@@ -75,8 +76,13 @@ class Trust:
             key=policy.key,
         )
 
-    def secure(self, sock: socket.socket, timeout_s: float) -> TlsSocket:
-        """Shake hands within `timeout_s` seconds, and compare the certificate.
+    def secure(self, sock: socket.socket, timeout_s: float, wait: Wait = wait_for) -> TlsSocket:
+        """Shake hands within `timeout_s` seconds, and compare the certificate; close the socket on errors.
+
+        Args:
+            sock: The connected socket.
+            timeout_s: As above.
+            wait: Waits for the server; errors of its own pass.
 
         Raises:
             UntrustedError: The server is not to be trusted; nothing was sent to it.
@@ -84,21 +90,21 @@ class Trust:
             ConnectTimeoutError: The handshake was not done in time.
             StoreError: The file of known servers can't be read or written.
         """
-        tls = self._shake_hands(sock, timeout_s)
+        tls = self._shake_hands(sock, timeout_s, wait)
         try:
             fingerprint = compute_fingerprint(tls.get_certificate())
             self._check(fingerprint)
+            version, cipher = tls.describe()
+            self._emit(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
         except BaseException:
             tls.close()
             raise
-        version, cipher = tls.describe()
-        self._emit(TlsEstablished(version=version, cipher=cipher, fingerprint=fingerprint))
         return tls
 
-    def _shake_hands(self, sock: socket.socket, timeout_s: float) -> TlsSocket:
+    def _shake_hands(self, sock: socket.socket, timeout_s: float, wait: Wait) -> TlsSocket:
         plain = self._policy.plain_schemes
         try:
-            return shake_hands(sock, self._context, self._endpoint, timeout_s, plain_schemes=plain)
+            return shake_hands(sock, self._context, self._endpoint, timeout_s, plain_schemes=plain, wait=wait)
         except UntrustedError as error:
             if not self._policy.vouched:
                 raise

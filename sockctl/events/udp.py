@@ -187,6 +187,24 @@ class DatagramsUnanswered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatagramsFailed(Event):
+    """The server of UDP raised errors that it should not raise: a defect of sockctl's.
+
+    `count` is the number of errors since the last such event; `error` is the last of them.
+    """
+
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+    count: int
+
+    @property
+    def happened(self) -> str:
+        failed = "failed" if self.count == 1 else f"failed {self.count:,} times"
+        return f"The server {failed}, and goes on with the next datagrams. This is a defect of sockctl's: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatagramsDropped(Event):
     """The kernel dropped datagrams before the server could receive them: the receive buffer was full.
 

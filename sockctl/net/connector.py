@@ -4,8 +4,8 @@ import contextlib
 import errno
 import functools
 import os
+import select
 import socket
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.local_user import UID
 from sockctl.net.address import Endpoint, find_unix_address, format_address, is_unix
+from sockctl.net.name_lookups import NameLookUps
 from sockctl.net.transport import Transport
 from sockctl.net.unix_connection import SHORT, connect_unix
+from sockctl.net.wait import Wait, wait_for
 from sockctl.text import join_lines
 
 SHORT_OF_IP = {
@@ -58,6 +60,7 @@ def connect(
     secure: Secure | None = None,
     pauses: Pauses = PAUSES,
     addresses: Addresses | None = None,
+    wait: Wait = wait_for,
 ) -> Transport:
     """Connect to `endpoint` and return the socket, blocking, with TCP_NODELAY set, or TLS over it.
 
@@ -74,6 +77,7 @@ def connect(
             pass.
         pauses: The pauses between rounds.
         addresses: Those of the endpoint, where the caller has looked them up.
+        wait: Waits for the name service and for each address; errors of its own end the attempt, and pass.
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
@@ -81,7 +85,7 @@ def connect(
         SourceError: The own address is none of this machine's, or its port is taken.
     """
     attempt = functools.partial(
-        _connect_once, endpoint, family, tell, timeout_s, source=source, secure=secure, addresses=addresses
+        _connect_once, endpoint, family, tell, timeout_s, source=source, secure=secure, addresses=addresses, wait=wait
     )
     return try_again(attempt, tell=tell, retries=retries, pauses=pauses)
 
@@ -126,8 +130,21 @@ def find_addresses(endpoint: Endpoint, timeout_s: float) -> list[Endpoint]:
     return [Endpoint(address[0], endpoint.port) for _, address in found]
 
 
-def look_up_addresses(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> Addresses:
+def look_up_addresses(
+    endpoint: Endpoint,
+    family: socket.AddressFamily,
+    timeout_s: float,
+    wait: Wait = wait_for,
+    look_ups: NameLookUps | None = None,
+) -> Addresses:
     """Return the addresses of `endpoint` as sockets have them, in the order in which `connect` tries them.
+
+    Args:
+        endpoint: The server.
+        family: As in `connect`.
+        timeout_s: Seconds for the look-up.
+        wait: As in `connect`.
+        look_ups: Those that other callers share; None for an own one.
 
     Raises:
         UnreachableError: The name is unknown.
@@ -140,7 +157,7 @@ def look_up_addresses(endpoint: Endpoint, family: socket.AddressFamily, timeout_
         both = [(socket.AF_INET6, ("::1", endpoint.port)), (socket.AF_INET, ("127.0.0.1", endpoint.port))]
         return [(own_family, address) for own_family, address in both if family in (socket.AF_UNSPEC, own_family)]
     try:
-        found = _look_up(endpoint, family, timeout_s)
+        found = (look_ups or NameLookUps()).find(endpoint, family, timeout_s, wait)
     except (OSError, UnicodeError) as error:
         kind = {socket.AF_INET: "IPv4 address", socket.AF_INET6: "IPv6 address"}.get(family, "address")
         why = getattr(error, "strerror", None) or str(error)
@@ -157,9 +174,10 @@ def _connect_once(
     source: Endpoint | None,
     secure: Secure | None,
     addresses: Addresses | None,
+    wait: Wait,
 ) -> Transport:
     deadline = Deadline.after(timeout_s)
-    addresses = look_up_addresses(endpoint, family, timeout_s) if addresses is None else addresses
+    addresses = look_up_addresses(endpoint, family, timeout_s, wait) if addresses is None else addresses
     failures: list[str] = []
     timed_out = False
     for number, (own_family, address) in enumerate(addresses):
@@ -167,7 +185,7 @@ def _connect_once(
         share_s = deadline.left_s / (len(addresses) - number)
         tell(Connecting(peer=peer))
         try:
-            sock = _open(own_family, address, share_s, source)
+            sock = _open(own_family, address, share_s, source, wait)
         except OSError as error:
             slow = isinstance(error, TimeoutError)
             timed_out = timed_out or slow
@@ -175,8 +193,12 @@ def _connect_once(
             failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
             tell(AddressFailed(peer=peer, error=why))
             continue
-        tell(Connected(peer=peer, local=_describe_own_end(sock)))
-        return sock if secure is None else secure(sock, max(0.001, deadline.left_s))
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            tell(Connected(peer=peer, local=_describe_own_end(sock)))
+            transport = sock if secure is None else secure(sock, max(0.001, deadline.left_s))
+            undo.pop_all()
+        return transport
     reasons = "; ".join(failures)
     if timed_out:
         unix = is_unix(endpoint.host)
@@ -199,50 +221,31 @@ def _describe_own_end(sock: socket.socket) -> str:
     return format_address(*sock.getsockname()[:2])
 
 
-def _look_up(endpoint: Endpoint, family: socket.AddressFamily, timeout_s: float) -> list[tuple[Any, ...]]:
-    """Return the result of getaddrinfo.
-
-    getaddrinfo has no deadline, and no signal interrupts it. So another thread calls it, and may outlive this call.
-    """
-    with contextlib.suppress(OSError):  # an address needs no look-up
-        return socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    found: list[tuple[Any, ...]] = []
-    failure: list[OSError | UnicodeError] = []
-    done = threading.Event()
-
-    def ask() -> None:
-        try:
-            found.extend(socket.getaddrinfo(endpoint.host, endpoint.port, family, socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failure.append(error)
-        done.set()
-
-    threading.Thread(target=ask, name="sockctl-resolver", daemon=True).start()
-    if not done.wait(min(timeout_s, threading.TIMEOUT_MAX)):
-        raise ConnectTimeoutError(
-            f"The name service did not answer in {timeout_s:g} s for {endpoint.host!r}. Is this machine's network up? "
-            f"An address in place of the name needs no name service."
-        )
-    if failure:
-        raise failure[0]
-    return found
-
-
-def _open(family: socket.AddressFamily, address: Any, timeout_s: float, source: Endpoint | None) -> socket.socket:
+def _open(
+    family: socket.AddressFamily, address: Any, timeout_s: float, source: Endpoint | None, wait: Wait
+) -> socket.socket:
     with contextlib.ExitStack() as undo:
         sock = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
         if source is not None:
             _bind(sock, source)
         if family == socket.AF_UNIX:
-            connect_unix(sock, address, timeout_s)
-            undo.pop_all()
-            return sock
-        sock.settimeout(max(timeout_s, 0.001))
-        sock.connect(address)
-        sock.settimeout(None)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connect_unix(sock, address, timeout_s, wait)
+        else:
+            _connect_ip(sock, address, timeout_s, wait)
         undo.pop_all()
     return sock
+
+
+def _connect_ip(sock: socket.socket, address: Any, timeout_s: float, wait: Wait) -> None:
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    if code == errno.EINPROGRESS:
+        wait(sock.fileno(), select.POLLOUT, timeout_s)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+    sock.setblocking(True)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _bind(sock: socket.socket, source: Endpoint) -> None:

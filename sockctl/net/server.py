@@ -75,6 +75,9 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         doors: Further doors.
         make_event_loop: Makes each event thread.
 
+    Raises:
+        SockctlError: The service can't serve there.
+
     Attributes:
         secure: Returns TLS over an accepted socket; None without encryption. The caller may replace it at any time, for
             the clients that connect from then on.
@@ -95,6 +98,7 @@ class Server(socketserver.ThreadingMixIn, socketserver.BaseServer):
         doors: Sequence[Door] = (),
         make_event_loop: _MakeEventLoop = EventLoop,
     ) -> None:
+        service.take_place(listeners)
         timeouts = timeouts or Timeouts()
         self.secure = secure
         super().__init__(listeners.sockets[0].getsockname(), socketserver.BaseRequestHandler)

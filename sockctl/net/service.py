@@ -11,6 +11,7 @@ from sockctl.net.client_description import NOBODY, ClientDescription
 from sockctl.net.connection import Connection
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.handler import Handler
+from sockctl.net.listener import Listeners
 from sockctl.net.peer import Peer
 from sockctl.net.raw_peer import RawPeer
 from sockctl.protocol.messages import Message
@@ -41,7 +42,14 @@ class Service(ABC):
     def does(self) -> str:
         """One sentence that says what the service does; the server emits it at the start."""
 
-    def start(self, journal: Journal) -> None:  # noqa: B027  most services need nothing
+    def take_place(self, listeners: Listeners) -> None:  # noqa: B027  most services need nothing
+        """Take note of where the server listens; the server calls it before `start`.
+
+        Raises:
+            SockctlError: The service can't serve there.
+        """
+
+    def start(self, journal: Journal) -> None:  # noqa: B027  as above
         """Begin; the server calls it before the first client comes. Events go to `journal`."""
 
     def prepare_stop(self) -> None:  # noqa: B027  as above

@@ -1,6 +1,6 @@
 """The client's side of TLS: its context, and the handshake."""
 
-import select
+import contextlib
 import socket
 import ssl
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from sockctl.errors import CertificateError, ConnectTimeoutError, TlsError, Untr
 from sockctl.net.address import Endpoint, is_unix
 from sockctl.net.tls import TlsSocket
 from sockctl.net.transport import CertificateRefusedError, TransportError
+from sockctl.net.wait import Wait, wait_for
 
 PLAIN_SCHEMES = ("tcp", "sockctl")
 
@@ -61,6 +62,7 @@ def shake_hands(
     timeout_s: float,
     *,
     plain_schemes: Sequence[str] = PLAIN_SCHEMES,
+    wait: Wait = wait_for,
 ) -> TlsSocket:
     """Do the handshake on a connected socket, and return TLS over it, which owns `sock`; close `sock` on errors.
 
@@ -70,6 +72,7 @@ def shake_hands(
         endpoint: The server.
         timeout_s: Seconds for the handshake.
         plain_schemes: The schemes of targets without TLS, for advice.
+        wait: Waits for the server; errors of its own pass.
 
     Raises:
         UntrustedError: The authorities don't vouch for the server.
@@ -77,26 +80,26 @@ def shake_hands(
         ConnectTimeoutError: The server did not finish the handshake in time.
     """
     name = "localhost" if is_unix(endpoint.host) else endpoint.host.partition("%")[0]
-    tls = TlsSocket(sock, context, server_side=False, server_hostname=name)
-    try:
-        _shake_hands(tls, endpoint, timeout_s, " or ".join(f"{scheme}://{endpoint}" for scheme in plain_schemes))
-    except BaseException:
-        tls.close()
-        raise
+    plain = " or ".join(f"{scheme}://{endpoint}" for scheme in plain_schemes)
+    with contextlib.ExitStack() as undo:
+        undo.callback(sock.close)
+        tls = TlsSocket(sock, context, server_side=False, server_hostname=name)
+        _shake_hands(tls, endpoint, timeout_s, plain, wait)
+        undo.pop_all()
     return tls
 
 
-def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float, plain: str) -> None:
+def _shake_hands(tls: TlsSocket, endpoint: Endpoint, timeout_s: float, plain: str, wait: Wait) -> None:
     deadline = Deadline.after(timeout_s)
     try:
         while event := tls.shake_hands():
-            poll = select.poll()
-            poll.register(tls.fileno(), event)
-            if not poll.poll(deadline.left_ms):
+            try:
+                wait(tls.fileno(), event, deadline.left_s)
+            except TimeoutError as error:
                 raise ConnectTimeoutError(
                     f"{endpoint} did not finish the TLS handshake within {timeout_s:.2g} s. Does it speak TLS? "
                     f"{plain} talks without."
-                )
+                ) from error
     except CertificateRefusedError as error:
         raise UntrustedError(
             f"The certificate of {endpoint} is not to be trusted: {error}. Nothing was sent to it."

@@ -1,11 +1,14 @@
 """A connection over a Unix socket: how a client makes it, and what the kernel knows of the other end."""
 
+import contextlib
 import errno
 import math
 import socket
 import struct
 
+from sockctl.deadline import Deadline
 from sockctl.local_user import UID
+from sockctl.net.wait import Wait, wait_for
 
 SHORT = {
     errno.ENOENT: "there is no such socket",
@@ -18,23 +21,41 @@ _CREDENTIALS = struct.Struct("3i")
 """struct ucred: pid, uid and gid (unix(7))."""
 _TIME = struct.Struct("ll")
 """struct timeval: seconds and microseconds."""
+_TURN_S = 0.1
+"""How long connect() may wait at a time: no poll() tells when a backlog has room again."""
 
 
-def connect_unix(sock: socket.socket, address: str, timeout_s: float) -> None:
+def connect_unix(sock: socket.socket, address: str, timeout_s: float, wait: Wait = wait_for) -> None:
     """Connect; the caller has made the socket blocking. Waits while the server's backlog is full.
+
+    Args:
+        sock: The socket.
+        address: The path, or a zero byte and an abstract name.
+        timeout_s: Seconds to wait at most.
+        wait: Called without a time ten times a second; errors of its own pass.
 
     Raises:
         TimeoutError: It stayed full.
         OSError: Nothing listens there, or this user may not connect.
     """
-    seconds = min(max(timeout_s, 0.001), 1e6)
+    deadline = Deadline.after(timeout_s)
+    while True:
+        _set_send_timeout(sock, min(max(deadline.left_s, 0.001), _TURN_S))
+        try:
+            sock.connect(address)
+        except BlockingIOError as error:
+            with contextlib.suppress(TimeoutError):
+                wait(None, 0, 0.0)
+            if deadline.has_passed:
+                raise TimeoutError from error
+        else:
+            break
+    _set_send_timeout(sock, 0.0)
+
+
+def _set_send_timeout(sock: socket.socket, seconds: float) -> None:
     whole = math.floor(seconds)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIME.pack(whole, int((seconds - whole) * 1e6)))
-    try:
-        sock.connect(address)
-    except BlockingIOError as error:
-        raise TimeoutError from error
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIME.pack(0, 0))
 
 
 def read_peer(sock: socket.socket) -> tuple[str, int]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import unquote
 
 from sockctl.proxy.seen import HELD_BYTES, HIDDEN, WIDEST, Seen, shorten
 from sockctl.text import format_bytes, format_count
@@ -14,6 +15,16 @@ _SECRET_HEADER = re.compile(r"(?i)authorization|cookie|token|secret|password|api
 """Finds in a header's name that its value may give access, such as in X-Vault-Token or X-Goog-Api-Key."""
 _SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
 _USER = re.compile(r"//[^/@?#]*@")
+_FIELD = re.compile(r"[?&;#]([^=&;#?]*)=")
+"""Finds a field of a query or a fragment, up to its value."""
+_SECRET_FIELD = re.compile(
+    r"(?i)token|secret|passw|credential|signature|authorization|session|(?:api|access|account|private)[-_.]?key"
+    r"|(?:^|[-_.])(?:auth|code|jwt|key|otp|pass|pwd|sid|sig)$"
+)
+"""Finds in a field's name that its value may give access, such as in access_token or X-Amz-Signature."""
+_TARGET_END = re.compile(r"[&#]|$")
+_HEADER_END = re.compile(r"[&#\s<>\"]|$")
+"""Where the value of a field ends in a target, and in a header, which may hold more than an address."""
 
 Headers = Sequence[tuple[str, str]]
 
@@ -125,14 +136,30 @@ def find_header(headers: Headers, name: str) -> str:
     return next((value for found, value in headers if found.lower() == name), "")
 
 
-def hide_user(target: str) -> str:
-    """Return the target of a request, without a user's name and password in it."""
-    return _USER.sub(f"//{HIDDEN}@", target)
+def hide_in_target(target: str) -> str:
+    """Return what a request asks for without a user's name and password, and fields that give access, in it."""
+    return _hide_in(target, _TARGET_END)
 
 
 def hide_secrets(headers: Headers) -> Headers:
-    """Return headers without the values that give access."""
-    return [(name, _hide(value) if _SECRET_HEADER.search(name) else value) for name, value in headers]
+    """Return headers without what gives access, also in the addresses that they name."""
+    return [
+        (name, _hide(value) if _SECRET_HEADER.search(name) else _hide_in(value, _HEADER_END)) for name, value in headers
+    ]
+
+
+def _hide_in(text: str, end: re.Pattern[str]) -> str:
+    text = _USER.sub(f"//{HIDDEN}@", text)
+    pieces: list[str] = []
+    at = 0
+    while (found := _FIELD.search(text, at)) is not None:
+        pieces.append(text[at : found.end()])
+        at = found.end()
+        if _SECRET_FIELD.search(unquote(found[1])):
+            ends = end.search(text, at)
+            pieces.append(HIDDEN)
+            at = len(text) if ends is None else ends.start()
+    return "".join(pieces) + text[at:]
 
 
 def _hide(value: str) -> str:

@@ -9,7 +9,15 @@ import re
 
 from sockctl.proxy.byte_feed import NotUnderstoodError, Reading
 from sockctl.proxy.exchange import InspectedFlow, PendingRequest
-from sockctl.proxy.http_heads import Headers, HttpBody, HttpRequest, HttpResponse, find_header, hide_secrets, hide_user
+from sockctl.proxy.http_heads import (
+    Headers,
+    HttpBody,
+    HttpRequest,
+    HttpResponse,
+    find_header,
+    hide_in_target,
+    hide_secrets,
+)
 
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
@@ -87,7 +95,7 @@ def read_requests(flow: InspectedFlow) -> Reading[None]:
                 body_bytes=length or 0,
                 chunked=chunked,
                 method=method,
-                target=hide_user(target),
+                target=hide_in_target(target),
                 host=find_header(headers, "host") or None,
                 upgrade=upgrade or None,
             )

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from sockctl.errors import PeerGoneError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.call_queue import CallQueue
@@ -61,6 +62,7 @@ class RelayLoop:
         self._changed = False  # whether something may be due earlier than before
         self._draining = False
         self._stopping = False
+        self._ending = threading.Lock()  # guards that no relay is added once the loop stops
         self._poller.register(self._calls.fileno(), 1)
         self._thread = threading.Thread(target=self._run, name="sockctl-relay-loop", daemon=True)
 
@@ -71,8 +73,15 @@ class RelayLoop:
         self._thread.start()
 
     def add(self, relay: Relay) -> None:
-        """Take over a relay."""
-        self._calls.add_and_wake(self._add, relay)
+        """Take over a relay.
+
+        Raises:
+            PeerGoneError: The loop has stopped.
+        """
+        with self._ending:
+            if self._stopping:
+                raise PeerGoneError("the proxy has stopped")
+            self._calls.add_and_wake(self._add, relay)
 
     def drain(self) -> None:
         """Begin to end all relays in order, and each further one, too."""
@@ -81,7 +90,8 @@ class RelayLoop:
 
     def stop(self, timeout_s: float) -> None:
         """End the relays that are left, and the thread."""
-        self._stopping = True
+        with self._ending:
+            self._stopping = True
         self._calls.wake()
         self._thread.join(timeout_s)
 

@@ -12,6 +12,7 @@
 The relay's loop (`sockctl.proxy.loop`) owns a relay, and calls it in its thread.
 """
 
+import contextlib
 import errno
 import os
 import time
@@ -180,14 +181,13 @@ class Relay:
             return
         self.is_over = True
         self.connection.reason = self.connection.reason or reason
-        try:
+        with contextlib.ExitStack() as end:
+            end.callback(self._release)  # last: the server may close the client's socket at once
+            end.callback(self._target.close)
             for side in (self._client, self._target):
                 self._stage.forget(side)
             self._stage.remove(self)
             self._traffic.end(time.monotonic())
-            self._target.close()
-        finally:
-            self._release()  # last: the server may close the client's socket at once
 
     @property
     def sides(self) -> tuple[RelaySocket, RelaySocket]:

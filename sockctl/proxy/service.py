@@ -1,26 +1,32 @@
 """The proxy as a service: connects to the target for each client, and has the relay's loop move the bytes."""
 
 import contextlib
+import functools
+import socket
 import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from sockctl.errors import SockctlError
+from sockctl.deadline import Deadline
+from sockctl.errors import PeerGoneError, SockctlError
 from sockctl.events.base import Event
 from sockctl.events.client import Connected
 from sockctl.events.journal import Journal
 from sockctl.events.proxy import TargetConnected, TargetFailed
 from sockctl.events.reasons import Reason
 from sockctl.net.connection import Connection
-from sockctl.net.connector import connect
+from sockctl.net.connector import connect, look_up_addresses
 from sockctl.net.event_loop import EventLoop
 from sockctl.net.handler import Handler
+from sockctl.net.listener import Listeners
+from sockctl.net.name_lookups import NameLookUps
 from sockctl.net.service import ConnectionService
 from sockctl.net.transport import TlsTransport, Transport
 from sockctl.proxy.dump_files import DumpFolder
 from sockctl.proxy.flow import Flow
 from sockctl.proxy.inspector import Inspector
 from sockctl.proxy.loop import RelayLoop
+from sockctl.proxy.own_place import OwnPlace
 from sockctl.proxy.reasons import TARGET_UNREACHABLE
 from sockctl.proxy.relay import Relay
 from sockctl.proxy.relay_socket import ClientSocket, RelaySocket
@@ -50,6 +56,8 @@ class Proxy(ConnectionService):
         self.speaks_messages = settings.messages
         self.descriptors = 2 if settings.dump is None else 4
         self._dump = None if settings.dump is None else DumpFolder(settings.dump)
+        self._look_ups = NameLookUps()
+        self._place: OwnPlace
         self._journal: Journal
         self._loop: RelayLoop
 
@@ -57,6 +65,15 @@ class Proxy(ConnectionService):
     def does(self) -> str:
         """Say what the service does, in a sentence or two."""
         return f"It stands between its clients and {self.settings.shown_target}, and tells what passes."
+
+    def take_place(self, listeners: Listeners) -> None:
+        """Take note of where the proxy listens.
+
+        Raises:
+            TargetIsProxyError: The target is there.
+        """
+        self._place = OwnPlace(listeners)
+        self._place.refuse_evident(self.settings.target)
 
     def start(self, journal: Journal) -> None:
         """Start the relay's loop."""
@@ -80,28 +97,47 @@ class Proxy(ConnectionService):
         """Connect to the target for a client; blocks.
 
         Raises:
-            SockctlError: The target can't be reached, or isn't to be trusted.
+            PeerGoneError: The client broke its connection off, or the server is ending it.
+            SockctlError: The target can't be reached, isn't to be trusted, or is the proxy itself.
         """
         settings = self.settings
-        address = str(settings.target)
+        target, address = settings.target, str(settings.target)
 
         def note(event: Event) -> None:
             nonlocal address
             if isinstance(event, Connected):
                 address = event.peer
 
+        def wait(fd: int | None, event: int, timeout_s: float) -> None:
+            events, until = {} if fd is None else {fd: event}, time.monotonic() + timeout_s
+            while fd not in connection.wait(events, until=until):
+                pass  # both sides of the client's connection have ended: an error would have been raised
+
         begun = time.monotonic()
-        sock = connect(settings.target, tell=note, timeout_s=settings.connect_s, secure=settings.secure)
-        self._journal.emit(
-            TargetConnected(
-                connection=connection.number,
-                peer=connection.peer,
-                target=settings.shown_target,
-                address=address,
-                seconds=round(time.monotonic() - begun, 6),
-                tls=" with ".join(sock.describe()) if isinstance(sock, TlsTransport) else None,
-            )
+        deadline = Deadline.after(settings.connect_s)
+        addresses = look_up_addresses(target, socket.AF_UNSPEC, settings.connect_s, wait, self._look_ups)
+        secure = None if settings.secure is None else functools.partial(settings.secure, wait=wait)
+        sock = connect(
+            target,
+            tell=note,
+            timeout_s=deadline.left_s,
+            secure=secure,
+            addresses=self._place.leave_out(target, addresses),
+            wait=wait,
         )
+        with contextlib.ExitStack() as undo:
+            undo.callback(sock.close)
+            self._journal.emit(
+                TargetConnected(
+                    connection=connection.number,
+                    peer=connection.peer,
+                    target=settings.shown_target,
+                    address=address,
+                    seconds=round(time.monotonic() - begun, 6),
+                    tls=" with ".join(sock.describe()) if isinstance(sock, TlsTransport) else None,
+                )
+            )
+            undo.pop_all()
         return sock
 
     def tell_failure(self, connection: Connection, error: SockctlError) -> None:
@@ -116,24 +152,33 @@ class Proxy(ConnectionService):
         )
 
     def relay(self, connection: Connection, sock: Transport, release: Callable[[], None]) -> None:
-        """Have the relay's loop move the bytes between a client and the target."""
+        """Have the relay's loop move the bytes between a client and the target, and close the target's socket.
+
+        Raises:
+            PeerGoneError: The proxy has stopped; the caller keeps both sides, as after any other error.
+        """
         settings, impairments = self.settings, self.settings.impairments
         client, target = ClientSocket(connection), RelaySocket(sock)
-        traffic = RelayTraffic(
-            connection,
-            self._journal,
-            self._loop,
-            inspector=None if settings.sums else Inspector(messages=settings.messages),
-            hex_dump=settings.hex_dump,
-            is_json=settings.is_json,
-            dumps=None if self._dump is None else self._dump.open(connection, self._journal.emit),
-            now=time.monotonic(),
-        )
         up, down = (
             Flow(source, sink, towards_target=sink is target, shaper=self._make_shaper())
             for source, sink in ((client, target), (target, client))
         )
-        self._loop.add(Relay(client, target, up, down, traffic, release=release, drop_after=impairments.drop_after))
+        with contextlib.ExitStack() as undo:
+            dumps = None if self._dump is None else self._dump.open(connection, self._journal.emit)
+            if dumps is not None:
+                undo.callback(dumps.close)
+            traffic = RelayTraffic(
+                connection,
+                self._journal,
+                self._loop,
+                inspector=None if settings.sums else Inspector(messages=settings.messages),
+                hex_dump=settings.hex_dump,
+                is_json=settings.is_json,
+                dumps=dumps,
+                now=time.monotonic(),
+            )
+            self._loop.add(Relay(client, target, up, down, traffic, release=release, drop_after=impairments.drop_after))
+            undo.pop_all()
 
     def _make_shaper(self) -> Shaper | None:
         impairments = self.settings.impairments
@@ -167,6 +212,10 @@ class ProxyHandler(Handler):
         connection.admit()
         try:
             sock = proxy.connect(connection)
+        except PeerGoneError:
+            if connection.reason is not None:  # such as the server's stop: an end would look like an empty answer
+                ClientSocket(connection).prepare_abort()
+            raise
         except SockctlError as error:
             proxy.tell_failure(connection, error)
             self._break_off(TARGET_UNREACHABLE)

@@ -1,15 +1,20 @@
 """The settings of a proxy, as the user wants them."""
 
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import Transport
+from sockctl.net.wait import Wait
 
-Secure = Callable[[socket.socket, float], Transport]
-"""Returns TLS over a socket that is connected to the target, within a number of seconds."""
+
+class Secure(Protocol):
+    """Makes TLS of a socket that is connected to the target."""
+
+    def __call__(self, sock: socket.socket, timeout_s: float, *, wait: Wait) -> Transport:
+        """Return TLS over the socket within a number of seconds; `wait` waits for the target, and its errors pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,10 +167,12 @@ class RelayTraffic:
 
     def end(self, now: float) -> None:
         """Emit the last sums, and close the files: the connection is over."""
-        for flow in self._limits:
-            self.emit_sum(flow, now)
-        if self._dumps is not None:
-            self._dumps.close()
+        try:
+            for flow in self._limits:
+                self.emit_sum(flow, now)
+        finally:
+            if self._dumps is not None:
+                self._dumps.close()
 
     def _find_sum(self, flow: Flow, now: float) -> _Sum | None:
         """Return the sum that a read of a direction joins; None where the read has an event of its own."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sockctl.cli.serve_place import DEFAULT_PORT
 from sockctl.os_limits import RESERVE
 from tests.support.listening import listening, piped, reset
 from tests.support.running import (
@@ -420,12 +421,23 @@ def test_quiet_tells_nothing() -> None:
 
 def test_a_taken_port() -> None:
     with listening() as first:
-        done = sockctl("listen", str(first.port), "--strict-port")
+        for where in (str(first.port), f"127.0.0.1:{first.port}"):
+            done = sockctl("listen", where)
+            assert done.returncode == 1
+            assert f"Port {first.port} is taken on 127.0.0.1".encode() in done.stderr
+            assert b"another PORT (0 takes any free one)" in done.stderr
+
+
+def test_a_taken_port_that_nobody_has_given() -> None:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # another program has it
+            stack.enter_context(socket.create_server(("127.0.0.1", DEFAULT_PORT)))
+        done = sockctl("listen", "--no-input", "--timeout", "0.01")
+        assert done.returncode == 5
+        assert re.search(rb"Listening on 127\.0\.0\.1:9\d\d\d .*\(port 9090 is taken\)", done.stderr)
+        done = sockctl("listen", "--no-input", "--strict-port")
         assert done.returncode == 1
-        assert b"another PORT (0 takes any free one)" in done.stderr
-        with listening(where=str(first.port)) as second:
-            assert second.port != first.port
-            assert f"port {first.port} is taken" in second.run.lines[-1]
+        assert b"Port 9090 is taken" in done.stderr
 
 
 @pytest.mark.parametrize(

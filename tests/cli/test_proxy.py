@@ -27,6 +27,7 @@ from tests.support.running import (
     TIMEOUT_S,
     Process,
     exchange,
+    free_port,
     process,
     receive_exactly,
     running,
@@ -260,6 +261,27 @@ def test_a_target_that_never_answers_is_given_up_in_time() -> None:
                 with pytest.raises(ConnectionResetError), contextlib.closing(connect(own_port)) as client:
                     client.recv(10)
                 assert "did not answer" in proxy.event("target_failed")["error"]
+
+
+def test_a_stop_waits_for_no_target_that_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # it never shakes hands
+        target = f"tls://127.0.0.1:{mute.getsockname()[1]}"
+        times = ("--connect-timeout", "1h", "--drain-timeout", "1h")
+        with (
+            proxying(target, "--accept-new", *times) as (proxy, port),
+            contextlib.closing(connect(port)) as client,
+        ):
+            proxy.event("client_connected")
+            assert proxy.end(signal.SIGTERM) == ExitCode.DONE
+            with pytest.raises(ConnectionResetError):
+                client.recv(10)
+
+
+def test_a_target_that_is_the_proxy_itself_is_refused() -> None:
+    port = free_port()
+    done = sockctl("proxy", str(port), f"localhost:{port}")
+    assert done.returncode == ExitCode.USAGE
+    assert f"The target localhost:{port} is this proxy itself" in " ".join(done.stderr.decode().split())
 
 
 @pytest.mark.parametrize(

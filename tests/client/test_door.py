@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sockctl.client.door import MAX_HANDSHAKES, Admittance, ListeningDoor
+from sockctl.client.door import EVENTS_PER_SECOND, MAX_HANDSHAKES, Admittance, ListeningDoor
 from sockctl.client.link import Link
 from sockctl.client.outputs import Output
 from sockctl.client.screen import Screen
@@ -165,6 +165,17 @@ def test_a_client_of_tls_without_descriptors_is_closed(monkeypatch: pytest.Monke
         assert client.recv(1) == b""
 
 
+def test_a_client_is_closed_where_its_session_can_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Told, "emit", fail)
+    with setting() as it, it.client() as client:
+        with pytest.raises(BrokenPipeError):
+            it.step()
+        assert client.recv(1) == b""
+
+
 def test_a_silent_client_of_tls_is_given_up(tmp_path: Path) -> None:
     with setting(secure=securing(self_signed(tmp_path)), handshake_s=0.05) as it, it.client() as client:
         it.step()
@@ -174,6 +185,32 @@ def test_a_silent_client_of_tls_is_given_up(tmp_path: Path) -> None:
         assert client.recv(1) == b""
         assert not it.links
         assert not it.door.is_over
+
+
+def test_a_flood_of_broken_handshakes_becomes_a_sum(tmp_path: Path) -> None:
+    flood = 3 * EVENTS_PER_SECOND
+    with setting(secure=securing(self_signed(tmp_path))) as it:
+        for _ in range(flood):
+            with it.client() as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                it.step()
+                it.step()
+        it.door.end()
+        failed, sums = it.names().count("tls_failed"), [one for one in it.screen.events if one.name == "events_summed"]
+        assert failed + sum(one.fields["count"] for one in sums) == flood
+        assert EVENTS_PER_SECOND <= failed < flood
+
+
+def test_a_sum_of_broken_handshakes_is_shown_in_time(tmp_path: Path) -> None:
+    with setting(secure=securing(self_signed(tmp_path))) as it:
+        begun = time.monotonic()
+        while "events_summed" not in it.names() and time.monotonic() < begun + TIMEOUT_S:
+            if time.monotonic() < begun + 0.5:
+                with it.client() as client:
+                    client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    it.step()
+            it.step(0.05)
+        assert "events_summed" in it.names()
 
 
 def test_silent_clients_of_tls_are_bounded(tmp_path: Path) -> None:

@@ -122,3 +122,16 @@ def test_retries_end() -> None:
     with pytest.raises(UnreachableError, match="Tried 3 times"):
         connect(Endpoint("127.0.0.1", CLOSED_PORT), tell=events.append, timeout_s=5, retries=2, pauses=Pauses(0.01))
     assert names(events).count("retrying") == 2
+
+
+def test_a_connection_is_closed_where_it_can_not_be_told() -> None:
+    def tell(event: Event) -> None:
+        if event.name == "connected":
+            raise BrokenPipeError
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(BrokenPipeError):
+            connect(Endpoint("127.0.0.1", server.getsockname()[1]), tell=tell, timeout_s=TIMEOUT_S)
+        with server.accept()[0] as accepted:
+            accepted.settimeout(TIMEOUT_S)
+            assert accepted.recv(1) == b""

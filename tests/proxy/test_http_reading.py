@@ -78,6 +78,61 @@ def test_a_cookie_that_is_set_is_hidden() -> None:
     assert "secret" not in str(seen.fields)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token",
+        "access_token",
+        "id_token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "key",
+        "sig",
+        "signature",
+        "password",
+        "passwd",
+        "pwd",
+        "client_secret",
+        "code",
+        "jwt",
+        "sid",
+        "sessionid",
+        "X-Amz-Signature",
+        "X-Amz-Credential",
+        "AWSAccessKeyId",
+        "subscription-key",
+        "%61ccess_%74oken",
+    ],
+)
+def test_a_field_of_a_target_that_gives_access_is_hidden(name: str) -> None:
+    seen = request_of(line=f"GET /a?page=1&{name}=se%63ret;?<secret&monkey=b HTTP/1.1")
+    assert seen.target == f"/a?page=1&{name}=(hidden)&monkey=b"
+    assert request_of(line=f"GET /a?b=c?{name}=secret HTTP/1.1").target == f"/a?b=c?{name}=(hidden)"
+
+
+@pytest.mark.parametrize(
+    "target", ["/", "/?", "/?a", "/?a=", "/token=1", "/?keyboard=a&monkey=b&decode=c", "*", "/?=&=;=#="]
+)
+def test_what_gives_no_access_is_shown(target: str) -> None:
+    assert request_of(line=f"GET {target} HTTP/1.1").target == target
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://a.example/?token=secret", "https://a.example/?token=(hidden)"),
+        ("https://ann:secret@a.example/", "https://(hidden)@a.example/"),
+        ("/b#access_token=secret&state=1", "/b#access_token=(hidden)&state=1"),
+        ('<https://a.example/?sig=secret>; rel="next"', '<https://a.example/?sig=(hidden)>; rel="next"'),
+        ("no-cache;key= 1", "no-cache;key=(hidden) 1"),
+    ],
+)
+def test_an_address_in_a_header_shows_no_access(value: str, shown: str) -> None:
+    seen = request_of(f"Referer: {value}")
+    assert dict(seen.headers)["Referer"] == shown
+
+
 def test_a_user_in_the_address_is_hidden() -> None:
     seen = request_of(line="GET http://ann:secret@a.example/b@c HTTP/1.1")
     assert seen.target == "http://(hidden)@a.example/b@c"

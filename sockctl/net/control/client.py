@@ -13,6 +13,7 @@ from typing import Any
 from sockctl.deadline import Deadline
 from sockctl.errors import ControlError, ServerGoneError
 from sockctl.net.control.form import ASK, CONNECTION, SERVER, SUFFIX, Form, has_form
+from sockctl.net.control.socket_file import remove_stale
 from sockctl.text import make_visible
 
 MAX_BYTES = 256 << 20
@@ -168,20 +169,29 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def list_live(folder: Path) -> list[Path]:
-    """Return the files of a folder at which a server listens."""
-    live = []
-    for path in list_files(folder):
-        with contextlib.suppress(ControlError):
-            ControlClient(path).close()
-            live.append(path)
-    return live
+    """Return the files of a folder at which a server listens; remove those that killed servers have left."""
+    return [path for path, _ in _connect_all(folder)]
 
 
 def fetch_all(folder: Path, timeout_s: float) -> Iterator[tuple[Path, Snapshot]]:
-    """Yield each server in a folder that answers."""
-    for path in list_files(folder):
-        with contextlib.suppress(ControlError, ServerGoneError), contextlib.closing(ControlClient(path)) as client:
+    """Yield each server in a folder that answers; remove the files that killed servers have left."""
+    for path, client in _connect_all(folder):
+        with contextlib.suppress(ControlError, ServerGoneError):
             yield path, client.fetch(timeout_s)
+
+
+def _connect_all(folder: Path) -> Iterator[tuple[Path, ControlClient]]:
+    silent = []
+    for path in list_files(folder):
+        try:
+            client = ControlClient(path)
+        except ControlError:
+            silent.append(path)
+        else:
+            with contextlib.closing(client):
+                yield path, client
+    if silent:
+        remove_stale(folder, silent)
 
 
 def _explain(path: Path, error: OSError) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from sockctl.errors import ControlError, ListenError
@@ -16,9 +17,7 @@ BACKLOG = 8
 
 
 def open_in_folder(folder: Path, name: str) -> SocketFile:
-    """Listen in the folder of this user's servers, which is made if it is missing.
-
-    The sockets there that killed servers have left behind are removed: a server on another port would never do it.
+    """Listen in the folder of this user's servers, which is made if it is missing. Remove what killed ones have left.
 
     Args:
         folder: The folder.
@@ -30,7 +29,7 @@ def open_in_folder(folder: Path, name: str) -> SocketFile:
     ensure_folder(folder)
     try:
         with hold_folder(folder):
-            _clear(folder)
+            _remove_stale(folder.glob(f"*{SUFFIX}"))
             for own in (name, f"{name}-{os.getpid()}"):
                 path = folder / f"{own}{SUFFIX}"
                 if not is_taken(path):
@@ -52,6 +51,24 @@ def open_at(path: Path, *, lock_s: float = LOCK_S) -> SocketFile:
         return listen_at(path, mode=MODE, backlog=BACKLOG, lock_s=lock_s)
     except ListenError as error:
         raise ControlError(f"The control socket {_show(path)} is not made: {error}") from error
+
+
+def remove_stale(folder: Path, paths: Iterable[Path]) -> None:
+    """Remove the sockets in the folder of this user's servers at which none listens any more: they were killed.
+
+    Nothing is removed while another process has the folder's lock, nor from a folder that others may use.
+    """
+    with contextlib.suppress(OSError, ListenError):
+        if not find_problem(folder):
+            with hold_folder(folder, 0.0):
+                _remove_stale(paths)
+
+
+def _remove_stale(paths: Iterable[Path]) -> None:
+    """Remove those that refuse a connection; the caller holds the folder."""
+    for path in paths:
+        with contextlib.suppress(OSError, ListenError):
+            is_taken(path)
 
 
 def ensure_folder(folder: Path) -> None:
@@ -80,13 +97,6 @@ def find_problem(folder: Path) -> str:
     if status.st_uid != os.geteuid():
         return "another user owns it"
     return f"others may use it (its mode is {stat.S_IMODE(status.st_mode):04o})" if status.st_mode & 0o077 else ""
-
-
-def _clear(folder: Path) -> None:
-    """Remove the sockets in a folder at which no process listens; the lock of the folder is held."""
-    for path in folder.glob(f"*{SUFFIX}"):
-        with contextlib.suppress(ListenError):
-            is_taken(path)
 
 
 def _show(path: Path) -> str:

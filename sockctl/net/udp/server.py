@@ -4,7 +4,9 @@ Python has no recvmmsg(). So the thread takes up to `BURST` datagrams from a rea
 each at once. Python takes 0.3 of the time, the kernel the rest.
 
 A forger of source addresses must not gain by the answers. An answer is no longer than its datagram. A rate bounds the
-answers to an address of another machine. Ports where another server would answer in turn get none.
+answers to an address of another machine. Ports where another server would answer in turn get none. Another echo at a
+high port can't be told from a client that sends each answer again. There the rate is the bound: one datagram goes
+round, and the first one without an answer ends that.
 """
 
 import errno
@@ -26,6 +28,7 @@ from sockctl.net.listener import Listeners
 from sockctl.net.poller import READABLE, open_poller
 from sockctl.net.udp.client_events import ClientEvents
 from sockctl.net.udp.clients import FEW, DatagramClient, DatagramClients
+from sockctl.net.udp.failures import Failures
 from sockctl.net.udp.inspection import ClientLook, DatagramCounts
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.net.udp.sockets import BUFFER_BYTES, DatagramSocket
@@ -38,6 +41,8 @@ JOIN_S = 5.0
 """How long after the drain's end the server waits for its thread."""
 DROPS_S = 1.0
 """How often the kernel is asked whether it has dropped datagrams, while any come."""
+FAILURE_S = 0.05
+"""How long the thread rests where a defect keeps it from doing what is due: else it would try again without end."""
 
 _FAILURES: dict[int | None, UnansweredReason] = {errno.EMSGSIZE: UnansweredReason.TOO_LONG}
 LEAST_TAKEN_BYTES = 256
@@ -71,6 +76,7 @@ class DatagramServer:
         self._traffic = DatagramTraffic(journal, limits)
         self._unanswered = UnansweredDatagrams(journal, limits.unanswered_per_second)
         self._client_events = ClientEvents(journal, limits)
+        self._failures = Failures(journal)
         self._touched: list[tuple[Any, DatagramClient]] = []
         self._drops_at: float | None = None  # when to ask the kernel again
         self._looks: SimpleQueue[ClientLook] = SimpleQueue()
@@ -160,12 +166,14 @@ class DatagramServer:
                 now = time.monotonic()
                 for descriptor, _ in ready:
                     if (one := by_descriptor.get(descriptor)) is not None:
-                        self._serve(one, now)
+                        self._failures.guard(self._serve, one, now)
                     else:
                         self._answer_looks()
-                self._settle(now)
-            self._drain(Deadline.after(self._stop_within_s))
-            self._end(time.monotonic())
+                if not self._failures.guard(self._settle, now):
+                    time.sleep(FAILURE_S)
+            self._failures.guard(self._drain, Deadline.after(self._stop_within_s))
+            self._failures.guard(self._end, time.monotonic())
+            self._failures.emit_count()
         finally:
             poller.close()
             self._listeners.close()
@@ -241,11 +249,12 @@ class DatagramServer:
         """Note who was heard, and emit the traffic."""
         if not self._touched:
             return
-        for address, client in self._touched:
+        touched, self._touched = self._touched, []
+        for _, client in touched:
             client.is_touched = False
+        for address, client in touched:
             self._clients.note_heard(address, client, now)
             self._traffic.add(client, now)
-        self._touched.clear()
         self._drops_at = self._drops_at or now + DROPS_S
 
     def _settle(self, now: float) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.errors import ControlError
+from sockctl.net.control.client import fetch_all, list_live
 from sockctl.net.control.socket_file import ensure_folder, open_at, open_in_folder
 from sockctl.net.socket_file import SocketFile
 
@@ -67,14 +68,51 @@ def test_what_a_killed_server_left_is_replaced(tmp_path: Path, open_one: Callabl
         assert can_connect(one.path)
 
 
-def test_what_killed_servers_left_is_removed(tmp_path: Path) -> None:
+@pytest.fixture
+def mixed(tmp_path: Path, opened: contextlib.ExitStack) -> Path:
+    """Return a folder with what killed servers have left, and with what must stay."""
     folder = tmp_path / "run"
-    with contextlib.closing(open_in_folder(folder, "alive")) as alive:
-        leave_behind(folder / "killed.sock")
-        (folder / "none.sock").touch()
-        with contextlib.closing(open_in_folder(folder, "new")):
-            assert {path.stem for path in folder.iterdir()} == {"alive", "new", "none"}
-        assert can_connect(alive.path)
+    folder.mkdir(0o700)
+    for name in ("echo-1.sock", "chat-2.sock", "of-another-program"):
+        leave_behind(folder / name)
+    (folder / "file.sock").write_text("kept")
+    opened.enter_context(contextlib.closing(open_at(folder / "live.sock")))
+    full = opened.enter_context(socket.socket(socket.AF_UNIX))
+    full.bind(str(folder / "full.sock"))
+    full.listen(0)
+    opened.enter_context(socket.socket(socket.AF_UNIX)).connect(str(folder / "full.sock"))
+    return folder
+
+
+KEPT = {"file.sock", "full.sock", "live.sock", "of-another-program"}
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_server_that_starts_removes_what_killed_ones_have_left(mixed: Path) -> None:
+    with contextlib.closing(open_in_folder(mixed, "talk-3")):
+        assert names_in(mixed) == {*KEPT, "talk-3.sock"}
+    assert names_in(mixed) == KEPT
+
+
+@pytest.mark.parametrize("look", [list_live, lambda folder: list(fetch_all(folder, 0.01))])
+def test_a_look_at_the_servers_removes_what_killed_ones_have_left(mixed: Path, look: Callable[[Path], object]) -> None:
+    look(mixed)
+    assert names_in(mixed) == KEPT
+
+
+def test_a_folder_that_another_process_holds_or_others_may_use_stays_as_it_is(mixed: Path) -> None:
+    before = names_in(mixed)
+    descriptor = os.open(mixed, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert [path.name for path in list_live(mixed)] == ["live.sock"]
+    assert names_in(mixed) == before
+    os.close(descriptor)
+    mixed.chmod(0o755)
+    list_live(mixed)
+    assert names_in(mixed) == before
 
 
 def test_a_path_at_which_another_process_listens(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import functools
 import os
 import re
@@ -11,6 +12,7 @@ from sockctl.events.base import Level
 from sockctl.net.access_rules import AccessRules
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.net.udp.server import BURST
+from sockctl.net.udp.traffic import DatagramTraffic
 from sockctl.services.echo import Case, map_datagram
 from tests.support.datagrams import datagrams, udp_client
 from tests.support.running import TIMEOUT_S, wait_until
@@ -69,6 +71,46 @@ def test_case() -> None:
             assert client.recv(100).decode() == mapped
         client.send("ü".encode()[:1])
         assert client.recv(100) == "ü".encode()[:1], "no datagram waits for the rest of a character"
+
+
+def test_a_defect_ends_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_answer(datagram: memoryview) -> bytes:
+        if bytes(datagram) == b"bad":
+            raise ValueError("a defect")
+        return bytes(datagram)
+
+    with datagrams(make_answer=make_answer) as run, udp_client(run.port) as client:
+        for _ in range(100):
+            client.send(b"bad")
+        client.send(b"good")
+        assert client.recv(100) == b"good"
+        [told] = run.sink.wait_for("datagrams_failed")
+        assert (told.error, told.count) == ("ValueError: a defect", 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(DatagramTraffic, "add", None)
+            client.send(b"good")
+            assert client.recv(100) == b"good"
+            assert run.server.list_clients()[1] is not None, "the round is over"
+        client.send(b"good")
+        assert client.recv(100) == b"good"
+        run.stop()
+        told = run.sink.named("datagrams_failed")
+        assert sum(event.count for event in told) == 101
+        assert len(told) < 10, "one a second"
+        assert "NoneType" in told[-1].error
+
+
+def test_the_rate_ends_a_circle_with_another_echo() -> None:
+    with datagrams(DatagramLimits(max_rate=20)) as run, udp_client(run.port) as other:
+        other.send(b"round and round")  # as a forger begins it
+        other.settimeout(0.5)
+        rounds = 0
+        with contextlib.suppress(TimeoutError):
+            while rounds < 10_000:
+                other.send(other.recv(100))
+                rounds += 1
+        assert 1 < rounds < 10_000
+        assert run.server.count().unanswered == {"too_fast": 1}, "it is over"
 
 
 def test_an_answer_that_fits_into_no_datagram() -> None:
