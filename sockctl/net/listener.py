@@ -129,7 +129,7 @@ def open_listeners(
             for IPv6; `backlog` and `options` mean nothing.
 
     Raises:
-        PortTakenError: The port is taken and `strict_port` is set, or no port above it is free.
+        PortTakenError: The port is taken and `strict_port` is set, or no port above it is free, or none at all.
         ListenError: The host is unknown, not one of this machine's, or the port needs more rights.
     """
     addresses = _find_addresses(host)
@@ -142,7 +142,7 @@ def open_listeners(
             else:
                 sockets = _listen(addresses, candidate, backlog, options or SocketOptions())
         except _TakenError as error:
-            if strict_port:
+            if strict_port and port:
                 owner = find_owner(error.host, error.port, datagrams=datagrams)
                 raise PortTakenError(_explain_taken(error, option, owner, alone=len(addresses) == 1)) from error
             continue

@@ -173,6 +173,20 @@ def test_any_port_when_all_tries_fail(monkeypatch: pytest.MonkeyPatch) -> None:
         open_listeners("127.0.0.1", 0)
 
 
+def test_any_port_that_one_address_has_no_more_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = socket.socket.bind
+    failures = [OSError(errno.EADDRINUSE, "taken")]
+
+    def bind_later(self: socket.socket, address: Any) -> None:
+        if failures:
+            raise failures.pop()
+        bind(self, address)
+
+    monkeypatch.setattr(socket.socket, "bind", bind_later)
+    with contextlib.closing(open_listeners("127.0.0.1", 0, strict_port=True)) as listeners:
+        assert listeners.port
+
+
 @pytest.mark.parametrize(
     ("host", "says"), [("203.0.113.1", "no address of this machine"), ("no-such-host.invalid", "is not known")]
 )
