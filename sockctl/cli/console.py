@@ -10,7 +10,8 @@ from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.local_commands import LocalCommand, LocalCommands
 from sockctl.client.chat.roster import Roster
 from sockctl.client.chat.theme import choose_theme
-from sockctl.client.chat.window import ChatWindow, Update
+from sockctl.client.chat.update import Update
+from sockctl.client.chat.window import ChatWindow
 from sockctl.client.confirmation import Confirmation
 from sockctl.client.entry import Entry
 from sockctl.client.session_events import QuestionAsked, Remark, SessionEvent, TextReturned

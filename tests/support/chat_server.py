@@ -160,7 +160,7 @@ class ChatServer:
             token = secrets.token_urlsafe()
             self.tokens[token] = name
             self.send("token", token=token, expires="2099-01-31T12:00:00Z")
-        self.send("welcome", f"Welcome, {name}!", name=name, room="lobby", can=self.can)
+        self.send("welcome", f"Welcome, {name}!", name=name, room=list(self.rooms)[-1], can=self.can)
         for room, said in self.rooms.items():
             self.send("joined", f"You are in #{room}.", room=room, name=name)
             self.send("members", f"In #{room}: {', '.join(self.members)}", room=room, members=self.members)
@@ -200,6 +200,8 @@ class ChatServer:
         elif line == "/history":
             for past in self.rooms["lobby"]:
                 self.send("history", **past, again=True)
+        elif (room := line.removeprefix("/join #")) in self.rooms:
+            self.send("notice", f"You speak in #{room} now.", code="room", room=room)
         elif line.startswith("/me "):
             self.say(name, line.removeprefix("/me "), action=True)
         elif not line.startswith("/"):

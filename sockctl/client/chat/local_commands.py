@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sockctl.client.chat.roster import ChatContext
-from sockctl.client.chat.window import ChatWindow, Update
+from sockctl.client.chat.update import Update
+from sockctl.client.chat.window import ChatWindow
 from sockctl.protocol.messages import Message, make_message
 
 

@@ -11,7 +11,8 @@ from sockctl.protocol.messages import Message
 
 if TYPE_CHECKING:
     from sockctl.client.chat.local_commands import LocalCommands
-    from sockctl.client.chat.window import ChatWindow, Update
+    from sockctl.client.chat.update import Update
+    from sockctl.client.chat.window import ChatWindow
 
 MAX_SEEN_BYTES = 2000
 """Bytes of the names of rooms in a `resume`: before login a frame has 4 KiB at most, and the token needs its share."""
@@ -132,7 +133,8 @@ class ChatView:
         repeated = hash((one.kind, one.get("room"), one.text))
         if len(self._arrival) < MAX_TOLD:
             self._arrival.add(repeated)
-        return repeated in self._known
+        is_known = repeated in self._known
+        return self.window.is_back(one.get("room")) if is_known and own and self.window is not None else is_known
 
     def list_seen(self) -> dict[str, int] | None:
         """Return the rooms and the last id seen of each, for a `resume`; None if there are none."""

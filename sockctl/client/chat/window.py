@@ -11,7 +11,6 @@ clears the screen and prints the end of that room's scrollback.
 import datetime
 import threading
 from collections import deque
-from typing import NamedTuple
 
 from sockctl.client.chat.belonging import is_of_room, room_key
 from sockctl.client.chat.formatter import Look, MessageFormatter, Piece
@@ -20,6 +19,7 @@ from sockctl.client.chat.roster import ChatContext, Roster
 from sockctl.client.chat.scrollback import Entry, Scrollback, rows_of_all
 from sockctl.client.chat.status_line import STYLE, Status, Unread, status_row
 from sockctl.client.chat.typing_marks import TypingMarks
+from sockctl.client.chat.update import FRAME_ROWS, Update
 from sockctl.client.fragments import Fragments
 from sockctl.protocol.messages import Message, make_message
 from sockctl.protocol.names import is_name
@@ -35,36 +35,8 @@ MAX_FOUND = 100
 """Messages that a search shows: the last ones."""
 BELL_EVERY_S = 1.0
 DIGITS = 9
-_FRAME_ROWS = 2
-"""Rows of a screen that prompt and status line take."""
 _SAID = frozenset({"say", "history"})
 _MIN_COLUMNS = 20
-_CLEAR, _BELL = "\x1b[H\x1b[2J\x1b[999;1H", "\a"
-"""Clear the screen, and go to its last row. Ring the bell."""
-
-
-class Update(NamedTuple):
-    """A change of the screen.
-
-    Attributes:
-        rows: Rows to print above the prompt.
-        clears: Whether the screen is cleared first.
-        rings: Whether the bell rings.
-    """
-
-    rows: list[str]
-    clears: bool = False
-    rings: bool = False
-
-    def render(self) -> str:
-        """Return what is written to the terminal.
-
-        On a cleared screen the rows stand at the bottom. At the top, a terminal that becomes narrower would scroll the
-        line being typed away, since the longer rows need more place, and no client can erase it there.
-        """
-        text = "".join([f"{row}\n" for row in self.rows])
-        clear = f"{_CLEAR}\x1b[{len(self.rows) + _FRAME_ROWS - 1}A" if self.clears else ""
-        return f"{clear}{_BELL if self.rings else ''}{text}"
 
 
 class ChatWindow:
@@ -90,6 +62,7 @@ class ChatWindow:
         self._nowhere.reveal()
         self._typing = TypingMarks()
         self._going: deque[str] = deque()  # rooms to which the user goes, until the server confirms that
+        self._gone: set[str] = set()  # rooms of the last connection that the user isn't in again, or not yet
         self._rang_at: datetime.datetime | None = None
 
     # From the session.
@@ -114,10 +87,18 @@ class ChatWindow:
         """
         with self._lock:
             key = room_key(room)
-            if key not in self._rooms or len(self._going) >= MAX_ROOMS:
+            if key not in self._rooms or key in self._gone or len(self._going) >= MAX_ROOMS:
                 return None
             self._going.append(key)
             return self._show(key) if key != self._shown else None
+
+    def is_back(self, room: str) -> bool:
+        """Note that the user is in a room again; return whether nothing is to be shown of that."""
+        with self._lock:
+            key = room_key(room)
+            was_gone = key in self._gone
+            self._gone.discard(key)
+            return was_gone or key == self._shown
 
     def search(self, word: str) -> Update:
         """Show the last messages of the shown room in which a word stands."""
@@ -196,7 +177,7 @@ class ChatWindow:
             case "say":
                 self._typing.end(key, one.get("sender"))
             case "welcome":
-                self._going.clear()
+                before = self._return_to(key)
             case "typing":
                 self._typing.note(key, one.get("sender"), self._formatter.now())
                 return before
@@ -247,11 +228,18 @@ class ChatWindow:
             if len(self._rooms) >= MAX_ROOMS or not is_name(key):
                 return Update([])
             self._rooms[key] = Scrollback()
-        if key == self._shown:
+        if key == self._shown or key in self._gone:
+            self._gone.discard(key)
             return Update([])
         self._going.clear()
         update = self._show(key)
         return Update([]) if len(self._rooms) == 1 else update
+
+    def _return_to(self, key: str) -> Update:
+        """Show the room in which a user speaks who comes back: the server may not have the shown one any more."""
+        self._going.clear()
+        self._gone = {*self._rooms} - {key}
+        return self._enter(key) if self._rooms and key else Update([])
 
     def _arrive(self, key: str) -> Update:
         """Show the room in which the user speaks now, unless the user has gone there, or on, already."""
@@ -269,12 +257,13 @@ class ChatWindow:
             target.adopt(self._nowhere)
             self._nowhere = Scrollback()
         self._shown = key
-        rows = target.last_rows(self._formatter, self._columns, max(1, self._lines - _FRAME_ROWS))
+        rows = target.last_rows(self._formatter, self._columns, max(1, self._lines - FRAME_ROWS))
         target.reveal()
         return Update(rows, clears=True)
 
     def _leave(self, key: str) -> None:
         self._going.clear()
+        self._gone.discard(key)
         del self._rooms[key]
         if key == self._shown:
             self._shown = ""

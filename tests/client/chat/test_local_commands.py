@@ -3,7 +3,8 @@ import pytest
 from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.local_commands import LocalCommand, LocalCommands
 from sockctl.client.chat.roster import ChatContext, Roster
-from sockctl.client.chat.window import ChatWindow, Update
+from sockctl.client.chat.update import Update
+from sockctl.client.chat.window import ChatWindow
 from sockctl.protocol.messages import Message, make_message
 
 

@@ -141,6 +141,29 @@ def test_who_comes_back_is_not_told_the_same_again() -> None:
     assert view.admit(told[0]), "that is news"
 
 
+def test_who_comes_back_sees_the_room_that_is_left() -> None:
+    view = in_room()
+    window = ChatWindow(view.roster, MessageFormatter(colours=False))
+    view.open_window(window)
+
+    def receive(one: Message) -> None:
+        if view.admit(one):
+            view.show(one, view.roster.context)
+
+    def arrive(room: str, *rooms: str) -> None:
+        view.lose()
+        receive(make_message("welcome", "", name="ann", room=room))
+        for each in rooms:
+            receive(make_message("joined", "", room=each, name="ann"))
+
+    arrive("#lobby", "#lobby")
+    receive(said("hello", 1))
+    receive(make_message("joined", "", room="#games", name="ann"))
+    for room, rooms in (("#lobby", ["#games", "#lobby"]), ("#games", ["#lobby", "#games"]), ("#lobby", ["#lobby"])):
+        arrive(room, *rooms)
+        assert window.prompt()[0][1] == f"[{room}]"
+
+
 def test_each_time_that_something_was_missed_is_told() -> None:
     view = in_room()
     for _ in range(2):

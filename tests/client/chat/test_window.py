@@ -7,7 +7,8 @@ import pytest
 from sockctl.client.chat.formatter import MessageFormatter
 from sockctl.client.chat.layout import measure_width
 from sockctl.client.chat.roster import Roster
-from sockctl.client.chat.window import MAX_FOUND, ChatWindow, Update
+from sockctl.client.chat.update import Update
+from sockctl.client.chat.window import MAX_FOUND, ChatWindow
 from sockctl.protocol.messages import Message, make_message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
@@ -168,6 +169,34 @@ def test_the_server_tells_where_the_user_speaks(seat: Seat) -> None:
     assert seat.add(make_message("notice", "You speak in #lobby now.", code="room", room="#lobby")) == Update([])
 
 
+def come_back(seat: Seat, room: str) -> Update:
+    return seat.add(make_message("welcome", "Welcome, ann!", name="ann", room=room))
+
+
+def test_coming_back_shows_the_room_in_which_the_user_speaks(seat: Seat) -> None:
+    seat.join("#games")
+    update = come_back(seat, "#lobby")
+    assert update.clears
+    assert update.rows[-1] == "12:30 * Welcome, ann!"
+    assert seat.window.go("#games") is None, "nobody knows whether the server still has it"
+    assert not seat.join("#games").clears
+    assert not seat.join("#lobby").clears
+    assert seat.prompt() == "[#lobby] ann> "
+    assert seat.window.go("#games") is not None
+    assert not come_back(seat, "#games").clears
+    assert come_back(seat, "#new").clears
+    assert seat.prompt() == "[#new] ann> "
+
+
+def test_what_the_user_knows_of_coming_back_needs_no_row(seat: Seat) -> None:
+    seat.join("#games")
+    come_back(seat, "#lobby")
+    assert seat.window.is_back("#games")
+    assert seat.window.is_back("#lobby")
+    seat.join("#new")
+    assert not seat.window.is_back("#lobby"), "else the prompt would show another room than that in which ann speaks"
+
+
 def test_leaving_a_room(seat: Seat) -> None:
     seat.join("#games")
     assert seat.rows("left", "You left #games.", room="#games", name="ann") == ["12:30 * You left #games."]
@@ -242,8 +271,6 @@ def test_the_bell_rings_once_a_second_and_can_be_off(seat: Seat) -> None:
     seat.window.bell = False
     seat.now += datetime.timedelta(seconds=1)
     assert not seat.say("ann!").rings
-    assert Update(["row"], rings=True).render() == "\arow\n"
-    assert Update(["row"], clears=True).render() == "\x1b[H\x1b[2J\x1b[999;1H\x1b[2Arow\n"
 
 
 def test_who_types_is_told_for_five_seconds(seat: Seat) -> None:
