@@ -124,12 +124,12 @@ def fail(*_: Any, **__: Any) -> None:
     raise ValueError("a defect")
 
 
-@pytest.mark.parametrize("place", ["Relay", "TargetConnected", "Telling", "Telling.end"])
+@pytest.mark.parametrize("place", ["Relay", "TargetConnected", "RelayTraffic", "RelayTraffic.end"])
 def test_a_defect_leaves_no_socket_and_no_file_open(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python warns of each one that it has to close itself, and each warning is an error in tests."""
-    with proxied(dump=None if place == "Telling.end" else tmp_path) as proxy:
+    with proxied(dump=None if place == "RelayTraffic.end" else tmp_path) as proxy:
         monkeypatch.setattr(f"sockctl.proxy.service.{place}", fail)
         with proxy.pair() as (client, there):
             client.shutdown(socket.SHUT_WR)
