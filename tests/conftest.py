@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.measuring import measured_processes
+from tests.support.measuring import measured_processes, unmeasured_collection
 from tests.support.processes import ForkServer, use
 from tests.support.terminal import terminals
 from tests.support.tools import unavailable
@@ -31,9 +31,19 @@ DESCRIPTORS = Path("/dev/fd")
 TESTS = Path(__file__).parent
 
 
-def pytest_collection(session: pytest.Session) -> None:
-    """Collect no garbage while tests are collected: all of it stays. Share the work of compiling them."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """Collect no garbage while tests are collected: all of it stays. Share the work of compiling them.
+
+    Coverage measures what the import of sockctl runs, and then pauses: it would double the time of the collection.
+    """
     gc.disable()
+    with unmeasured_collection():
+        _share_imports(session)
+        return (yield)
+
+
+def _share_imports(session: pytest.Session) -> None:
     if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and "PYTEST_XDIST_WORKER" in os.environ:
         _import_from(int(os.environ["PYTEST_XDIST_WORKER"][2:]) / int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
 

@@ -294,7 +294,9 @@ def test_progress_on_a_terminal(terminal: Any) -> None:
 
 def test_interrupted_between_the_rounds(terminal: Any) -> None:
     with echo() as one, echo() as other:
-        child = terminal("bench", "echo", one, "--compare", other, "--rounds", "50", "--duration", "0.5")
+        child = terminal(
+            "bench", "echo", one, "--compare", other, "--rounds", "50", "--duration", "0.5", "--warm-up", "0.1"
+        )
         child.expect("round 2 of 50")
         child.sendintr()
         child.expect("in turns")

@@ -417,7 +417,8 @@ def test_a_person_chooses_a_user(terminal: Any, server: TokenServer, plain: bool
         again.sendline("bob")
         again.expect(r"bob is a user's name: say it\? \[y/N\]")
         again.sendline("n")
-        again.expect("> bob")
+        again.expect(r"\[y/N\] n\r")
+        again.expect("bob")  # it stands in the editor again, drawn behind the prompt
     again.sendline("\x15exit")
     assert ended(again) == 0
     assert "bob" not in [text for kind, text in server.said() if kind == "line"]

@@ -4,13 +4,13 @@ import contextlib
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
+from tests.support.processes import NODE, Popen
 from tests.support.running import START_S, TIMEOUT_S, UNMEASURED, free_port, listens, wait_until
 from tests.support.sentinels import Watched
 from tests.support.star import Star
@@ -50,19 +50,16 @@ class ChatNode:
         self.machine = machine
         self.port = free_port()
         self.log = folder / f"{name}.log"
-        entry = [sys.executable, "-m", "tests.support.node_entry", mutant]
         serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
         rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
-        self._command = [*entry, *serve, *rules, *more, "--data-dir", str(folder / name)]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._command = [*NODE, mutant, *serve, *rules, *more, "--data-dir", str(folder / name)]
+        self._process: Popen | None = None
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it accepts connections. Most nodes are killed, which leaves coverage no data."""
         with self.log.open("ab") as log:
             self._process = self._there(
-                lambda: subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=UNMEASURED
-                )
+                lambda: Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=UNMEASURED)
             )
         if wait:
             self.wait_until_ready()

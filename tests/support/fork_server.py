@@ -1,4 +1,4 @@
-"""Forks `python -m sockctl` from a process that has imported all of it: the program behind `tests.support.processes`.
+"""Forks sockctl from a process that has imported all of it: the program behind `tests.support.processes`.
 
 It takes requests as JSON, with descriptors, from the socket whose number is its argument, and answers with the id of
 the new process. Coverage measures the new process where its environment asks for that, as in any other; its
@@ -29,7 +29,7 @@ REQUEST_BYTES = 200_000
 _DESCRIPTORS = 64
 _CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns has it from Python 3.12 on
 _ALSO = (
-    *("argon2", "cryptography.x509", "prompt_toolkit.shortcuts", "ssl", "sqlite3", "zxcvbn"),
+    *("argon2", "cryptography.x509", "encodings.idna", "prompt_toolkit.shortcuts", "ssl", "sqlite3", "zxcvbn"),
     *("rich.console", "rich.markdown", "rich.panel", "rich.progress", "rich.table"),
 )
 
@@ -111,7 +111,7 @@ def _start_coverage(prepared: coverage.Coverage) -> None:
 
 
 def main() -> None:
-    """Serve until the test worker ends; be `python -m sockctl` in each process that it asked for."""
+    """Serve until the test worker ends; be `python -m MODULE` in each process that it asked for."""
     _import_all()
     prepared = _prepare_coverage(sys.argv[2]) if sys.argv[2:] else None
     gc.freeze()  # a collection in a new process copies no pages of what was imported
@@ -120,13 +120,13 @@ def main() -> None:
     if request is not None:
         if prepared is not None and "COVERAGE_PROCESS_START" in os.environ:
             _start_coverage(prepared)
-        _run_sockctl()
+        _run(request["module"])
 
 
-def _run_sockctl() -> None:
-    """Run sockctl to its end, as the interpreter does. Leave out to free all objects, which takes twice the start."""
+def _run(module: str) -> None:
+    """Run a module to its end, as the interpreter does. Leave out to free all objects, which takes twice the start."""
     try:
-        runpy.run_module("sockctl", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
         atexit._run_exitfuncs()

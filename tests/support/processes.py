@@ -1,4 +1,4 @@
-"""Starts `python -m sockctl` by forking a process that has imported all of it already.
+"""Starts `python -m sockctl`, and nodes of a cluster, by forking a process that has imported all of it already.
 
 A start costs 0.1 s of processor time, nearly all of it imports, and the tests start more than a thousand processes. The
 fork server is one process for each test worker. It forks twice and lets the process between end, so the system gives
@@ -30,6 +30,8 @@ import pexpect
 from ptyprocess import PtyProcess
 
 SOCKCTL = [sys.executable, "-m", "sockctl"]
+NODE = [sys.executable, "-m", "tests.support.node_entry"]
+"""How a node of a test's cluster is started; see `tests.support.node_entry`."""
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _NETWORK = Path("/proc/thread-self/ns/net")
 """The network namespace of the calling thread; see `tests.support.two_hosts`."""
@@ -57,7 +59,7 @@ class ForkServer:
 
     def can_start(self, command: Sequence[str], environment: Mapping[str, str]) -> bool:
         """Return whether a process of the fork server's is what starting that command here would give."""
-        return list(command[: len(SOCKCTL)]) == SOCKCTL and _fixed_at_start(environment) == self._environment
+        return list(command[:3]) in (SOCKCTL, NODE) and _fixed_at_start(environment) == self._environment
 
     def start(
         self,
@@ -73,7 +75,7 @@ class ForkServer:
         """Start `command`, and return its process id.
 
         Args:
-            command: `SOCKCTL` and its arguments.
+            command: `SOCKCTL` or `NODE`, and its arguments.
             streams: The descriptors of standard input, output and error.
             passed: More descriptors, which keep their numbers.
             environment: The environment variables.
@@ -81,8 +83,10 @@ class ForkServer:
             new_session: It leads a session of its own.
             terminal: Standard input becomes the terminal of that session.
         """
+        _, _, module, *more = command
         request = {
-            "arguments": list(command[len(SOCKCTL) :]),
+            "module": module,
+            "arguments": more,
             "passed": list(passed),
             "environment": dict(environment),
             "directory": os.fspath(directory or Path.cwd()),
@@ -117,7 +121,7 @@ def use(server: ForkServer | None) -> None:
 
 
 class Popen(subprocess.Popen[bytes]):
-    """A `subprocess.Popen` that starts sockctl by the fork server, if the process would be equal."""
+    """A `subprocess.Popen` that starts sockctl and nodes by the fork server, if the process would be equal."""
 
     def _execute_child(self, *arguments: Any) -> None:
         command, executable, preexec, _, passed, directory, environment, _, _, shell = arguments[:10]

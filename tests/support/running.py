@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import queue
+import random
 import re
 import signal
 import socket
@@ -300,12 +301,17 @@ CLOSED_PORT = 1
 """A port without a listener: tcpmux (RFC 1078), which is out of use, and which the system never assigns."""
 
 
+_CHOSEN_PORTS = range(10_000, 32_768)
+"""Below what systems assign for port 0, so what looks for a port of these reaches no other test's listener."""
+
+
 def free_port() -> int:
-    """Return a port that was free just now, for a server to listen on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
+    """Return a port that was free just now, for a server to listen on; the system assigns it to nobody else."""
+    while True:
+        port = random.SystemRandom().choice(_CHOSEN_PORTS)  # no seed: test workers must differ
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def cpu_seconds(pid: int) -> float:
