@@ -1,4 +1,4 @@
-"""The options that all servers share, as one group."""
+"""The options that all servers share, as one group; the module is long as each option stands here with its help."""
 
 import dataclasses
 import enum

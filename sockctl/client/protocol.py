@@ -49,8 +49,7 @@ class MessageProtocol:
 
     Attributes:
         wire: The connection's wire.
-        insists: As the argument.
-        login: As the argument.
+        insists, login: As the arguments.
         refusals: What the server has refused.
         question: The server's last question, until a line was sent to it.
         is_over: Whether the server has said goodbye for good.
