@@ -8,12 +8,12 @@ from sockctl.client.door import Admittance, ListeningDoor
 from sockctl.client.io_loop import IoLoop
 from sockctl.client.line_screen import REST_S, LineScreen
 from sockctl.client.link import Link
-from sockctl.client.runner import choose_output, make_user
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets
+from sockctl.client.user_interface import choose_output, make_user
 from sockctl.errors import SockctlError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint

@@ -9,28 +9,24 @@ from typing import TYPE_CHECKING
 
 from sockctl.client.io_loop import IoLoop
 from sockctl.client.link import Link
-from sockctl.client.outputs import ErrorOutput, HexOutput, JsonOutput, Output, PlainOutput, WindowOutput
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets, describe_failure
+from sockctl.client.user_interface import choose_level, choose_output, make_user, may_edit, open_log
 from sockctl.deadline import Deadline
-from sockctl.errors import ConnectTimeoutError, SockctlError, StoreReadError, UnreachableError
-from sockctl.events.base import Level
+from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import Secure, Tell, connect, try_again
 from sockctl.net.transport import Transport
 from sockctl.terminal import close_line
 
 if TYPE_CHECKING:
-    from sockctl.client.chat.view import ChatView
-    from sockctl.client.room_log import RoomLog
     from sockctl.client.token_store import TokenStore
     from sockctl.client.transcript import Transcript
     from sockctl.client.trust import TlsPolicy
     from sockctl.client.tty.user import TerminalUser
-    from sockctl.client.typed_entries import TypedEntries
     from sockctl.net.web.client import WebRequest
 
 
@@ -71,7 +67,7 @@ def _run_session(
     web: "WebRequest | None",
     transcript: "Transcript | None",
 ) -> bool:
-    screen = Screen(_choose_level(settings), settings.explain, json=settings.json)
+    screen = Screen(choose_level(settings), settings.explain, json=settings.json)
 
     def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
         if settings.udp:
@@ -109,13 +105,13 @@ def _run_session(
         open_tokens=open_tokens,
         encrypted=policy is not None,
         own_lines_stay=screen.person,
-        edits=_may_edit(settings),
+        edits=may_edit(settings),
     )
     user = make_user(targets.endpoints, settings, screen, session)
     output = choose_output(settings, screen, session.view)
     if transcript is not None:
         output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
-    log = _log(targets.endpoints, settings, screen)
+    log = open_log(targets.endpoints, settings, screen)
     link = Link(session, connect_to, screen=screen, output=output, user=user, log=log)
     with contextlib.ExitStack() as stack:
         if settings.raw_terminal:  # now: while connecting, the user may be asked about a certificate
@@ -198,15 +194,6 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
         loop.run()
 
 
-def _choose_level(settings: ClientSettings) -> Level | None:
-    """Return the level from which on events are shown; None for none."""
-    if settings.verbose:
-        return Level.DETAIL
-    if not settings.terminal:
-        return Level.WARNING if settings.reconnects else None
-    return Level.ERROR if settings.quiet else Level.INFO
-
-
 def _make_secure(endpoint: Endpoint, policy: "TlsPolicy | None", web: "WebRequest | None", emit: Tell) -> Secure | None:
     """Return what makes TLS, a WebSocket, or both of a connected socket; None for nothing."""
     secure: Secure | None = None
@@ -227,89 +214,3 @@ def _open_websocket(
     transport = sock if secure is None else secure(sock, timeout_s)
     emit(WebSocketAgreed(subprotocol=open_websocket(transport, endpoint, web, deadline.left_s)))
     return transport
-
-
-def choose_output(
-    settings: ClientSettings, screen: Screen, view: "ChatView | None", *, client: int | None = None
-) -> Output:
-    """Return the form in which the other side's words are shown.
-
-    Args:
-        settings: How the session behaves.
-        screen: Where to.
-        view: The memory of a chat; None without one.
-        client: The number of the client, where JSON is to name it.
-    """
-    if settings.send_only:
-        return ErrorOutput(screen)
-    if settings.hex_dump:
-        return HexOutput(screen)
-    if settings.json:
-        return JsonOutput(screen, client=client)
-    if not screen.person or settings.raw_terminal:
-        keeps_ends = settings.datagram_bytes is not None
-        return PlainOutput(screen, None, errors_apart=not settings.terminal, keeps_ends=keeps_ends)
-    from sockctl.client.chat.formatter import MessageFormatter
-
-    formatter = MessageFormatter(colours=screen.colours)
-    if view is None:
-        return PlainOutput(screen, formatter, errors_apart=not settings.terminal)
-    return WindowOutput(screen, formatter, view, errors_apart=not settings.terminal)
-
-
-def make_user(
-    servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen, session: ClientSession | None
-) -> "TerminalUser | None":
-    """Return the person at the terminal, if there is one.
-
-    Args:
-        servers: The servers for which typed lines are kept; empty for none.
-        settings: How the session behaves.
-        screen: Shows remarks.
-        session: The only session; None where sessions come and go.
-    """
-    if not settings.terminal:
-        return None
-    from sockctl.client.tty.user import TerminalUser
-
-    return TerminalUser(
-        screen,
-        None if session is None else session.view,
-        may_edit=_may_edit(settings),
-        quiet=settings.quiet,
-        typed=_typed(servers, settings),
-        away_s=lambda: None if session is None else session.away_s(time.monotonic()),
-        may_keep=lambda: session is None or not session.may_be_asked,
-    )
-
-
-def _log(servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen) -> "RoomLog | None":
-    """Return the log of rooms; None without one."""
-    if settings.log is None:
-        return None
-    from sockctl.client.room_log import RoomLog
-
-    return RoomLog(settings.log, servers, remark=screen.remark)
-
-
-def _typed(servers: Sequence[Endpoint], settings: ClientSettings) -> "TypedEntries | None":
-    """Return where typed lines are kept for the next time; None for nowhere."""
-    if not servers or not settings.keep_typed or not settings.session or not _may_edit(settings):
-        return None
-    from sockctl.client.typed_entries import TypedEntries
-    from sockctl.paths import find_state_dir
-
-    try:
-        place = find_state_dir(settings.state_dir)
-    except StoreReadError:
-        return None  # there is no home directory
-    return TypedEntries(place, servers)
-
-
-def _may_edit(settings: ClientSettings) -> bool:
-    """Return whether a person may get the line editor."""
-    if not settings.terminal or settings.plain or settings.hex_dump:
-        return False
-    from sockctl.client.tty.terminal_mode import can_edit_lines
-
-    return can_edit_lines()

@@ -4,14 +4,13 @@ So a thread calls it, which may outlive those who wait. All who want the same at
 clients of a proxy, while the name service is silent, would leave as many threads behind.
 """
 
-import contextlib
 import select
 import socket
 import threading
 from typing import Any
 
 from sockctl.errors import ConnectTimeoutError, UnreachableError
-from sockctl.net.address import Endpoint
+from sockctl.net.address import Endpoint, is_address
 from sockctl.net.wait import Wait
 
 Found = list[tuple[Any, ...]]
@@ -45,15 +44,18 @@ class NameLookUps:
         """Return the result of getaddrinfo for a stream; `wait` waits for it.
 
         Raises:
-            OSError: The name is unknown.
+            OSError: The name is unknown, or the address is none of this system's.
             UnicodeError: It is no name.
             UnreachableError: The system has no thread or descriptor left.
             ConnectTimeoutError: The name service did not answer in time.
         """
-        with contextlib.suppress(OSError):  # an address needs no look-up
+        try:  # an address needs no look-up
             return socket.getaddrinfo(
                 endpoint.host, endpoint.port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )
+        except OSError:
+            if is_address(endpoint.host):  # such as one of an interface that there isn't
+                raise
         try:
             done, end = socket.socketpair()
         except OSError as error:

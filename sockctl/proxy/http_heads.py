@@ -11,17 +11,21 @@ from sockctl.text import format_bytes, format_count
 
 HEADER_BYTES = 300
 """Bytes of memory that a header takes beside its characters."""
-_SECRET_HEADER = re.compile(r"(?i)authorization|cookie|token|secret|password|api-?key|credential")
-"""Finds in a header's name that its value may give access, such as in X-Vault-Token or X-Goog-Api-Key."""
+_SECRET_HEADER = re.compile(
+    r"(?i)authorization|cookie|token|secret|passw|passphrase|credential|session"
+    r"|(?:api|auth|access|account|private|functions|subscription)[-_]?key|(?:^|[-_])(?:auth|jwt|otp|sid)$"
+)
+"""Finds in a header's name that its value may give access, such as in X-Vault-Token or X-Auth-Key."""
 _SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
-_USER = re.compile(r"//[^/@?#]*@")
+_USER = re.compile(r"//[^/?#\s]*@")
+"""Finds a user and a password, up to the last @ in front of a host: not all clients encode one in a password."""
 _FIELD = re.compile(r"[?&;#]([^=&;#?]*)=")
 """Finds a field of a query or a fragment, up to its value."""
 _SECRET_FIELD = re.compile(
-    r"(?i)token|secret|passw|credential|signature|authorization|session|(?:api|access|account|private)[-_.]?key"
-    r"|(?:^|[-_.])(?:auth|code|jwt|key|otp|pass|pwd|sid|sig)$"
+    r"(?i)token|secret|passw|passphrase|credential|signature|authorization|session|(?:api|access|account|private)[-_.]?key"
+    r"|(?:^|[-_.\[])(?:auth|code|jwt|key|otp|pass|pwd|sid|sig)\]?$"
 )
-"""Finds in a field's name that its value may give access, such as in access_token or X-Amz-Signature."""
+"""Finds in a field's name that its value may give access, such as in access_token, user[pass] or X-Amz-Signature."""
 _TARGET_END = re.compile(r"[&#]|$")
 _HEADER_END = re.compile(r"[&#\s<>\"]|$")
 """Where the value of a field ends in a target, and in a header, which may hold more than an address."""

@@ -1,10 +1,11 @@
 """Where the proxy itself listens, so that it never connects to itself: each connection would lead to a further one."""
 
+import contextlib
 import os
 import socket
 from typing import Any
 
-from sockctl.errors import TargetIsProxyError
+from sockctl.errors import TargetIsProxyError, UnreachableError
 from sockctl.net.address import Endpoint, extract_host, find_unix_address, is_abstract, is_address, is_unix
 from sockctl.net.connector import Addresses, look_up_addresses
 from sockctl.net.listener import Listeners
@@ -33,7 +34,8 @@ class OwnPlace:
             TargetIsProxyError: It is.
         """
         if is_unix(target.host) or is_address(target.host) or target.host.lower() == "localhost":
-            self.leave_out(target, look_up_addresses(target, socket.AF_UNSPEC, 0.0))
+            with contextlib.suppress(UnreachableError):  # its interface isn't there, or not yet
+                self.leave_out(target, look_up_addresses(target, socket.AF_UNSPEC, 0.0))
 
     def leave_out(self, target: Endpoint, addresses: Addresses) -> Addresses:
         """Return the addresses of a target at which the proxy itself doesn't listen.

@@ -80,3 +80,8 @@ def test_a_system_that_has_nothing_left(
         with pytest.raises(UnreachableError, match=r"'some\.example' can't be looked up"):
             find(NameLookUps())
     assert not names.asked
+
+
+def test_an_address_of_an_interface_that_there_is_not_asks_no_name_service() -> None:
+    with pytest.raises(socket.gaierror):
+        NameLookUps().find(Endpoint("fe80::1%none", 80), socket.AF_UNSPEC, 0.0, wait_for)

@@ -21,6 +21,7 @@ def test_the_address_of_a_websocket_begins_with_its_scheme(text: str, expected: 
         ("http://localhost:9080/", "Its bytes are at localhost:9080;"),
         ("http://[::1]/x", "Its bytes are at [::1]:80;"),
         ("https://a.example", "Its bytes are at tls://a.example:443;"),
+        ("https://a.example?b=1", "Its bytes are at tls://a.example:443;"),
         ("ws://localhost", "Write HOST:PORT here."),
         ("udp://localhost", "'sockctl connect' and 'sockctl bench echo' take it"),
         (
@@ -33,3 +34,11 @@ def test_another_scheme_is_refused_with_advice(target: str, advice: str) -> None
     text = explain_scheme(target, target.partition("://")[0])
     assert repr(target) in text
     assert advice in text
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws", "ftp"])
+def test_no_password_is_shown(scheme: str) -> None:
+    text = explain_scheme(f"{scheme}://ann:sec@ret@a.example:80/", scheme)
+    assert f"{scheme}://a.example:80/" in text
+    assert "ret@" not in text
+    assert "ann" not in text

@@ -62,6 +62,14 @@ def test_all_bytes_belong_to_something() -> None:
         ("PRIVATE-TOKEN: secret", "(hidden)"),
         ("X-Amz-Security-Token: secret", "(hidden)"),
         ("X-Client-Secret: secret", "(hidden)"),
+        ("X-Auth-Key: secret", "(hidden)"),
+        ("X-Functions-Key: secret", "(hidden)"),
+        ("Ocp-Apim-Subscription-Key: secret", "(hidden)"),
+        ("X-Auth: secret", "(hidden)"),
+        ("Mcp-Session-Id: secret", "(hidden)"),
+        ("Sec-WebSocket-Key: shown", "shown"),
+        ("Idempotency-Key: shown", "shown"),
+        ("Author: shown", "shown"),
         ("Authorization: Basic\r\n secret", "Basic (hidden)"),
         ("Accept: text/html", "text/html"),
     ],
@@ -103,6 +111,8 @@ def test_a_cookie_that_is_set_is_hidden() -> None:
         "AWSAccessKeyId",
         "subscription-key",
         "%61ccess_%74oken",
+        "passphrase",
+        "user[pass]",
     ],
 )
 def test_a_field_of_a_target_that_gives_access_is_hidden(name: str) -> None:
@@ -123,6 +133,7 @@ def test_what_gives_no_access_is_shown(target: str) -> None:
     [
         ("https://a.example/?token=secret", "https://a.example/?token=(hidden)"),
         ("https://ann:secret@a.example/", "https://(hidden)@a.example/"),
+        ("https://ann:sec@ret@a.example/ bob@b.example", "https://(hidden)@a.example/ bob@b.example"),
         ("/b#access_token=secret&state=1", "/b#access_token=(hidden)&state=1"),
         ('<https://a.example/?sig=secret>; rel="next"', '<https://a.example/?sig=(hidden)>; rel="next"'),
         ("no-cache;key= 1", "no-cache;key=(hidden) 1"),

@@ -32,6 +32,7 @@ def test_an_evident_target_is_refused(host: str) -> None:
         with pytest.raises(TargetIsProxyError, match="is this proxy itself"):
             place.refuse_evident(Endpoint(host, listeners.port))
         place.refuse_evident(Endpoint(host, free_port()))
+        place.refuse_evident(Endpoint("fe80::1%none", listeners.port))  # no such interface is there yet
 
 
 def test_another_address_of_this_machine_is_no_loop_on_loopback_and_one_on_every_interface() -> None:
