@@ -28,9 +28,9 @@ MAX_PENDING = 1_000
 HELD_BYTES = 65_536
 """Bytes that are kept behind a request which may change the protocol, until its response has come."""
 _CHUNK_LINE_BYTES = 1_024
-_METHOD = re.compile(rb"[A-Z]{2,20}")
+_METHOD = re.compile(rb"[A-Z][A-Z-]{1,19}")
 _VERSION = re.compile(rb"HTTP/([0-9.]{1,8})")
-_MAY_BECOME_REQUEST = re.compile(rb"[A-Z]{1,20}(?: [^\x00-\x1f]*\r?)?")
+_MAY_BECOME_REQUEST = re.compile(rb"[A-Z][A-Z-]{0,19}(?: [^\x00-\x1f]*\r?)?")
 _STATUS = re.compile(rb"[1-5][0-9]{2}")
 RESPONSE_BEGIN = b"HTTP/"
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")

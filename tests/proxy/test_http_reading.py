@@ -81,6 +81,11 @@ def test_what_gives_access_is_hidden(header: str, shown: str) -> None:
     assert "secret" not in f"{seen.text} {seen.fields} {seen.details}"
 
 
+def test_a_method_with_a_hyphen_shows_no_secret() -> None:
+    seen = request_of("Cookie: id=secret", line="VERSION-CONTROL /a HTTP/1.1")
+    assert (seen.method, dict(seen.headers)["Cookie"]) == ("VERSION-CONTROL", "(hidden)")
+
+
 def test_a_cookie_that_is_set_is_hidden() -> None:
     (seen,) = response_to(NOTHING.replace(b"\r\n\r\n", b"\r\nSet-Cookie: secret\r\n\r\n"))
     assert "secret" not in str(seen.fields)
