@@ -7,6 +7,8 @@ A forger of source addresses must not gain by the answers. An answer is no longe
 answers to an address of another machine. Ports where another server would answer in turn get none. Another echo at a
 high port can't be told from a client that sends each answer again. There the rate is the bound: one datagram goes
 round, and the first one without an answer ends that.
+
+The module is long, as one class has all that happens in the thread.
 """
 
 import errno
