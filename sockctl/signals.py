@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,27 @@ def raise_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def signals_as_bytes() -> Iterator[socket.socket | None]:
+    """Yield a socket that gets a byte at each signal that has a handler; None outside of the main thread.
+
+    A handler in Python can't run between a look and select(), and a signal that comes then doesn't interrupt select().
+    A process that waits for this socket, too, loses none.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        for each in (receiver, sender):
+            each.setblocking(False)
+        before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        try:
+            yield receiver
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 class StopSignals:

@@ -15,6 +15,7 @@ from sockctl.client.inputs import EXIT, as_text
 from sockctl.client.link import READ_BYTES, Link
 from sockctl.client.screen import Screen
 from sockctl.errors import StreamError
+from sockctl.signals import signals_as_bytes
 from sockctl.terminal import STDIN
 from sockctl.text import make_visible
 
@@ -77,6 +78,7 @@ class IoLoop:
         self._ahead: list[bytes | str] = []  # typed while there was no link yet, for the next one
         self._stopped = threading.Event()  # Ctrl-C was typed: the thread that sets it then shuts the sockets
         self._waker = None if door is None else socket.socketpair()  # wakes a loop that waits for clients
+        self._signals: socket.socket | None = None  # gets a byte at each signal
 
     @property
     def is_over(self) -> bool:
@@ -92,10 +94,12 @@ class IoLoop:
             SockctlError: The door raises it.
         """
         self._input_ended = self._input_ended and self._user is None
-        while not self.is_over and not self._stopped.is_set():
-            self.step()
-            if self._user is not None and self._input_ended and not self.links:
-                return
+        with signals_as_bytes() as self._signals:
+            while not self.is_over and not self._stopped.is_set():
+                self.step()
+                if self._user is not None and self._input_ended and not self.links:
+                    break
+        self._signals = None
 
     def read_from(self, source: "int | Entries") -> None:
         """Read the input from another descriptor, or from the line editor."""
@@ -164,11 +168,15 @@ class IoLoop:
             due.append(self._door.wake_at)
         if self._waker is not None:
             sources.append(self._waker[1])
+        if self._signals is not None:
+            sources.append(self._signals)
         wake_at = min([time_ for time_ in due if time_ is not None], default=None)
         left_s = None if wake_at is None else max(0.0, wake_at - time.monotonic())
         sinks = [sink for link in self.links for sink in link.sinks]
         # With bytes that select() can't see, the others still have their turn: one side may send without end.
         readable, _, _ = select.select(sources, sinks, [], 0 if pending else left_s)
+        if self._signals in readable and self._signals is not None:
+            self._signals.recv(READ_BYTES)  # their handlers have run by now
         return [*pending, *readable]
 
     def _read(self) -> None:

@@ -5,12 +5,14 @@ import contextlib
 import fcntl
 import os
 import select
+import signal
 import socket
 import struct
 import termios
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -113,6 +115,32 @@ class Setting:
 def setting(*, quit_after_s: float | None = None) -> Iterator[Setting]:
     with contextlib.closing(Setting(quit_after_s=quit_after_s)) as made:
         yield made
+
+
+def test_a_signal_that_comes_just_before_the_wait_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No handler can run there, and the system call is not interrupted."""
+    wait = select.select
+    found: list[Any] = []
+
+    def wait_after_signal(sources: list[Any], sinks: list[Any], failed: list[Any], _: float | None) -> Any:
+        if found:
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGUSR1)
+        found.append(wait(sources, sinks, failed, 1.0))
+        return found[0]
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with setting() as it:
+            it.link.begin(it.sock)
+            monkeypatch.setattr(select, "select", wait_after_signal)
+            with pytest.raises(KeyboardInterrupt):
+                it.loop.run()
+            monkeypatch.undo()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(found[0][0]) == 1
+    assert signal.set_wakeup_fd(-1) == -1, "the loop has left its descriptor"
 
 
 def test_both_ways_and_a_half_close() -> None:
