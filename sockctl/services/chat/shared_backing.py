@@ -89,6 +89,7 @@ class SharedBacking:
         self._losses: Losses
         self._away_at: float | None = None
         self._is_roster_due = False
+        self._is_stopping = False  # from then on, who has no client here any more has not left
         self._unclaimed: dict[str, Member] = {}  # members that must claim their name again
         self._awaited: set[str] = set()  # servers whose rosters this one waits for
         self._is_whole = threading.Event()  # no roster is awaited
@@ -142,7 +143,7 @@ class SharedBacking:
             effects,
             is_own=self._own.__contains__,
             reclaim=self._claim_later,
-            forsake=lambda member: self._sequencer.post_went(member, LOST),
+            forsake=self._forsake,
         )
         self._sequencer.replica = self._replica
         ask = partial(self._sequencer.post_for_server, ASK)
@@ -166,7 +167,7 @@ class SharedBacking:
                     client.close(ENGINE_AWAY)
             return
         self._pages.tell(self._log.post, is_due=self._is_roster_due)
-        if self._is_roster_due or self._sequencer.is_roster_due:
+        if (self._is_roster_due or self._sequencer.is_roster_due) and not self._is_stopping:
             self._is_roster_due = self._sequencer.is_roster_due = False
             self._post_roster()
         for member_id in [*self._unclaimed][:_CLAIMS]:
@@ -178,7 +179,12 @@ class SharedBacking:
         return {"engine_away_s": 0 if away_at is None else int(time.monotonic() - away_at) + 1}
 
     def prepare_stop(self) -> None:
-        """Tell the clients what isn't said because the engine is away."""
+        """Tell the clients what isn't said because the engine is away.
+
+        They go to other servers. Until they are there, this server says nothing of who is here and who is not.
+        """
+        with self._sequencer.presence:
+            self._is_stopping = True
         self._sequencer.prepare_stop(self._members.list_all_clients())
 
     def close(self) -> None:
@@ -285,7 +291,12 @@ class SharedBacking:
             if self._members.is_here(member) and not include_console(self._members.list_clients(member)):
                 self._claim_again(member)
             elif self._replica.is_here(member.id):
-                self._sequencer.post_went(member, LOST)
+                self._forsake(member)
+
+    def _forsake(self, member: Member) -> None:
+        """Post that a member has no client here, unless its clients have gone with this server."""
+        if not self._is_stopping:
+            self._sequencer.post_went(member, LOST)
 
     def _claim_later(self, member: Member) -> None:
         self._unclaimed[member.id] = member

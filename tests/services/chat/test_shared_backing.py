@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.services.chat import shared_sequencer
+from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits
 from sockctl.services.chat.shared_records import ASK, MARK, ROSTER
 from sockctl.services.chat.shared_sequencer import FLUSH_S
@@ -406,6 +407,20 @@ def test_nobody_leaves_with_a_server_that_stops(servers: Servers) -> None:
             back.until("welcome", name="bob")
             say(back, "here again", ann)
         assert ann.until("left")["name"] == "bob"
+
+
+def test_a_server_that_stops_says_of_nobody_that_it_has_left(servers: Servers, log: ListLog) -> None:
+    """Its clients go one by one, and a roster without the first of them would let that one leave."""
+    with ann_and_bob(servers) as (ann, bob):
+        chat = servers.two.service
+        assert isinstance(chat, Chat)
+        chat.prepare_stop()
+        rosters = log.count(ROSTER, "two")
+        with log.changed:
+            log.append(ASK, "one", b"{}")
+        say(bob, "the server has read on", ann)
+        chat._backing.tick(time.monotonic())
+        assert log.count(ROSTER, "two") == rosters
 
 
 def test_a_guest_may_go_to_and_fro(servers: Servers) -> None:
