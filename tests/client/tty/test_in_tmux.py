@@ -203,19 +203,6 @@ def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
         screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
 
 
-def test_resizing_a_cleared_screen_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
-    join(screen, server)
-    screen.type("/clear")
-    screen.press("Enter")
-    screen.expect_last(LINE.strip())
-    screen.type(LONG)
-    for columns in (45, 33, 90, 20, 120, 80):
-        screen.resize(columns, 24)
-        line = LINE + LONG
-        screen.expect_last(*(line[start : start + columns].rstrip() for start in range(0, len(line), columns)))
-        screen.expect_once("> the quick brown")
-
-
 @pytest.mark.parametrize("paste", [PASTE.rstrip(), PASTE], ids=["row", "empty row"])
 def test_resizing_a_paste_leaves_no_ghost(screen: Tmux, server: ChatServer, paste: str) -> None:
     join(screen, server)
@@ -228,7 +215,7 @@ def test_resizing_a_paste_leaves_no_ghost(screen: Tmux, server: ChatServer, past
     screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
     screen.resize(30, 24)
     screen.expect_last("    exit", "    return 1", "/etc/hosts", "/quit")
-    assert screen.whole_text().count("> the quick brown") == 1
+    screen.expect_once("> the quick brown")
 
 
 def test_resizing_leaves_no_ghost_of_a_block(screen: Tmux, server: ChatServer) -> None:
