@@ -94,12 +94,15 @@ class IoLoop:
             SockctlError: The door raises it.
         """
         self._input_ended = self._input_ended and self._user is None
-        with signals_as_bytes() as self._signals:
-            while not self.is_over and not self._stopped.is_set():
-                self.step()
-                if self._user is not None and self._input_ended and not self.links:
-                    break
-        self._signals = None
+        with signals_as_bytes() as signals:
+            self._signals = signals
+            try:
+                while not self.is_over and not self._stopped.is_set():
+                    self.step()
+                    if self._user is not None and self._input_ended and not self.links:
+                        return
+            finally:
+                self._signals = None
 
     def read_from(self, source: "int | Entries") -> None:
         """Read the input from another descriptor, or from the line editor."""
@@ -175,7 +178,7 @@ class IoLoop:
         sinks = [sink for link in self.links for sink in link.sinks]
         # With bytes that select() can't see, the others still have their turn: one side may send without end.
         readable, _, _ = select.select(sources, sinks, [], 0 if pending else left_s)
-        if self._signals in readable and self._signals is not None:
+        if self._signals is not None and self._signals in readable:
             self._signals.recv(READ_BYTES)  # their handlers have run by now
         return [*pending, *readable]
 
