@@ -21,12 +21,7 @@ from prompt_toolkit.styles import default_ui_style
 from sockctl.client.fragments import Fragments
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
-
-ERASE_DOWN = "\x1b7\x1b[K\x1b[B\r\x1b[J\x1b8"
-"""Keep the cursor's place; erase the rest of the row; one row down, erase all from its begin; go back.
-
-In two steps: tmux keeps what is erased from the top left corner on, as if it had been scrolled away.
-"""
+from sockctl.client.tty.placement import Placement
 
 STATUS_EVERY_S = 0.5
 """How often the line below the prompt may change by itself."""
@@ -98,9 +93,9 @@ def make_prompt(
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
     prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
-    _erase_to_the_end(prompt)
+    placement = Placement(prompt, at_bottom=status is not None)
     if status is not None:
-        _add_status(prompt, status)
+        _add_status(prompt, status, placement)
     return prompt, keyboard
 
 
@@ -147,36 +142,6 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     return bindings
 
 
-def _erase_to_the_end(prompt: PromptSession[str]) -> None:
-    """Erase all rows of the prompt, even if the terminal was resized: it has wrapped anew those that are too long now.
-
-    A terminal wraps a row as wide as it ever was since it was erased: spaces that were written over a text count, too.
-    """
-    app, output = prompt.app, prompt.output
-    widest: dict[int, int] = {}  # the last column that was written since the last erasing, of each row
-    ends: list[int] = []  # the same up to the cursor
-
-    def note_rows(_: object) -> None:
-        screen = app.renderer.last_rendered_screen
-        if screen is None:
-            return
-        for row in range(screen.height):
-            end = max((column for column, cell in screen.data_buffer[row].items() if cell.char != " "), default=0)
-            widest[row] = max(widest.get(row, 0), end)
-        cursor = screen.get_cursor_position(app.layout.current_window)
-        ends[:] = [*(widest[row] for row in range(cursor.y)), min(widest.get(cursor.y, 0), cursor.x)]
-
-    def erase_down() -> None:
-        columns = max(1, output.get_size().columns)
-        output.cursor_up(sum(end // columns for end in ends))
-        ends.clear()
-        widest.clear()
-        output.write_raw(ERASE_DOWN)
-
-    app.after_render.add_handler(note_rows)
-    output.erase_down = erase_down  # type: ignore[method-assign]
-
-
 def from_ansi(text: str) -> Fragments:
     """Return coloured text as pieces."""
     return [(style, piece) for style, piece, *_ in to_formatted_text(ANSI(text))]
@@ -193,7 +158,7 @@ def _calling(action: Callable[[], None]) -> Callable[[KeyPressEvent], None]:
     return lambda _: action()
 
 
-def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments]) -> None:
+def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments], placement: Placement) -> None:
     """Put a line below the prompt, where it has a text."""
 
     def fragments() -> StyleAndTextTuples:
@@ -204,7 +169,7 @@ def _add_status(prompt: PromptSession[str], status: Callable[[int], Fragments]) 
         shown = fragments()
         while True:
             await asyncio.sleep(STATUS_EVERY_S)
-            if fragments() != shown:
+            if placement.is_settled and fragments() != shown:
                 shown = fragments()
                 prompt.app.invalidate()
 

@@ -203,6 +203,48 @@ def test_resizing_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
         screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
 
 
+def test_resizing_a_cleared_screen_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("/clear")
+    screen.press("Enter")
+    wait_until(lambda: rows_with(screen, "Welcome") == 0)
+    screen.type(LONG)
+    for columns in (45, 33, 90, 20, 120, 80):
+        screen.resize(columns, 24)
+        line = LINE + LONG
+        screen.expect_last(*(line[start : start + columns].rstrip() for start in range(0, len(line), columns)))
+        screen.expect_once("> the quick brown")
+
+
+def test_a_window_that_is_dragged_leaves_no_ghost(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type(LONG)
+    screen.expect("several rows")
+    for columns in [*range(80, 25, -1), *range(25, 110, 2), *range(110, 60, -1)]:
+        screen.resize(columns, 24 - columns % 3)
+    line = LINE + LONG
+    screen.expect_last(line[:61].rstrip(), line[61:122], line[122:])
+    screen.expect_once("> the quick brown", "In #lobby: ann, bob, carol")
+
+
+def test_the_prompt_stands_at_the_bottom(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    last = ["In #lobby: ann, bob, carol", LINE.strip(), STATUS]
+
+    def is_there() -> bool:
+        rows = screen.screen()[21:]
+        return len(rows) == len(last) and all(text in row for text, row in zip(last, rows, strict=True))
+
+    wait_until(is_there)
+    screen.type("\n".join("abcdefgh"))
+    screen.expect_last(LINE + "a", *"bcdefgh")
+    screen.press("C-c")
+    server.send("system", "Hello.")
+    screen.expect("Hello.")
+    last[0] = "Hello."
+    wait_until(is_there)
+
+
 @pytest.mark.parametrize("paste", [PASTE.rstrip(), PASTE], ids=["row", "empty row"])
 def test_resizing_a_paste_leaves_no_ghost(screen: Tmux, server: ChatServer, paste: str) -> None:
     join(screen, server)
