@@ -2,9 +2,12 @@
 
 import functools
 import pwd
+import re
 
 UID = "uid:"
 """In front of a user's number, where else the IP address of a client stands."""
+_UID = re.compile("[0-9]{1,10}")
+"""32 bits have no more digits."""
 
 
 @functools.lru_cache(maxsize=1024)
@@ -25,7 +28,7 @@ def describe_user(uid: int) -> str:
 def parse_user_host(text: str) -> int | None:
     """Return the user that ``uid:1000`` names; None for any other text."""
     number = text.removeprefix(UID)
-    return int(number) if number != text and number.isascii() and number.isdigit() else None
+    return int(number) if number != text and _UID.fullmatch(number) else None
 
 
 def find_user(text: str) -> int | None:

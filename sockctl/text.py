@@ -12,6 +12,8 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 _ROUNDS_UP = 1023.95
 """From this value on, one decimal would show 1,024.0, so the next unit follows."""
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_MAX_DIGITS = 19
+"""Those of the largest signed number of 64 bits."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -154,6 +156,14 @@ class TerminalText:
 
 _VALUE_ENDS = re.compile(r"(?<=\w)$(?=\n[A-Z])", re.MULTILINE)
 """Where a value ends that has a line of its own, and the next line begins a sentence."""
+
+
+def is_whole_number(text: str) -> bool:
+    """Return whether a text is 1 to 19 ASCII digits, which `int` converts.
+
+    `str.isdigit` takes ``²``, too. `int` refuses that, and a number of thousands of digits.
+    """
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
 
 
 def join_lines(text: str) -> str:

@@ -28,6 +28,6 @@ def test_what_names_no_user(text: str) -> None:
     assert parse_user_host(text) is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "uid:ann", "uid:１"])  # noqa: RUF001  a digit of another script
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "uid:ann", "uid:１", "uid:²", "uid:" + "9" * 5_000])  # noqa: RUF001  a digit of another script
 def test_what_is_no_users_host(host: str) -> None:
     assert parse_user_host(host) is None

@@ -15,6 +15,7 @@ from sockctl.text import (
     format_delay,
     format_idle,
     format_seconds,
+    is_whole_number,
     join_lines,
     make_visible,
 )
@@ -278,3 +279,14 @@ def test_an_idle_time_has_one_unit(seconds: int, shown: str) -> None:
 )
 def test_lines_become_one_and_sentences_stay_apart(lines: str, line: str) -> None:
     assert join_lines(lines) == line
+
+
+@pytest.mark.parametrize("text", ["0", "007", "9" * 19])
+def test_whole_numbers(text: str) -> None:
+    assert is_whole_number(text)
+    assert int(text) >= 0
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", " 1", "1_0", "1.0", "²", "٣", "9" * 20, "9" * 5_000])
+def test_what_is_no_whole_number(text: str) -> None:
+    assert not is_whole_number(text)

@@ -16,6 +16,7 @@ from sockctl.cli.prompts import may_ask
 from sockctl.cli.script_order import ORDER, InOrder, read_steps
 from sockctl.errors import InputNeededError, OptionError
 from sockctl.terminal import STDIN, STDOUT, is_terminal
+from sockctl.text import is_whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ def connect(
         _check_ports(target, ports or [], given)
         return
     if ports and len(ports) > 1:
-        pause = " nc's -q TIME is --quit-after TIME." if given.content.quiet and str(target).isdigit() else ""
+        pause = " nc's -q TIME is --quit-after TIME." if given.content.quiet and is_whole_number(str(target)) else ""
         raise OptionError(f"{len(ports)} ports are given: name one, or add -z to look which of them are open.{pause}")
     endpoints, first = find_targets(target, ports[0] if ports else None, no_input=given.script.no_input)
     steps = read_steps(ctx.meta[ORDER], given.script, given.content)

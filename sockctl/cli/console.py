@@ -20,6 +20,7 @@ from sockctl.events.base import Record
 from sockctl.events.formats import Format
 from sockctl.events.journal import Sink
 from sockctl.protocol.messages import Message, make_message
+from sockctl.text import is_whole_number
 
 EVENTS = "/events on|off|N"
 HUSHED = "Events are not shown from here on: /events on shows them as they come, /events 20 the last 20."
@@ -126,7 +127,7 @@ class Console(ConsoleTerminal):
         """Carry out ``/events``."""
         if choice in {"on", "off"}:
             self._ring.turn(on=choice == "on")
-        elif choice.isascii() and choice.isdigit() and int(choice[:9]) > 0:
+        elif is_whole_number(choice) and int(choice[:9]) > 0:
             last = self._ring.list_last(int(choice[:9]))
             rows = format_rows(last, self._make_format())
             return Update(rows) if rows else self._window.tell("There are no events yet.")

@@ -14,6 +14,7 @@ import typer
 from sockctl.cli.extras import needing
 from sockctl.cli.options import Seconds, declare_time, with_option_group
 from sockctl.errors import AddressError, EngineTimeoutError, OptionError
+from sockctl.text import is_whole_number
 
 if TYPE_CHECKING:
     from sockctl.cluster.engine import Engine
@@ -179,7 +180,7 @@ def _parse_place(url: str, text: str, usual_port: int) -> "Place":
 
 
 def _parse_database(url: str, text: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and int(text) <= _LAST_DATABASE):
+    if text and not (is_whole_number(text) and int(text) <= _LAST_DATABASE):
         raise AddressError(f"{url!r} ends with no number of a database: write /0 there, or leave it out.")
     return int(text or 0)
 

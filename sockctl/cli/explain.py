@@ -8,6 +8,7 @@ from sockctl.cli.commands import declare_command, suggest
 from sockctl.cli.exit_codes import ExitCode, explain_exit_codes
 from sockctl.cli.options import Json
 from sockctl.errors import OptionError
+from sockctl.text import is_whole_number
 
 if TYPE_CHECKING:
     from sockctl.explain.topic import Topic
@@ -26,7 +27,7 @@ _DROP_PERCENT = range(1, 51)
 def _parse_drop(text: str) -> float:
     """Return the share for a text such as ``20%`` or ``20``."""
     digits = text.removesuffix("%")
-    if not (digits.isascii() and digits.isdigit() and int(digits[:9]) in _DROP_PERCENT):
+    if not (is_whole_number(digits) and int(digits) in _DROP_PERCENT):
         raise typer.BadParameter(
             f"'{text}' is no share of packets from {_DROP_PERCENT[0]}% to {_DROP_PERCENT[-1]}%, such as 20%."
         )

@@ -62,15 +62,16 @@ def ask_target() -> "Target":
 def _parse_answer(answer: str) -> "Target":
     from sockctl.net.address import Target, parse_port, parse_target
     from sockctl.net.schemes import is_web_address
+    from sockctl.text import is_whole_number
 
-    if answer.isascii() and answer.isdigit():
+    if is_whole_number(answer):
         return Target(DEFAULT_HOST, parse_port(answer))
     host, _, port = answer.partition(" ")
     if is_web_address(host):
         from sockctl.net.web.url import parse_web_target
 
         return parse_web_target(host, port.strip() or None)
-    target = parse_target(host, port.strip()) if port.strip().isdigit() else parse_target(answer)
+    target = parse_target(host, port.strip()) if is_whole_number(port.strip()) else parse_target(answer)
     return Target(target.host or DEFAULT_HOST, target.port, target.scheme)
 
 

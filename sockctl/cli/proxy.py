@@ -79,12 +79,13 @@ def proxy(
 def _choose_place(server: ServerOptions, text: str) -> ServerOptions:
     """Return the options of the server with the place that LISTEN names."""
     from sockctl.net.address import UNIX, parse_host, parse_port, parse_unix, split_port
+    from sockctl.text import is_whole_number
 
     if server.port is not None or server.unix is not None:
         raise OptionError(f"LISTEN is given as {text!r}, and --port or --unix as well: leave one out.")
-    if text.startswith(UNIX) and not text.removeprefix(UNIX).isdigit():
+    if text.startswith(UNIX) and not is_whole_number(text.removeprefix(UNIX)):
         return dataclasses.replace(server, unix=parse_unix(text.removeprefix(UNIX)))
-    if text.isascii() and text.isdigit():
+    if is_whole_number(text):
         return dataclasses.replace(server, port=parse_port(text, any_free=True))
     host, port = split_port(text)
     if port is None:

@@ -8,6 +8,7 @@ import typer
 
 from sockctl.cli import options
 from sockctl.cli.tls_options import TrustOptions
+from sockctl.text import is_whole_number
 
 SHOWN = "What is shown"
 BAD_NETWORK = "A bad network on purpose"
@@ -23,7 +24,7 @@ def parse_rate(value: str | int) -> int:
     """
     text = str(value).strip().upper()
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "")
-    if not (number.isascii() and number.isdigit() and 0 < int(number) * _UNITS[unit] <= MAX_RATE):
+    if not (is_whole_number(number) and 0 < int(number) * _UNITS[unit] <= MAX_RATE):
         raise typer.BadParameter(f"{value!r} is no rate: write bytes a second, such as 500, 64K or 1M.")
     return int(number) * _UNITS[unit]
 

@@ -11,6 +11,7 @@ import typer
 from sockctl.cli.options import DataDir, ExplainOption, NoInput, Seconds, declare_time, with_option_group
 from sockctl.cli.session_options import refuse_contradictions
 from sockctl.errors import AddressError
+from sockctl.text import is_whole_number
 
 
 class LogFormat(enum.StrEnum):
@@ -41,7 +42,7 @@ def parse_mode(value: str | int) -> int:
         typer.BadParameter: It names none.
     """
     text = str(value)
-    if not text.isascii() or not text.isdigit() or set(text) & set("89") or int(text, 8) > 0o777:  # noqa: PLR2004
+    if not is_whole_number(text) or set(text) & set("89") or int(text, 8) > 0o777:  # noqa: PLR2004
         raise typer.BadParameter(f"{text!r} is no mode: write octal digits, such as 0600, or 0660 for a group.")
     return int(text, 8)
 

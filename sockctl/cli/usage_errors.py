@@ -5,7 +5,7 @@ from typing import Any
 
 from sockctl.cli.commands import find_name, find_variable, obey_color, suggest, word_problem
 from sockctl.terminal import format_error
-from sockctl.text import make_visible
+from sockctl.text import is_whole_number, make_visible
 
 _TOO_MANY = re.compile(r"Got unexpected extra argument\S* \((.*)\)")
 """What Typer says of words that a command doesn't take; the group holds them."""
@@ -80,7 +80,7 @@ def _explain_words(words: list[str], ctx: Any) -> str:
     """Return the sentence about words that a command doesn't take; for a server, they are where it shall listen."""
     problem = f"{' '.join(words)!r} is more than the command takes."
     host, _, port = ":".join(words).rpartition(":")
-    if not port.isdigit() or "--port" not in _list_options(ctx):
+    if not is_whole_number(port) or "--port" not in _list_options(ctx):
         return problem
     place = f"--host {host} --port {port}" if host else f"--port {port}"
     return f"{problem} A server's port is an option: {ctx.command_path} {place}."

@@ -8,6 +8,7 @@ from typing import Any
 from sockctl.errors import AddressError, NoServerError, OptionError
 from sockctl.net.address import is_loopback, is_unix, parse_target
 from sockctl.net.control.client import fetch_all, list_live
+from sockctl.text import is_whole_number
 
 NONE = "No server runs here as this user that can be watched: 'sockctl serve echo' starts one."
 LISTED_S = 3.0
@@ -59,7 +60,7 @@ def _has_name(name: str, target: str) -> bool:
 def _find_listening(target: str, folder: Path) -> Iterator[Path]:
     """Yield the servers that listen at a port, ``HOST:PORT`` or a Unix socket."""
     with contextlib.suppress(AddressError):
-        wanted = parse_target(None, target) if target.isdigit() else parse_target(target)
+        wanted = parse_target(None, target) if is_whole_number(target) else parse_target(target)
         for path, snapshot in fetch_all(folder, LISTED_S):
             if any(_listens_at(place, wanted.host, wanted.port) for place in snapshot.server["listening"]):
                 yield path

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from sockctl.errors import AddressError, ConnectTimeoutError, SockctlError, UnreachableError
 from sockctl.net.address import Endpoint, parse_port
 from sockctl.net.connector import Addresses, connect, look_up_addresses
+from sockctl.text import is_whole_number
 
 AT_ONCE = 64
 """Ports that are looked at at the same time."""
@@ -41,7 +42,7 @@ def parse_ports(texts: Sequence[str]) -> list[int]:
     ports: list[int] = []
     for piece in ",".join(texts).split(",") if texts else ():
         first, dash, last = piece.partition("-")
-        if not (dash and first.isdigit()):
+        if not (dash and is_whole_number(first)):
             ports.append(parse_port(piece))
             continue
         lowest, highest = parse_port(first), parse_port(last)

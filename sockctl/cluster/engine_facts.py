@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from sockctl.cluster.engine_access import Place
 from sockctl.errors import EngineReplyError, NotAnEngineError
+from sockctl.text import is_whole_number
 
 LEAST_VERSION = (7, 0)
 """The first version of Redis with functions. Valkey began with 7.2."""
@@ -42,7 +43,7 @@ class Facts:
     def is_new_enough(self) -> bool:
         """Whether the engine has functions, as far as it tells."""
         numbers = self.info.get("redis_version", "").split(".")[:2]
-        version = [int(number) if number.isdigit() else 0 for number in numbers]
+        version = [int(number) if is_whole_number(number) else 0 for number in numbers]
         return not self.info or "valkey_version" in self.info or version >= [*LEAST_VERSION]
 
     @property
@@ -56,7 +57,7 @@ class Facts:
         for number in range(self.read_number("connected_slaves")):
             words = (word.partition("=") for word in self.info.get(f"slave{number}", "").split(","))
             of_one = {name: value for name, _, value in words}
-            if (port := of_one.get("port", "")).isdigit():
+            if is_whole_number(port := of_one.get("port", "")):
                 replicas.append(Place(of_one.get("ip", ""), int(port)))
         return replicas
 
@@ -118,4 +119,4 @@ def pair_words(words: Sequence[Any]) -> dict[str, Any]:
 
 def parse_number(text: str) -> int | None:
     """Return the number that a text is; None for any other text."""
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if is_whole_number(text) else None

@@ -9,6 +9,7 @@ from sockctl.cluster.engine_facts import Asks, Facts, collect_facts, decode, pai
 from sockctl.cluster.functions import FORM, Library
 from sockctl.cluster.keys import LOG, META, NODES, here_key, posted_key
 from sockctl.errors import EngineError, EngineReplyError, NoChatError
+from sockctl.text import is_whole_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ def _read_forms(engine: Asks) -> list[int] | None:
         return None
     names = [decode(one.get("library_name")) for one in libraries]  # the form, then a digest of the text
     numbers = {name.removeprefix(Library.LOG).partition("_")[0] for name in names}
-    return sorted(int(number) for number in numbers if number.isdigit())
+    return sorted(int(number) for number in numbers if is_whole_number(number))
 
 
 def _explain_no_chat(access: EngineAccess, forms: list[int] | None) -> str:

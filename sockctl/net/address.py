@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sockctl.errors import AddressError
 from sockctl.local_user import describe_user, parse_user_host
 from sockctl.net.schemes import SCHEMES, explain_scheme
+from sockctl.text import is_whole_number
 
 MAX_PORT = 65_535
 MAX_LABEL = 63
@@ -151,11 +152,11 @@ def parse_port(text: str, *, any_free: bool = False) -> int:
         AddressError: The text is neither the number of a port nor the name of a service.
     """
     lowest = 0 if any_free else 1
-    port = int(text) if text.isascii() and text.isdigit() else _find_service(text)
+    port = int(text) if is_whole_number(text) else _find_service(text)
     if not lowest <= port <= MAX_PORT:
         raise AddressError(
-            f"{text!r} is not a port: a port is a whole number from {lowest} to {MAX_PORT}, such as 9090, or the name "
-            f"of a service, such as http."
+            f"{text[:80]!r} is not a port: a port is a whole number from {lowest} to {MAX_PORT}, such as 9090, or the "
+            f"name of a service, such as http."
         )
     return port
 
@@ -177,7 +178,7 @@ def parse_host(text: str) -> str:
     host = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not host:
         raise AddressError("The host is empty: give a name such as localhost, or an address such as 127.0.0.1.")
-    if host.isascii() and host.isdigit():
+    if is_whole_number(host):
         raise AddressError(f"{text!r} looks like a port, not a host: write HOST:PORT, such as localhost:{host}.")
     if host.count(":") == 1 or "://" in host:
         raise AddressError(f"{text!r} is not a host: give the name or address alone, without scheme and port.")
@@ -266,7 +267,7 @@ def parse_source(text: str) -> Endpoint:
 def _find_unix_place(text: str) -> str | None:
     """Return what stands behind ``unix:``; None for a host, which may be called unix and have a port."""
     place = text.removeprefix(UNIX)
-    return None if place == text or place.isdigit() else place
+    return None if place == text or is_whole_number(place) else place
 
 
 def split_port(text: str) -> tuple[str, str | None]:

@@ -18,6 +18,7 @@ from sockctl.proxy.http_heads import (
     hide_in_target,
     hide_secrets,
 )
+from sockctl.text import is_whole_number
 
 HEAD_BYTES = 65_536
 """Bytes of a head, and of the trailers, at most."""
@@ -196,7 +197,7 @@ def _find_length(headers: Headers) -> tuple[bool, int | None]:
     if "chunked" in find_header(headers, "transfer-encoding").lower():
         return True, None
     length = find_header(headers, "content-length")
-    return False, int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None  # noqa: PLR2004
+    return False, int(length) if is_whole_number(length) else None
 
 
 def _read_body(flow: InspectedFlow, *, chunked: bool, length: int | None) -> Reading[None]:

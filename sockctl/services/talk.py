@@ -13,7 +13,7 @@ from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 
 OPERATOR = "operator"
 """The sender of the messages typed at the server's terminal."""
-_ADDRESSED = re.compile(r"@(\d{1,9})\s+(.*)", re.DOTALL)
+_ADDRESSED = re.compile(r"@([0-9]{1,9})\s+(.*)", re.DOTALL)
 
 
 class OperatorView(Protocol):

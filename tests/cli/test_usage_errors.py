@@ -55,6 +55,7 @@ from tests.support.running import sockctl
         (["serve", "echo", ":9090"], b"A server's port is an option: sockctl serve echo --port 9090."),
         (["serve", "chat", "::1", "1"], b"'::1 1' is more than the command takes."),
         (["serve", "chat", "::1", "1"], b"an option: sockctl serve chat --host ::1 --port 1."),
+        (["serve", "echo", "²"], "'²' is more than the command takes. 'sockctl serve echo -h'".encode()),
         (["help", "connect", "here"], b"'here' is more than the command takes. 'sockctl help -h' explains it."),
     ],
 )

@@ -82,6 +82,7 @@ def test_targets(typed: tuple[str | None, str | None], meant: Target) -> None:
         ("x" * 64, "9090", "not a host"),
         ("x" * 254, "9090", "not a host"),
         ("localhost:nine", None, "'nine' is not a port"),
+        ("localhost", "9" * 5_000, f"'{'9' * 80}' is not a port"),
         ("tcp://localhost:80/path", None, "not a port"),
         ("unix:", None, "path of the Unix socket is empty"),
         ("unix:@", None, "path of the Unix socket is empty"),
@@ -134,7 +135,7 @@ def test_several_targets_that_are_none(typed: str, says: str) -> None:
         parse_targets(typed)
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "65536", "9090.0", "٣", "1e3", " 80", "0x50"])
+@pytest.mark.parametrize("text", ["", "0", "-1", "65536", "9090.0", "٣", "1e3", " 80", "0x50", "²", "9" * 5_000])
 def test_what_is_no_port(text: str) -> None:
     with pytest.raises(AddressError, match="whole number from 1 to 65535"):
         parse_port(text)

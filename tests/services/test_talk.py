@@ -45,8 +45,9 @@ def test_the_default_is_who_spoke_last() -> None:
     talk.say("hello")
     talk.say("@1 you too")
     talk.say("@2nd place")
+    talk.say("@٢ place")
     assert one.texts == ["you too"]
-    assert two.texts == ["hello", "@2nd place"]
+    assert two.texts == ["hello", "@2nd place", "@٢ place"]
     assert two.told[0].kind == "say"
     assert two.told[0].get("sender") == "operator"
     talk.left(two, DisconnectReason.CLIENT_CLOSED)

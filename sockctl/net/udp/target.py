@@ -5,6 +5,7 @@ from dataclasses import replace
 from sockctl.errors import AddressError
 from sockctl.net.address import Target, parse_target
 from sockctl.net.schemes import UDP
+from sockctl.text import is_whole_number
 
 _BEGINNING = f"{UDP}://"
 
@@ -18,6 +19,6 @@ def parse_udp_target(text: str, port: str | None = None) -> Target:
     rest = text.removeprefix(_BEGINNING)
     if "," in rest:
         raise AddressError(f"{text!r} names several servers, and datagrams go to one: leave the others out.")
-    if rest.startswith("unix:") and not rest.removeprefix("unix:").isdigit():
+    if rest.startswith("unix:") and not is_whole_number(rest.removeprefix("unix:")):
         raise AddressError(f"{text!r} is a Unix socket, which knows no UDP: write udp://HOST:PORT, or unix:PATH.")
     return replace(parse_target(f"tcp://{rest}", port), scheme=UDP)

@@ -16,7 +16,7 @@ from sockctl.errors import CommandError, NameRefusedError, RoomRefusedError
 from sockctl.protocol.names import MAX_NAME, make_name_key, normalize_name
 from sockctl.services.chat.command_table import BY_WORD, Command, find_command
 from sockctl.services.chat.member import Client
-from sockctl.text import format_count, make_visible
+from sockctl.text import format_count, is_whole_number, make_visible
 
 Handler = Callable[[Client, Sequence[str]], None]
 """Runs a client's command, given the client and the words behind the command. Raises CommandError if it refuses."""
@@ -92,7 +92,7 @@ def parse_term(words: Sequence[str]) -> tuple[datetime.timedelta | None, str]:
     Raises:
         CommandError: The first word begins with a digit, and is no time.
     """
-    if words and words[0][:1].isdigit():
+    if words and is_whole_number(words[0][:1]):
         return parse_duration(words[0]), " ".join(words[1:]).strip()
     return None, " ".join(words).strip()
 

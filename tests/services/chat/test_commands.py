@@ -168,6 +168,7 @@ def test_no_durations(text: str) -> None:
         (("10m", "too  loud "), 10, "too  loud"),
         (("too", "loud"), None, "too loud"),
         (("{0}",), None, "{0}"),
+        (("²too", "loud"), None, "²too loud"),
     ],
 )
 def test_times_and_reasons(words: tuple[str, ...], minutes: int | None, why: str) -> None:
