@@ -16,6 +16,8 @@ _SECRET_HEADER = re.compile(
     r"|(?:api|auth|access|account|private|functions|subscription)[-_]?key|(?:^|[-_])(?:auth|jwt|otp|sid)$"
 )
 """Finds in a header's name that its value may give access, such as in X-Vault-Token or X-Auth-Key."""
+_SECRET_PROTOCOLS = re.compile(r"(?i)bearer|token|secret|passw|credential|auth|session|jwt|key|[^\s,]{32}")
+"""Finds in Sec-WebSocket-Protocol a token: a page can give its WebSocket no other header. Names are short."""
 _SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
 _USER = re.compile(r"//[^/?#\s]*@")
 """Finds a user and a password, up to the last @ in front of a host: not all clients encode one in a password."""
@@ -147,9 +149,16 @@ def hide_in_target(target: str) -> str:
 
 def hide_secrets(headers: Headers) -> Headers:
     """Return headers without what gives access, also in the addresses that they name."""
-    return [
-        (name, _hide(value) if _SECRET_HEADER.search(name) else _hide_in(value, _HEADER_END)) for name, value in headers
-    ]
+    return [(name, _hide_header(name, value)) for name, value in headers]
+
+
+def _hide_header(name: str, value: str) -> str:
+    if _SECRET_HEADER.search(name):
+        scheme = _SCHEME.match(value)
+        return f"{scheme[0] if scheme else ''}{HIDDEN}"
+    if name.strip().lower() == "sec-websocket-protocol" and _SECRET_PROTOCOLS.search(value):
+        return HIDDEN
+    return _hide_in(value, _HEADER_END)
 
 
 def _hide_in(text: str, end: re.Pattern[str]) -> str:
@@ -164,8 +173,3 @@ def _hide_in(text: str, end: re.Pattern[str]) -> str:
             pieces.append(HIDDEN)
             at = len(text) if ends is None else ends.start()
     return "".join(pieces) + text[at:]
-
-
-def _hide(value: str) -> str:
-    scheme = _SCHEME.match(value)
-    return f"{scheme[0] if scheme else ''}{HIDDEN}"

@@ -29,9 +29,11 @@ MAX_PENDING = 1_000
 HELD_BYTES = 65_536
 """Bytes that are kept behind a request which may change the protocol, until its response has come."""
 _CHUNK_LINE_BYTES = 1_024
-_METHOD = re.compile(rb"[A-Z][A-Z-]{1,19}")
-_VERSION = re.compile(rb"HTTP/([0-9.]{1,8})")
-_MAY_BECOME_REQUEST = re.compile(rb"[A-Z][A-Z-]{0,19}(?: [^\x00-\x1f]*\r?)?")
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}"
+"""A method may be any token (RFC 9110, section 9.1); those in small letters are wrong, and some servers take them."""
+_METHOD = re.compile(_TOKEN)
+_VERSION = re.compile(rb"(?i:HTTP)/([0-9.]{1,8})")
+_MAY_BECOME_REQUEST = re.compile(_TOKEN + rb"(?: [^\x00-\x1f]*\r?)?")
 _STATUS = re.compile(rb"[1-5][0-9]{2}")
 RESPONSE_BEGIN = b"HTTP/"
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
@@ -52,7 +54,7 @@ def may_become_response(data: bytes) -> bool:
 def split_request_line(line: bytes) -> tuple[str, str, str] | None:
     """Return the method, the target and the version in the line that begins a request; None if it is none.
 
-    A wrong target or version makes no text of a request: its headers may be secrets.
+    A wrong method, target or version makes no text of a request: its headers may be secrets.
     """
     method, _, rest = line.partition(b" ")
     target, _, version = rest.rstrip().rpartition(b" ")

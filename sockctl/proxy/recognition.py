@@ -10,7 +10,8 @@
 | no control characters | text | at the first of them as at the beginning, or bytes |
 | anything else | bytes | |
 
-Behind an Upgrade to WebSocket come WebSocket frames. Nothing is decided before it is certain: the first bytes wait.
+Empty lines with which a client begins are text; behind them, the first bytes decide anew. Behind an Upgrade to
+WebSocket come WebSocket frames. Nothing is decided before it is certain: the first bytes wait.
 """
 
 from sockctl.protocol.frames import HEADER_BYTES, LIMIT_BYTES

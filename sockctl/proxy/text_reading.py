@@ -18,6 +18,7 @@ _SECRET_QUESTION = re.compile(rb"(?i)(?:password[^\n]*|the same again):[ ]*\r?\n
 _ENDING = re.compile(rb"[\xc2-\xdf]\Z|[\xe0-\xef][\x80-\xbf]?\Z|[\xf0-\xf4][\x80-\xbf]{0,2}\Z")
 """Finds an incomplete character of UTF-8 at the end."""
 _QUESTION_BYTES = 200
+_LINE_ENDS = b"\r\n"
 
 
 def is_text(data: bytes) -> bool:
@@ -26,10 +27,13 @@ def is_text(data: bytes) -> bool:
 
 
 def read_text(flow: InspectedFlow) -> Reading[None]:
-    """Read text up to the end of the direction, or to the first byte that stands in no text."""
+    """Read text up to the end of the direction, or to the first byte that stands in no text.
+
+    Return also behind empty lines at the beginning, where the client may send an HTTP request (RFC 9112, section 2.2).
+    """
     feed, exchange = flow.feed, flow.exchange
     said = b""  # the end of the target's text
-    hides = False
+    begins, hides = flow.towards_target, False
     while (yield from feed.wait(1)):
         data, is_over = _cut_text(feed.peek(feed.available), ended=feed.ended)
         if not data:
@@ -39,7 +43,10 @@ def read_text(flow: InspectedFlow) -> Reading[None]:
             continue
         if flow.towards_target:
             hides = hides or exchange.asks_secret
-            if hides and (end := data.find(b"\n") + 1):
+            begins = begins and not hides and data[:1] in _LINE_ENDS
+            if begins:
+                data = data[: len(data) - len(data.lstrip(_LINE_ENDS))]
+            elif hides and (end := data.find(b"\n") + 1):
                 data = data[:end]
         elif exchange.greeted:
             said = (said + data)[-_QUESTION_BYTES:]
@@ -49,6 +56,8 @@ def read_text(flow: InspectedFlow) -> Reading[None]:
         flow.add(Text(towards_target=flow.towards_target, size=len(data), data=shown, hidden=hides))
         if hides and data.endswith(b"\n"):
             hides = exchange.asks_secret = False
+        if begins:
+            return
 
 
 def _cut_text(data: bytes, *, ended: bool) -> tuple[bytes, bool]:
