@@ -95,10 +95,14 @@ def test_clients_whose_target_does_not_answer_count_as_all_clients_do(mute: dict
         assert sum(one.name.startswith("sockctl-handler") for one in threading.enumerate()) <= 3
 
 
-def test_a_client_that_breaks_off_ends_the_connect(mute: dict[str, Any]) -> None:
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_a_client_that_breaks_off_ends_the_connect(mute: dict[str, Any], ends_first: bool) -> None:
     with proxied(**mute) as proxy:
         client = proxy.run.client()
         proxy.told("client_connected")
+        if ends_first:
+            client.sendall(b"hello")
+            client.shutdown(socket.SHUT_WR)
         reset(client)
         assert reason_of(proxy.run) is DisconnectReason.CLIENT_RESET
         wait_until(lambda: not any(one.name.startswith("sockctl-handler") for one in threading.enumerate()))
