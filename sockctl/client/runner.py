@@ -16,7 +16,7 @@ from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets, describe_failure
 from sockctl.client.user_interface import choose_level, choose_output, make_user, may_edit, open_log
 from sockctl.deadline import Deadline
-from sockctl.errors import ConnectTimeoutError, SockctlError, UnreachableError
+from sockctl.errors import ConnectTimeoutError, SockctlError, StreamError, UnreachableError
 from sockctl.net.address import Endpoint
 from sockctl.net.connector import Secure, Tell, connect, try_again
 from sockctl.net.transport import Transport
@@ -52,43 +52,7 @@ def run_session(
             standard stream broke.
     """
     targets = Targets(endpoints)
-    if settings.output is None:
-        return _run_session(targets, settings, policy, web, None)
-    from sockctl.client.transcript import Transcript
-
-    with contextlib.closing(Transcript(settings.output, json=settings.json)) as transcript:
-        return _run_session(targets, settings, policy, web, transcript)
-
-
-def _run_session(
-    targets: Targets,
-    settings: ClientSettings,
-    policy: "TlsPolicy | None",
-    web: "WebRequest | None",
-    transcript: "Transcript | None",
-) -> bool:
     screen = Screen(choose_level(settings), settings.explain, json=settings.json)
-
-    def connect_to(endpoint: Endpoint, emit: Tell, *, asks: bool = False) -> Transport:
-        if settings.udp:
-            from sockctl.net.udp.connector import open_datagrams
-
-            return open_datagrams(
-                endpoint, tell=emit, timeout_s=settings.timeout_s, family=settings.family, source=settings.source
-            )
-        trusted = policy
-        if policy is not None and not asks:
-            from dataclasses import replace
-
-            trusted = replace(policy, may_ask=False)  # the terminal has its line to show
-        return connect(
-            endpoint,
-            tell=emit,
-            timeout_s=settings.timeout_s / len(targets.endpoints),
-            family=settings.family,
-            source=settings.source,
-            secure=_make_secure(endpoint, trusted, web, emit),
-        )
 
     def open_tokens() -> "TokenStore":
         from sockctl.client.token_store import TokenStore
@@ -96,29 +60,64 @@ def _run_session(
 
         return TokenStore(find_state_dir(settings.state_dir))
 
+    connect_to = functools.partial(_connect, targets, settings, policy, web)
     go_round = functools.partial(_go_round, targets, functools.partial(connect_to, asks=True), screen.emit)
     with close_line():
         sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
-    session = ClientSession(
-        targets,
-        settings,
-        open_tokens=open_tokens,
-        encrypted=policy is not None,
-        own_lines_stay=screen.person,
-        edits=may_edit(settings),
-    )
-    user = make_user(targets.endpoints, settings, screen, session)
-    output = choose_output(settings, screen, session.view)
-    if transcript is not None:
-        output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
-    log = open_log(targets.endpoints, settings, screen)
-    link = Link(session, connect_to, screen=screen, output=output, user=user, log=log)
     with contextlib.ExitStack() as stack:
+        transcript = _open_transcript(settings, sock)
+        session = ClientSession(
+            targets,
+            settings,
+            open_tokens=open_tokens,
+            encrypted=policy is not None,
+            own_lines_stay=screen.person,
+            edits=may_edit(settings),
+        )
+        user = make_user(targets.endpoints, settings, screen, session)
+        output = choose_output(settings, screen, session.view)
+        if transcript is not None:
+            stack.callback(transcript.close)
+            output = transcript.record(screen, output, lambda: session.is_framed or settings.web)
+        log = open_log(targets.endpoints, settings, screen)
+        link = Link(session, connect_to, screen=screen, output=output, user=user, log=log)
         if settings.raw_terminal:  # now: while connecting, the user may be asked about a certificate
             from sockctl.client.tty.raw_terminal import raw_terminal
 
             stack.enter_context(raw_terminal(screen, quiet=settings.quiet))
         return _run(IoLoop(link, screen=screen, user=user), link, sock, user)
+
+
+def _connect(
+    targets: Targets,
+    settings: ClientSettings,
+    policy: "TlsPolicy | None",
+    web: "WebRequest | None",
+    endpoint: Endpoint,
+    emit: Tell,
+    *,
+    asks: bool = False,
+) -> Transport:
+    """Connect to one server; ``asks`` lets the user be asked about its certificate. Raises what `connect` raises."""
+    if settings.udp:
+        from sockctl.net.udp.connector import open_datagrams
+
+        return open_datagrams(
+            endpoint, tell=emit, timeout_s=settings.timeout_s, family=settings.family, source=settings.source
+        )
+    trusted = policy
+    if policy is not None and not asks:
+        from dataclasses import replace
+
+        trusted = replace(policy, may_ask=False)  # the terminal has its line to show
+    return connect(
+        endpoint,
+        tell=emit,
+        timeout_s=settings.timeout_s / len(targets.endpoints),
+        family=settings.family,
+        source=settings.source,
+        secure=_make_secure(endpoint, trusted, web, emit),
+    )
 
 
 def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport], emit: Tell) -> Transport:
@@ -141,6 +140,23 @@ def _go_round(targets: Targets, connect_to: Callable[[Endpoint, Tell], Transport
             from sockctl.events.reconnecting import TargetFailed
 
             emit(TargetFailed(server=str(server), error=describe_failure(server, error), next=str(targets.current)))
+
+
+def _open_transcript(settings: ClientSettings, sock: Transport) -> "Transcript | None":
+    """Empty the file of the transcript, now that there is a connection to tell of; None where none is wanted.
+
+    Raises:
+        StreamError: It can't be opened; the connection is closed.
+    """
+    if settings.output is None:
+        return None
+    from sockctl.client.transcript import Transcript
+
+    try:
+        return Transcript(settings.output, json=settings.json)
+    except StreamError:
+        sock.close()
+        raise
 
 
 def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None") -> bool:

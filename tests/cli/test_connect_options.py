@@ -117,6 +117,17 @@ def test_a_transcript_that_cannot_be(tmp_path: Path, echo: str) -> None:
     assert b"can't be opened" in run.stderr
 
 
+def test_no_transcript_is_begun_without_a_connection(tmp_path: Path) -> None:
+    before, new = tmp_path / "before", tmp_path / "new"
+    before.write_text("from before")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        target = f"127.0.0.1:{closed.getsockname()[1]}"
+    for path in (before, new):
+        assert sockctl("connect", target, "--output", str(path), stdin=b"one\n").returncode == ExitCode.UNREACHABLE
+    assert before.read_text() == "from before"
+    assert not new.exists()
+
+
 def test_quiet_tells_errors_alone() -> None:
     def play(sock: socket.socket) -> None:
         greet(sock)
