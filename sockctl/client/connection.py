@@ -182,11 +182,7 @@ class ClientConnection:
     # To the server.
 
     def type(self, data: bytes, now: float) -> None:
-        """Process bytes of the input; no bytes mean its end.
-
-        Raises:
-            UnsendableError: A line is too long for a message.
-        """
+        """Process bytes of the input; no bytes mean its end. A line that can't be sent ends it, too."""
         source, protocol = self._source, self.protocol
         if self._exchange is not None:
             self._sender.send(self._exchange.encode_input(source, data))

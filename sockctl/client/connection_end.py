@@ -95,14 +95,22 @@ class ConnectionEnd:
 
     def judge(self, error: SockctlError | None) -> SockctlError | None:
         """Return the error of the connection's end, with which it ended if there is one."""
-        ended = self._parts.input_ended
-        judged = judge_end(
-            error, self._parts.protocol, self._script, self._receiver, self._sender, self._settings, input_ended=ended
+        parts, failure = self._parts, self._parts.source.failure
+        if self._datagrams is not None:
+            is_met = self._script is not None and self._script.ended and self._script.ends_by_expecting
+            is_wanted = is_met or self._receiver.has_enough or failure is not None
+            return error or self._datagrams.judge(is_wanted=is_wanted) or failure
+        if error is None and failure is not None:
+            return failure
+        return judge_end(
+            error,
+            parts.protocol,
+            self._script,
+            self._receiver,
+            self._sender,
+            self._settings,
+            input_ended=parts.input_ended,
         )
-        if judged is not None or self._datagrams is None:
-            return judged
-        is_met = self._script is not None and self._script.ended and self._script.ends_by_expecting
-        return self._datagrams.judge(is_wanted=is_met or self._receiver.has_enough)
 
     def say_last(self, reason: EndReason) -> None:
         """Say the last thing to the server, where there is something to say."""

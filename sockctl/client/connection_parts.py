@@ -67,7 +67,7 @@ class ConnectionParts:
         self.local = True if local else None
         self.number = number
         self.other = "server" if number is None else "client"
-        self.sender = Sender(settings, events)
+        self.sender = Sender(settings, source, events)
         self.receiver = Receiver(settings, script, self.sender, events)
         self.datagrams = self._open_datagrams(peer) if settings.udp else None
         self.web = self._open_web(now) if settings.web else None

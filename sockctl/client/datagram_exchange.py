@@ -74,7 +74,6 @@ class DatagramExchange:
         self._unsent: deque[bytes] = deque()
         self._block = b""  # the beginning of the next block of the input
         self._line_number = 0
-        self._unsendable: UnsendableError | None = None  # of the line that has ended the input
         self._refusals = 0
         self._failure = ""  # the first refusal, in a sentence
         self._remark_at: float | None = None  # when the session remarks it, where a pipe goes on
@@ -135,7 +134,7 @@ class DatagramExchange:
     def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
         """Return the frames for bytes of the input; no bytes mean its end, and a last line or block.
 
-        A piped line too long for a datagram ends the input; `judge` returns its error, after earlier lines' answers.
+        A piped line too long for a datagram ends the input.
         """
         if isinstance(source, PipeInput):
             return b"".join(self._encode_all(self._cut_blocks(source.feed_raw(data), ended=source.ended)))
@@ -144,8 +143,7 @@ class DatagramExchange:
             for each in self._encode_all(self._check_lines(source.feed(data), source)):
                 frames += each
         except UnsendableError as error:
-            self._unsendable = error
-            source.ended, source.open = True, b""
+            source.fail(error)
         return bytes(frames)
 
     def encode_line(self, line: str) -> bytes:
@@ -245,16 +243,14 @@ class DatagramExchange:
         return self.answers.due_at
 
     def judge(self, *, is_wanted: bool) -> SockctlError | None:
-        """Return the error of a session that has ended: no server, a line too long for a datagram, or missing answers.
+        """Return the error of a session that has ended: no server, or missing answers.
 
         Args:
-            is_wanted: Whether all has come that the user wants.
+            is_wanted: Whether answers may be missing: all has come that the user wants, or there is another error.
         """
         answers, settings = self.answers, self._settings
         if self._refusals and not answers.received:
             return self._make_unreachable_error()
-        if self._unsendable is not None:
-            return self._unsendable
         is_free = is_wanted or settings.terminal or settings.send_only or settings.quit_after_s is not None
         if is_free or not answers.lost:
             return None

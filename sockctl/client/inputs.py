@@ -2,6 +2,8 @@
 
 import re
 
+from sockctl.errors import SockctlError
+
 EXIT = b"exit"
 ESCAPED_EXIT = b"//exit"
 
@@ -33,7 +35,10 @@ class PipeInput:
 
     Attributes:
         ended: Whether the input has ended.
+        failure: None: all bytes can be sent.
     """
+
+    failure: SockctlError | None = None
 
     def __init__(self, *, crlf: bool) -> None:
         self.ended = False
@@ -54,14 +59,20 @@ class LineInput:
 
     Attributes:
         ended: Whether the input has ended.
+        failure: The error of the line at which `fail` has ended the input; else None.
         open: The line that has no end yet.
     """
 
     def __init__(self, *, crlf: bool, by_hand: bool = True) -> None:
         self.ended = False
+        self.failure: SockctlError | None = None
         self.open = b""
         self._line_end = b"\r\n" if crlf else b"\n"
         self._by_hand = by_hand
+
+    def fail(self, error: SockctlError) -> None:
+        """End the input at a line that can't be sent. The session fails with `error` when its answers have come."""
+        self.ended, self.failure, self.open = True, error, b""
 
     def feed_raw(self, data: bytes) -> bytes:
         """Return the bytes to send for `data`, as lines with their ends; no data means the end, and a last line."""

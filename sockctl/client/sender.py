@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockctl.client.entry import Entry
-from sockctl.client.inputs import LineInput
+from sockctl.client.inputs import LineInput, PipeInput
 from sockctl.client.session_events import BytesToSend, QuestionAsked, Remark, SessionEvent, Signal, TextReturned
 from sockctl.client.settings import ClientSettings
 from sockctl.errors import ConnectionBrokenError, StreamError, UnsendableError
@@ -26,7 +26,8 @@ class Sender:
     """The sending half of a connection.
 
     Args:
-        settings: How the session behaves. A person's line that can't be sent is told; a pipe's is an error.
+        settings: How the session behaves. A person's line that can't be sent is told; a pipe's ends the input.
+        source: The session's input.
         events: Where events are appended.
 
     Attributes:
@@ -39,7 +40,7 @@ class Sender:
         is_asked: Whether a question was announced, and no line was typed since.
     """
 
-    def __init__(self, settings: ClientSettings, events: list[SessionEvent]) -> None:
+    def __init__(self, settings: ClientSettings, source: LineInput | PipeInput, events: list[SessionEvent]) -> None:
         self.unsent_bytes = 0
         self.held: deque[bytes | Entry] = deque()
         self.answers: list[bytes | Entry] = []
@@ -47,6 +48,7 @@ class Sender:
         self.encode_raw_line: Callable[[str], bytes] = self._encode_raw
         self.is_asked = False
         self._settings = settings
+        self._source = source
         self._events = events
         self.answers_bytes = 0
         self._line_number = 0
@@ -79,29 +81,30 @@ class Sender:
         answers.clear()
 
     def hold(self, source: LineInput, data: bytes) -> None:
-        """Let the lines in bytes of the input wait for their turn.
-
-        Raises:
-            UnsendableError: A line is longer than a message may be.
-        """
+        """Let the lines in bytes of the input wait for their turn; one that is longer than a message ends the input."""
         self.held += source.feed(data)
         if len(source.open) > LIMIT_BYTES:
             number = self._line_number + len(self.held) + 1
-            raise UnsendableError(f"Line {number} of the input is longer than a message may be: split it.")
+            source.fail(UnsendableError(f"Line {number} of the input is longer than a message may be: split it."))
 
     def release(self, protocol: "MessageProtocol") -> bool:
         """Send the held lines that may go out now; return whether there was one.
 
+        A piped line that is no text, or too long for a message, ends the input: no later one is sent.
+
         Raises:
-            StreamError: A piped line is no text.
-            UnsendableError: A piped line is too long for a message.
             InsecureError: A line is a password, and would go in clear.
         """
         count = len(self.held)
         while self.held and protocol.can_send:
             if protocol.question is not None and not protocol.is_welcomed and len(self.answers) <= MAX_ANSWERS:
                 self.answers.append(self.held[0])
-            self.send(self._encode(protocol, self.held.popleft()))
+            try:
+                self.send(self._encode(protocol, self.held.popleft()))
+            except (StreamError, UnsendableError) as error:
+                self.held.clear()
+                if isinstance(self._source, LineInput):
+                    self._source.fail(error)
         return len(self.held) < count
 
     def give_back(self, protocol: "MessageProtocol | None") -> None:

@@ -149,17 +149,20 @@ class WebExchange:
     def encode_input(self, source: LineInput | PipeInput, data: bytes) -> bytes:
         """Return the frames for bytes of the input; no bytes mean its end, and a last line.
 
-        Raises:
-            StreamError: A piped line is no text.
-            UnsendableError: A piped line is longer than a message may be.
+        A piped line that is no text, or longer than a message may be, ends the input.
         """
         if self._settings.binary or isinstance(source, PipeInput):
             raw = source.feed_raw(data)
             return _encode(BINARY, raw) if raw else b""
-        frames = b"".join(self._encode_lines(source.feed(data)))
-        if len(source.open) > MESSAGE_BYTES:
-            raise self._make_size_error()
-        return frames
+        frames = bytearray()
+        try:
+            for each in self._encode_lines(source.feed(data)):
+                frames += each
+            if len(source.open) > MESSAGE_BYTES:
+                raise self._make_size_error(self._line_number + 1)
+        except (StreamError, UnsendableError) as error:
+            source.fail(error)
+        return bytes(frames)
 
     def encode_line(self, line: str) -> bytes:
         """Return the frame for a line of a script.
@@ -221,24 +224,29 @@ class WebExchange:
             self._line_number += 1
             text = line.removesuffix(b"\r")
             try:
-                text.decode()
-            except UnicodeDecodeError as error:
-                problem = (
-                    f"Line {self._line_number} of the input is not UTF-8 at its byte {error.start}: it can't be sent "
-                    f"as text. --binary sends bytes."
-                )
+                self._check_line(text)
+            except (StreamError, UnsendableError) as error:
                 if not self._settings.terminal:
-                    raise StreamError(problem) from error
-                self._events.append(Remark(problem))
-                continue
-            if len(text) > MESSAGE_BYTES:
-                raise self._make_size_error()
-            yield _encode(TEXT, text)
+                    raise
+                self._events.append(Remark(str(error)))
+            else:
+                yield _encode(TEXT, text)
 
-    def _make_size_error(self) -> UnsendableError:
+    def _check_line(self, text: bytes) -> None:
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            raise StreamError(
+                f"Line {self._line_number} of the input is not UTF-8 at its byte {error.start}: it can't be sent as "
+                f"text. --binary sends bytes."
+            ) from error
+        if len(text) > MESSAGE_BYTES:
+            raise self._make_size_error(self._line_number)
+
+    def _make_size_error(self, number: int) -> UnsendableError:
         return UnsendableError(
-            f"A line of the input is longer than a message may be ({MESSAGE_BYTES:,} bytes): split it, or "
-            f"give --binary."
+            f"Line {number} of the input is longer than a message may be ({MESSAGE_BYTES:,} bytes): split it, or give "
+            f"--binary."
         )
 
 

@@ -27,7 +27,7 @@ class Ended:
     def __init__(self, state_dir: Path, settings: ClientSettings, script: Script | None = None) -> None:
         events: list[SessionEvent] = []
         self.settings, self.script = settings, script
-        self.sender = Sender(settings, events)
+        self.sender = Sender(settings, LineInput(crlf=False, by_hand=False), events)
         self.receiver = Receiver(settings, script, self.sender, events)
         self.protocol: MessageProtocol | None = asking_protocol(state_dir)
 

@@ -26,7 +26,8 @@ class Waiting:
 
     def __init__(self, tmp_path: Path) -> None:
         events: list[SessionEvent] = []
-        self.sender = Sender(SETTINGS, events)
+        self.source = LineInput(crlf=False, by_hand=False)
+        self.sender = Sender(SETTINGS, self.source, events)
         self.waits = MessageWaits(SETTINGS, self.sender, Receiver(SETTINGS, None, self.sender, events), 100.3)
         self.protocol: MessageProtocol = make_protocol(
             SETTINGS,
@@ -43,7 +44,7 @@ class Waiting:
         return min([time for time in self.waits.settle(self.protocol, now) if time is not None], default=None)
 
     def hold(self, data: bytes) -> None:
-        self.sender.hold(LineInput(crlf=False, by_hand=False), data)
+        self.sender.hold(self.source, data)
 
 
 def test_the_greeting_has_its_time(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sockctl.client.inputs import PipeInput
 from sockctl.client.receiver import Receiver
 from sockctl.client.script import Script
 from sockctl.client.script_steps import Expect, Send
@@ -30,7 +31,7 @@ class Receiving:
     def __init__(self, script: Script | None = None, **settings: Any) -> None:
         self.events: list[SessionEvent] = []
         made = ClientSettings(**settings)
-        self.receiver = Receiver(made, script, Sender(made, self.events), self.events)
+        self.receiver = Receiver(made, script, Sender(made, PipeInput(crlf=False), self.events), self.events)
 
     @property
     def raw(self) -> list[bytes]:

@@ -388,9 +388,11 @@ def ending(played: Played, how: str) -> None:
         case "no text":
             played.receive(GREETING, ASK)
             played.type(b"\xff\n")
+            played.end()
         case "too long":
             played.receive(GREETING, ASK)
             played.type(b"x" * 70_000)
+            played.end()
         case _:
             played.receive(GREETING, ASK)
             played.end()
@@ -408,8 +410,8 @@ def ending(played: Played, how: str) -> None:
         ("junk", {"messages": True}, SockctlError, (ExitCode.BROKEN, "protocol_error")),
         ("password", {"messages": True, "in_clear": True}, InsecureError, (ExitCode.NOT_LET_IN, "failed")),
         ("mute", {"messages": True, "in_clear": True}, ConnectTimeoutError, (ExitCode.TIMED_OUT, "failed")),
-        ("no text", {"messages": True}, StreamError, (ExitCode.FAILED, "failed")),
-        ("too long", {"messages": True}, UnsendableError, (ExitCode.FAILED, "failed")),
+        ("no text", {"messages": True}, StreamError, (ExitCode.FAILED, "server_closed")),
+        ("too long", {"messages": True}, UnsendableError, (ExitCode.FAILED, "server_closed")),
         ("end", {"messages": True, "count": 5}, ExpectationError, (ExitCode.UNEXPECTED, "failed")),
         ("end", {"messages": True, "steps": [expect("x")]}, ExpectationError, (ExitCode.UNEXPECTED, "failed")),
         ("end", {"messages": True, "steps": [Wait(9), Send("x")]}, ConnectionBrokenError, (ExitCode.BROKEN, "reset")),
@@ -425,6 +427,24 @@ def test_each_exit_code(
     assert isinstance(played.ended.error, error)
     assert (find_exit_code(played.ended.error), played.ended.reason) == ends_with
     assert "secret" not in str(said(played) if "messages" in options and how != "no greeting" else "")
+
+
+@pytest.mark.parametrize("bad", [b"\xff\nlate\n", b"x" * 70_000 + b"\nlate\n", b"x" * 70_000])
+def test_lines_before_one_that_cannot_be_sent_are_sent_and_answered(tmp_path: Path, bad: bytes) -> None:
+    played = Played(tmp_path, messages=True)
+    played.connect()
+    played.receive(GREETING)
+    played.type(b"one\ntwo\n" + bad)
+    played.receive(WELCOME)
+    assert [one["text"] for one in said(played) if one["kind"] == "line"] == ["one", "two"]
+    assert Signal.SENDING_ENDED in played.events
+    assert not played.session.wants_input
+    played.receive(say("answer", 1))
+    played.end()
+    assert "answer" in played.shown
+    assert played.ended is not None
+    assert isinstance(played.ended.error, (StreamError, UnsendableError))
+    assert re.match("Line 3 of the input|The message has 70,025 bytes", str(played.ended.error))
 
 
 # The cuts.

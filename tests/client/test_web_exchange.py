@@ -58,6 +58,12 @@ def error_of(played: Played) -> SockctlError:
     return played.ended.error
 
 
+def end(played: Played) -> None:
+    """Answer the last Ping, and close."""
+    played.receive(frame(b"end", PONG))
+    played.receive(encode_close(1000))
+
+
 def last_code(played: Played) -> int | None:
     """Return the code of the Close frame with which the session says goodbye."""
     assert played.ended is not None
@@ -265,7 +271,9 @@ def test_an_interrupted_session_says_so(tmp_path: Path) -> None:
 
 def test_input_that_can_not_be_sent(tmp_path: Path) -> None:
     played = opened(tmp_path)
-    played.type(b"ok\n\xff\n")
+    played.type(b"ok\n\xff\nlate\n")
+    assert sent(played) == [(TEXT, b"ok"), LAST_PING]
+    end(played)
     assert isinstance(error_of(played), StreamError)
     assert "Line 2 of the input is not UTF-8 at its byte 0" in str(error_of(played))
     person = opened(tmp_path, terminal=True)
@@ -278,12 +286,21 @@ def test_input_that_can_not_be_sent(tmp_path: Path) -> None:
     assert isinstance(error_of(script), UnsendableError)
 
 
-@pytest.mark.parametrize("end", [b"", b"\n"])
-def test_a_line_that_is_too_long(tmp_path: Path, end: bytes) -> None:
+@pytest.mark.parametrize("line_end", [b"", b"\n"])
+def test_a_line_that_is_too_long(tmp_path: Path, line_end: bytes) -> None:
     played = opened(tmp_path)
-    played.type(b"x" * 16_777_217 + end)
+    played.type(b"ok\n" + b"x" * 16_777_217 + line_end)
+    assert sent(played) == [(TEXT, b"ok"), LAST_PING]
+    end(played)
     assert isinstance(error_of(played), UnsendableError)
-    assert sent(played) == []
+    assert "Line 2 of the input is longer" in str(error_of(played))
+
+
+def test_a_line_that_is_too_long_by_hand(tmp_path: Path) -> None:
+    person = opened(tmp_path, terminal=True)
+    person.type(b"x" * 16_777_217 + b"\nok\n")
+    assert "Line 1 of the input is longer" in person.remarks[0]
+    assert sent(person) == [(TEXT, b"ok")]
 
 
 def test_rubbish_ends_in_an_error_or_a_close(tmp_path: Path) -> None:
