@@ -16,7 +16,6 @@ from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.errors import NobodyThereError
 from sockctl.events.base import HELD_BYTES, Event, Record
 from sockctl.events.journal import Journal
-from sockctl.events.reasons import Reason
 from sockctl.events.sinks import DescriptorSink
 from sockctl.protocol.messages import Message, format_line, make_message, split_block
 from sockctl.services.chat.commands import LOBBY
@@ -157,9 +156,9 @@ class TalkLines(LineConsole):
         """Show a client's message."""
         self.show(f"<{number}> {text}")
 
-    def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client is gone."""
-        self.show(f"* client {number} left ({reason})")
+    def show_left(self, number: int, why: str) -> None:
+        """Show that a client is gone, and why, unless it left of its own will."""
+        self.show(f"* client {number} left" + (f" ({why})" if why else ""))
 
     def _take(self, line: str) -> None:
         try:

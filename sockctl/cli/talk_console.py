@@ -14,7 +14,6 @@ from sockctl.client.entry import Entry
 from sockctl.client.fragments import Fragments
 from sockctl.client.tty.entries import Entries
 from sockctl.errors import NobodyThereError
-from sockctl.events.reasons import Reason
 from sockctl.protocol.messages import make_message
 from sockctl.services.talk import Talk, split_address
 from sockctl.text import format_count
@@ -53,9 +52,9 @@ class TalkConsole(Console):
         """Show a client's message."""
         self._do(partial(self._show, make_message("say", text, sender=str(number))), len(text))
 
-    def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client is gone."""
-        self._do(partial(self._tell, f"client {number} left ({reason})"))
+    def show_left(self, number: int, why: str) -> None:
+        """Show that a client is gone, and why, unless it left of its own will."""
+        self._do(partial(self._tell, f"client {number} left" + (f" ({why})" if why else "")))
 
     def _enter(self, text: str) -> None:
         number, _, text = text.partition(" ")

@@ -5,7 +5,7 @@ import threading
 from typing import ClassVar, Protocol
 
 from sockctl.errors import NobodyThereError
-from sockctl.events.reasons import Reason
+from sockctl.events.reasons import DisconnectReason, Reason
 from sockctl.net.peer import Peer
 from sockctl.net.service import MessageService
 from sockctl.protocol.messages import SAYING_KINDS, Message, make_message
@@ -14,6 +14,20 @@ from sockctl.stores.timestamps import format_timestamp, read_utc_clock
 OPERATOR = "operator"
 """The sender of the messages typed at the server's terminal."""
 _ADDRESSED = re.compile(r"@([0-9]{1,9})\s+(.*)", re.DOTALL)
+_WHY: dict[Reason, str] = {
+    DisconnectReason.CLIENT_RESET: "connection lost",
+    DisconnectReason.CLIENT_VANISHED: "connection lost",
+    DisconnectReason.TLS_ERROR: "TLS broken",
+    DisconnectReason.PROTOCOL_ERROR: "it sent what is no message",
+    DisconnectReason.SLOW_READER: "too slow to read along",
+    DisconnectReason.SEND_TIMEOUT: "too slow to read along",
+    DisconnectReason.DRAIN_TIMEOUT: "too slow to read along",
+    DisconnectReason.FLOODING: "flooding",
+    DisconnectReason.IDLE_TIMEOUT: "nothing said for too long",
+    DisconnectReason.SERVER_STOPPING: "the server is stopping",
+    DisconnectReason.INTERNAL_ERROR: "the server failed",
+}
+"""Why a client left, for the operator; after any other reason it left of its own will."""
 
 
 class OperatorView(Protocol):
@@ -27,8 +41,8 @@ class OperatorView(Protocol):
         """Show a client's message."""
         ...
 
-    def show_left(self, number: int, reason: Reason) -> None:
-        """Show that a client has left."""
+    def show_left(self, number: int, why: str) -> None:
+        """Show that a client has left, and why; empty where it left of its own will."""
         ...
 
 
@@ -73,7 +87,7 @@ class Talk(MessageService):
             self._peers.pop(peer.number, None)
             if self._last == peer.number:
                 self._last = None
-        self._view.show_left(peer.number, reason)
+        self._view.show_left(peer.number, _WHY.get(reason, ""))
 
     @property
     def numbers(self) -> list[int]:

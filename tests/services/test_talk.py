@@ -3,7 +3,7 @@
 import pytest
 
 from sockctl.errors import NobodyThereError
-from sockctl.events.reasons import DisconnectReason, Reason
+from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import Message, make_message
 from sockctl.services.talk import Talk
 from tests.support.frames import frame_client
@@ -23,8 +23,8 @@ class Desk:
     def show_said(self, number: int, text: str) -> None:
         self.seen.append(f"{number}: {text}")
 
-    def show_left(self, number: int, reason: Reason) -> None:
-        self.seen.append(f"-{number} {reason}")
+    def show_left(self, number: int, why: str) -> None:
+        self.seen.append(f"-{number} {why}")
 
 
 def talk_with(*numbers: int) -> tuple[Talk, list[ScriptedPeer], Desk]:
@@ -53,6 +53,14 @@ def test_the_default_is_who_spoke_last() -> None:
     talk.left(two, DisconnectReason.CLIENT_CLOSED)
     talk.say("only you are left")
     assert one.texts[-1] == "only you are left"
+
+
+def test_the_operator_reads_why_a_client_left() -> None:
+    talk, (one, two, three), desk = talk_with(1, 2, 3)
+    talk.left(one, DisconnectReason.CLIENT_EXIT)
+    talk.left(two, DisconnectReason.CLIENT_RESET)
+    talk.left(three, DisconnectReason.IDLE_TIMEOUT)
+    assert desk.seen[-3:] == ["-1 ", "-2 connection lost", "-3 nothing said for too long"]
 
 
 def test_nobody_there() -> None:
