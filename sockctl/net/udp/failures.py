@@ -1,22 +1,27 @@
 """Keeps the thread of a UDP server alive through errors that it should not raise."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from sockctl.events.journal import Journal
-from sockctl.events.rate_limit import SUM_S
+from sockctl.events.rate_limit import SUM_S, EventRateLimit
 from sockctl.events.udp import DatagramsFailed
 from sockctl.token_bucket import TokenBucket
 
 
 class Failures:
-    """Emits the errors of the server's thread, once a second at most; that thread alone calls it."""
+    """Emits an error of the server's thread, and those of the second behind it as a sum; that thread alone calls it.
+
+    Attributes:
+        limit: Has the sum that waits.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._rate = TokenBucket(rate=1 / SUM_S, burst=1)
-        self._count = 0
+        rate = TokenBucket(rate=1 / SUM_S, burst=1)
+        self.limit: EventRateLimit[Counter[str]] = EventRateLimit(rate, Counter, self._emit_sum)
         self._error = ""
 
     def guard(self, call: Callable[..., object], *arguments: Any) -> bool:
@@ -24,15 +29,17 @@ class Failures:
         try:
             call(*arguments)
         except Exception as error:  # noqa: BLE001  a defect on one datagram must not end the server
-            self._count += 1
             self._error = f"{type(error).__name__}: {error}"
-            if self._rate.accept(time.monotonic()):
-                self.emit_count()
+            more = self.limit.find_sum(time.monotonic())
+            if more is None:
+                self._emit(1)
+            else:
+                more["errors"] += 1
             return False
         return True
 
-    def emit_count(self) -> None:
-        """Emit how many errors there were since the last such event, if any."""
-        if self._count:
-            self._journal.emit(DatagramsFailed(error=self._error, count=self._count))
-            self._count = 0
+    def _emit_sum(self, more: Counter[str], _: float) -> None:
+        self._emit(more.total())
+
+    def _emit(self, count: int) -> None:
+        self._journal.emit(DatagramsFailed(error=self._error, count=count))

@@ -173,9 +173,10 @@ class DatagramServer:
                         self._answer_looks()
                 if not self._failures.guard(self._settle, now):
                     time.sleep(FAILURE_S)
+                self._failures.limit.emit_sum(now)
             self._failures.guard(self._drain, Deadline.after(self._stop_within_s))
             self._failures.guard(self._end, time.monotonic())
-            self._failures.emit_count()
+            self._failures.limit.emit_sum(time.monotonic(), ending=True)
         finally:
             poller.close()
             self._listeners.close()
@@ -284,6 +285,7 @@ class DatagramServer:
         sums = (
             self._unanswered.limit.due_at,
             self._client_events.limit.due_at,
+            self._failures.limit.due_at,
             self._clients.find_idle_at(),
             self._drops_at,
         )

@@ -84,8 +84,11 @@ def test_a_defect_ends_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
             client.send(b"bad")
         client.send(b"good")
         assert client.recv(100) == b"good"
-        [told] = run.sink.wait_for("datagrams_failed")
-        assert (told.error, told.count) == ("ValueError: a defect", 1)
+        told = run.sink.wait_for("datagrams_failed", 2)
+        assert (told[0].error, told[0].count) == ("ValueError: a defect", 1)
+        wait_until(
+            lambda: sum(one.count for one in run.sink.named("datagrams_failed")) == 100
+        )  # without a further error
         with monkeypatch.context() as patch:
             patch.setattr(DatagramTraffic, "add", None)
             client.send(b"good")
