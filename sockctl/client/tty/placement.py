@@ -6,6 +6,7 @@ a moment, and it stands at the bottom, since a terminal that becomes narrower sc
 """
 
 import asyncio
+from collections.abc import Callable
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.data_structures import Size
@@ -28,12 +29,13 @@ class Placement:
 
     Args:
         prompt: The prompt, before it runs.
-        at_bottom: Whether it is moved down to the last row, with what stands above it.
+        is_at_bottom: Whether it is moved down to the last row now, with what stands above it.
     """
 
-    def __init__(self, prompt: PromptSession[str], *, at_bottom: bool) -> None:
+    def __init__(self, prompt: PromptSession[str], is_at_bottom: Callable[[], bool]) -> None:
         app = self._app = prompt.app
         self._output = prompt.output
+        self._is_at_bottom = is_at_bottom
         self._size: Size | None = None  # when the prompt was drawn
         self._widest: dict[int, int] = {}  # the last column that was written since the last erasing, of each row
         self._ends: list[int] = []  # the same up to the cursor
@@ -44,8 +46,7 @@ class Placement:
         app.after_render.add_handler(lambda _: self._note_rows())
         app._on_resize = self._wait  # type: ignore[method-assign]
         self._output.erase_down = self._erase_down  # type: ignore[method-assign]
-        if at_bottom:
-            app.renderer.report_absolute_cursor_row = self._move_down  # type: ignore[method-assign]
+        app.renderer.report_absolute_cursor_row = self._process_row  # type: ignore[method-assign]
 
     @property
     def is_settled(self) -> bool:
@@ -97,7 +98,7 @@ class Placement:
         self._widest.clear()
         self._output.write_raw(ERASE_DOWN)
 
-    def _move_down(self, row: int) -> None:
+    def _process_row(self, row: int) -> None:
         """Process the terminal's answer: on which row, from 1, the prompt began when it was asked."""
         self._note_row(row)
         renderer = self._app.renderer
@@ -105,7 +106,7 @@ class Placement:
         if screen is None or renderer.waiting_for_cpr or not self.is_settled:
             return  # another answer comes
         free = self._output.get_size().rows - (row - 1) - screen.height
-        if free > LOOSE_ROWS:
+        if free > LOOSE_ROWS and self._is_at_bottom():
             self._output.write_raw(f"\x1b7\x1b[H\x1b[{free}L\x1b8\x1b[{free}B")
             self._output.flush()
             self._note_row(row + free)

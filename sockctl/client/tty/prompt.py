@@ -93,7 +93,7 @@ def make_prompt(
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
     prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
-    placement = Placement(prompt, at_bottom=status is not None)
+    placement = Placement(prompt, lambda: status is not None and bool(status(prompt.output.get_size().columns)))
     if status is not None:
         _add_status(prompt, status, placement)
     return prompt, keyboard
