@@ -185,10 +185,8 @@ def test_the_server_closes_while_the_terminal_waits(terminal: Any) -> None:
     child = terminal("connect", "127.0.0.1", str(port))
     child.expect("Ctrl-D ends")
     go.set()
-    started = time.monotonic()
-    child.expect("disconnected.*The server ended the connection")
+    child.expect("disconnected.*The server ended the connection")  # before a further line is typed
     assert ended(child) == 0
-    assert time.monotonic() - started < 5
     thread.join()
 
 
@@ -216,7 +214,7 @@ def test_exit_waits_for_the_last_answer_but_not_for_ever(terminal: Any) -> None:
 
     gone = threading.Event()
     port, thread = scripted(stays)
-    child = terminal("connect", "127.0.0.1", str(port))
+    child = terminal("connect", "--quit-after", "5s", "127.0.0.1", str(port))
     child.expect("Ctrl-D ends")
     child.sendline("exit")
     child.expect("last answer")
@@ -278,9 +276,12 @@ AROUND = [
 def test_a_raw_terminal_passes_each_key_on(terminal: Any, shell: int) -> None:
     child = terminal(*RAW, "localhost", str(shell), command=AROUND)
     child.expect_exact("Each key goes to the server. Ctrl-] ends the connection.\r\n")
-    child.send("echo wa''it; sleep 60\r")
+    child.send("echo wa''it; cat\r")
     child.expect_exact("wait\r\n")
+    child.send("word\r")
+    child.expect_exact("word\r\nword\r\n")  # the echo of the server's terminal, and cat's: it runs
     child.send("\x03")
+    child.expect_exact(f"^C\r\n{PROMPT}")  # cat might read what is typed before its end
     child.send("stty size; printf '\\033[2mdim'\r")
     child.expect_exact("24 80\r\n\x1b[2mdim")
     child.send("\x1d")
