@@ -125,7 +125,7 @@ def test_ones_own_message_stands_once(terminal: Any, server: ChatServer, plain: 
     if not plain:
         child.expect(DATED + "<ann> good morning")
         child.expect(PROMPT)
-    wait_until(lambda: server.said() == ["good morning"])
+    wait_until(lambda: [one["text"] for one in server.rooms["lobby"]] == ["good morning"])
     server.say("bob", "good")
     child.expect("<bob> good")
     if plain:

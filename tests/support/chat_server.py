@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.frames import Fields, framed
-from tests.support.running import TIMEOUT_S, receive_exactly, wait_until
+from tests.support.running import TIMEOUT_S, free_port, receive_exactly, wait_until
 
 AT = "2026-01-31T12:00:00Z"
 
@@ -36,7 +36,7 @@ class ChatServer:
 
     def __init__(self, files: tuple[Path, Path] | None = None) -> None:
         self.files = files
-        self.host, self.port = "127.0.0.1", 0
+        self.host, self.port = "127.0.0.1", free_port()  # while the server is stopped, the system gives it to nobody
         self.rooms: dict[str, list[Fields]] = {"lobby": []}
         self.members = ["ann", "bob", "carol"]
         self.heard: list[list[Fields]] = []
@@ -48,8 +48,9 @@ class ChatServer:
         self.decide = threading.Event()
         self.decide.set()
         self._ids = itertools.count(1)
-        self._lock = threading.Lock()  # guards the current connection, and what is sent to it
+        self._lock = threading.RLock()  # guards the current connection, what was said, and what is sent
         self._current: socket.socket | None = None
+        self._is_in = False  # whether the member there has been told all that was said before
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
         self.start()
@@ -88,9 +89,11 @@ class ChatServer:
 
     def say(self, sender: str, text: str, room: str = "lobby", **fields: Any) -> None:
         """Say something in a room; the member gets it now, or when it comes back."""
-        one = {"room": room, "sender": sender, "id": next(self._ids), "at": AT, **fields}
-        self.rooms[room].append({"text": text, **one})
-        self.send("say", text, **one)
+        with self._lock:
+            one = {"room": room, "sender": sender, "id": next(self._ids), "at": AT, **fields}
+            self.rooms[room].append({"text": text, **one})
+            if self._is_in:
+                self.send("say", text, **one)
 
     def close(self) -> None:
         """End the connection without a goodbye."""
@@ -113,7 +116,7 @@ class ChatServer:
 
     def _drop(self, how: int) -> None:
         with self._lock:
-            sock, self._current = self._current, None
+            sock, self._current, self._is_in = self._current, None, False
             if sock is not None:
                 with contextlib.suppress(OSError):
                     sock.shutdown(how)
@@ -154,12 +157,23 @@ class ChatServer:
         hello = read()
         self.heard.append(heard)
         with self._lock:
-            self._current = sock
+            self._current, self._is_in = sock, False
         name, seen = self._log_in(read)
         if hello.get("session", True):
             token = secrets.token_urlsafe()
             self.tokens[token] = name
             self.send("token", token=token, expires="2099-01-31T12:00:00Z")
+        with self._lock:
+            self._let_in(name, seen)
+        while (one := read())["kind"] != "bye":
+            if one["kind"] in {"line", "block", "answer"}:
+                self._answer(name, one)
+        self._drop(socket.SHUT_WR)
+        while sock.recv(65_536):
+            pass
+
+    def _let_in(self, name: str, seen: Fields) -> None:
+        """Tell the member all that is told to whoever comes in."""
         self.send("welcome", f"Welcome, {name}!", name=name, room=list(self.rooms)[-1], can=self.can)
         for room, said in self.rooms.items():
             self.send("joined", f"You are in #{room}.", room=room, name=name)
@@ -167,13 +181,8 @@ class ChatServer:
             for one in said:
                 if one["id"] >= seen.get(room, 0):  # the last one twice
                     self.send("history", **one)
+        self._is_in = self._current is not None
         self.receptions += 1
-        while (one := read())["kind"] != "bye":
-            if one["kind"] in {"line", "block", "answer"}:
-                self._answer(name, one)
-        self._drop(socket.SHUT_WR)
-        while sock.recv(65_536):
-            pass
 
     def _log_in(self, read: Any) -> tuple[str, Fields]:
         while True:
