@@ -95,11 +95,9 @@ def test_a_newer_greeting() -> None:
 
 
 def test_no_greeting_at_all(echo: str) -> None:
-    started = time.monotonic()
     run = sockctl("connect", f"sockctl://{echo}", "--timeout", "0.3")
     assert run.returncode == ExitCode.TIMED_OUT
     assert b"within 0.3 s" in run.stderr
-    assert time.monotonic() - started < 10
 
 
 def test_the_end_in_place_of_a_greeting() -> None:
@@ -221,7 +219,7 @@ def test_steps_in_the_order_of_the_command_line() -> None:
     with server(repeating) as target:
         run = sockctl(
             *("connect", f"sockctl://{target}", "--expect", "Who", "--send", "ann", "--send", "one", "--expect=^one$"),
-            *("--send=two", "--expect", "tw.", "--timeout", "5"),
+            *("--send=two", "--expect", "tw.", "--timeout", "20"),
         )
     assert run.returncode == 0, run.stderr
     assert run.stdout == b"Who?\nHello ann (answer).\n<parrot> one\n<parrot> two\n"
@@ -289,7 +287,11 @@ def test_standard_input_is_not_read(echo: str) -> None:
         (["--script", "/missing"], ExitCode.USAGE, b"No such file"),
         (["--json", "--hex"], ExitCode.USAGE, b"exclude each other"),
         (["--count", "0"], ExitCode.USAGE, b"--count"),
-        (["--count", "3", "--send", "a", "--quit-after", "0.3"], ExitCode.UNEXPECTED, b"2 short of the 3"),
+        (
+            ["--count", "3", "--send", "a", "--expect", "a", "--quit-after", "0.3"],
+            ExitCode.UNEXPECTED,
+            b"2 short of the 3",
+        ),
     ],
 )
 def test_exit_codes(echo: str, steps: list[str], code: ExitCode, why: bytes) -> None:
@@ -310,7 +312,7 @@ def test_an_expectation_not_met_at_the_end() -> None:
 
 def test_the_end_before_the_last_line_was_sent(tmp_path: Path) -> None:
     script = tmp_path / "script"
-    script.write_text("expect first\nwait 5\nsend late\n")
+    script.write_text("expect first\nwait 60\nsend late\n")
     with server(saying(framed(kind="say", text="first"))) as target:
         run = sockctl("connect", f"sockctl://{target}", "--script", str(script))
     assert run.returncode == ExitCode.BROKEN

@@ -86,7 +86,7 @@ def test_scripts_and_json(echo: str) -> None:
     assert (done.returncode, done.stdout) == (0, b'{"text": "hello"}\n')
     done = sockctl("connect", echo, "--binary", "--send", "hello", "--count", "1", "--json")
     assert (done.returncode, done.stdout) == (0, b'{"base64": "aGVsbG8="}\n')
-    done = sockctl("connect", echo, "--send", "hello", "--expect", "other", "-w", "0.5")
+    done = sockctl("connect", echo, "--send", "hello", "--expect", "other", "-w", "2")
     assert done.returncode == ExitCode.UNEXPECTED
 
 
