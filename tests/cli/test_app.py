@@ -145,7 +145,7 @@ def test_output_that_cannot_be_written_is_told_in_one_sentence(
 
 def test_a_reader_that_has_enough_is_no_failure() -> None:
     with echo_process() as (_, port):
-        bench = [*SOCKCTL, "bench", "echo", f"localhost:{port}", "--count", "10", "--warm-up", "0"]
+        bench = [*SOCKCTL, "bench", "echo", f"localhost:{port}", "--count", "10", "--timeout", "20"]
         done = subprocess.run(
             ["sh", "-c", '{ "$@"; echo $? >&2; } | true', "sh", *bench], check=False, timeout=60, capture_output=True
         )

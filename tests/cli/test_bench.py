@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,15 +24,19 @@ from sockctl.net.udp.limits import DatagramLimits
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
+from sockctl.signals import SAME_SIGNAL_S
 from tests.support.accounts import PASSWORD
 from tests.support.bench_servers import auth
 from tests.support.datagrams import datagrams
 from tests.support.processes import Popen
 from tests.support.running import CLOSED_PORT, SOCKCTL, TIMEOUT_S, process, running, sockctl, wait_until
+from tests.support.terminal import ended
 from tests.support.tls import securing, self_signed
 from tests.support.wrong_servers import altering, resetting, serving, silent
 
-SHORT = ("--count", "100", "--warm-up", "0")
+PATIENT = ("--timeout", "20")
+"""A busy machine may need so long for an answer."""
+SHORT = ("--count", "100", "--warm-up", "0", *PATIENT)
 
 
 @contextmanager
@@ -61,7 +67,9 @@ def test_one_json_object_and_the_count() -> None:
 
 def test_on_a_clock() -> None:
     with echo() as target:
-        done = sockctl("bench", "echo", target, "--rate", "500", "--json", "--duration", "0.2", "--warm-up", "0")
+        done = sockctl(
+            "bench", "echo", target, "--rate", "500", "--json", "--duration", "0.2", "--warm-up", "0", *PATIENT
+        )
     fields = json.loads(done.stdout)
     assert (fields["loop"], fields["sent"], fields["ok"]) == ("open", 100, True)
 
@@ -126,15 +134,15 @@ def test_under_tls(tmp_path: Path) -> None:
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)["tls"]
         assert sockctl("bench", "echo", f"tls://{target}", *own).returncode == 0, "it is known now"
-        in_clear = sockctl("bench", "echo", target, "--timeout", "1", *own)
+        in_clear = sockctl("bench", "echo", target, *own, "--timeout", "1")
         assert in_clear.returncode == ExitCode.FAILED
 
 
 def test_a_chat(tmp_path: Path) -> None:
     with running(Chat(tmp_path, ChatRules(flood=None)), level=Level.WARNING) as run:
         target = f"127.0.0.1:{run.port}"
-        done = sockctl("bench", "chat", target, "--senders", "2", "--count", "20", "--clients", "5")
-        again = sockctl("bench", "chat", f"sockctl://{target}", "--count", "20", "--json")
+        done = sockctl("bench", "chat", target, "--senders", "2", "--count", "20", "--clients", "5", *PATIENT)
+        again = sockctl("bench", "chat", f"sockctl://{target}", "--count", "20", "--json", *PATIENT)
     assert done.returncode == again.returncode == 0
     assert "deliveries 100 (" in done.stdout.decode()
     assert json.loads(again.stdout)["answered"] == 200
@@ -143,10 +151,21 @@ def test_a_chat(tmp_path: Path) -> None:
 def test_a_chat_on_several_servers(tmp_path: Path) -> None:
     with running(Chat(tmp_path, ChatRules(flood=None)), level=Level.WARNING) as run:
         targets = f"127.0.0.1:{run.port},localhost:{run.port}"
-        table = sockctl("bench", "chat", targets, "--senders", "2", "--count", "20", "--clients", "5")
-        done = sockctl("bench", "chat", f"sockctl://{targets}", "--count", "20", "--json")
+        table = sockctl("bench", "chat", targets, "--senders", "2", "--count", "20", "--clients", "5", *PATIENT)
+        done = sockctl("bench", "chat", f"sockctl://{targets}", "--count", "20", "--json", *PATIENT)
         both = sockctl(
-            *("bench", "chat", targets, "--compare", f"127.0.0.1:{run.port}", "--count", "20", "--rounds", "1")
+            *(
+                "bench",
+                "chat",
+                targets,
+                "--compare",
+                f"127.0.0.1:{run.port}",
+                "--count",
+                "20",
+                "--rounds",
+                "1",
+                *PATIENT,
+            )
         )
     assert table.returncode == done.returncode == both.returncode == 0
     out = table.stdout.decode()
@@ -163,7 +182,7 @@ def test_a_chat_whose_servers_are_not_one(tmp_path: Path) -> None:
         running(Chat(tmp_path / "b", ChatRules(flood=None)), level=Level.WARNING) as other,
     ):
         targets = f"127.0.0.1:{one.port},127.0.0.1:{other.port}"
-        done = sockctl("bench", "chat", targets, "--clients", "4", "--count", "20", "--timeout", "1", "--json")
+        done = sockctl("bench", "chat", targets, "--clients", "4", "--count", "20", "--timeout", "3", "--json")
     assert done.returncode == ExitCode.FAILED
     fields = json.loads(done.stdout)
     assert fields["errors"] == {"no_answer": 2}
@@ -175,7 +194,7 @@ def test_logins(tmp_path: Path) -> None:
     secret.touch(0o600)
     secret.write_text(PASSWORD)
     with running(auth(tmp_path / "data"), level=Level.WARNING) as run:
-        command = ("bench", "login", f"127.0.0.1:{run.port}", "--count", "10", "--clients", "2")
+        command = ("bench", "login", f"127.0.0.1:{run.port}", "--count", "10", "--clients", "2", *PATIENT)
         done = sockctl(*command, "--user", "user{}", "--password-file", str(secret))
         assert done.returncode == 0
         assert "logins     10 (" in done.stdout.decode()
@@ -246,6 +265,29 @@ def test_ctrl_c_prints_what_there_is() -> None:
     assert not fields["errors"]
 
 
+def list_children(pid: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split())]
+
+
+@contextmanager
+def stopped(processes: list[int]) -> Iterator[list[int]]:
+    """Let processes do nothing meanwhile."""
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield processes
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+
+def has_input(pid: int) -> bool:
+    """Return whether a process has something to read from its standard input, a pipe."""
+    with open(f"/proc/{pid}/fd/0", "rb", buffering=0) as pipe:  # noqa: PTH123  unbuffered
+        return bool(select.select([pipe], [], [], 0)[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes of a process are read from Linux's /proc")
 def test_a_second_ctrl_c_ends_it_at_once() -> None:
     heard: list[bytes] = []
 
@@ -257,9 +299,11 @@ def test_a_second_ctrl_c_ends_it_at_once() -> None:
         command = [*SOCKCTL, "bench", "echo", f"127.0.0.1:{port}", "--timeout", "60", "--duration", "60"]
         with Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             wait_until(lambda: len([one for one in heard if one]) == 10)  # it has begun
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.3)  # of the second in which it still awaits answers
-            process.send_signal(signal.SIGINT)
+            with stopped(list_children(process.pid)) as children:  # else they end a second after the first Ctrl-C
+                process.send_signal(signal.SIGINT)
+                wait_until(lambda: all(map(has_input, children)))
+                time.sleep(2 * SAME_SIGNAL_S)
+                process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, b"")
 
@@ -284,12 +328,12 @@ def test_ctrl_c_in_the_first_round_of_a_comparison() -> None:
 
 def test_progress_on_a_terminal(terminal: Any) -> None:
     with echo() as target:
-        child = terminal("bench", "echo", target, "--duration", "0.8", "--warm-up", "0.1")
+        child = terminal("bench", "echo", target, "--duration", "60", "--warm-up", "0.1")
         child.expect(rf"{target} \[#+ *\] [0-9.]+ s, [0-9,]+/s, p99 [0-9.]+ [mµ]?s")
+        child.sendintr()  # a busy machine shows it late
         child.expect(r"messages +[0-9,]+ \(")
         child.expect("█")
-        child.wait()
-        assert child.exitstatus == 0
+        assert ended(child) == ExitCode.INTERRUPTED
 
 
 def test_interrupted_between_the_rounds(terminal: Any) -> None:
@@ -307,8 +351,8 @@ def test_interrupted_between_the_rounds(terminal: Any) -> None:
 def test_datagrams() -> None:
     with datagrams() as run:
         target = f"udp://127.0.0.1:{run.port}"
-        shown = sockctl("bench", "echo", target, "--count", "200", "--clients", "2")
-        options = ("--count", "200", "--clients", "2", "--compare", target, "--rounds", "1", "--json")
+        shown = sockctl("bench", "echo", target, "--count", "200", "--clients", "2", *PATIENT)
+        options = ("--count", "200", "--clients", "2", "--compare", target, "--rounds", "1", "--json", *PATIENT)
         done = sockctl("bench", "echo", target, *options)
     assert shown.returncode == 0, shown.stderr
     text = shown.stdout.decode()
@@ -326,7 +370,8 @@ def test_lost_datagrams_are_told_and_exit_1() -> None:
         options = ("--count", "20", "--clients", "1", "--depth", "20", "--timeout", "300ms")
         done = sockctl("bench", "echo", f"udp://127.0.0.1:{run.port}", *options)
     assert done.returncode == ExitCode.FAILED
-    assert re.search(r"^lost       1\d of 20 \(\d\d %\)$", done.stdout.decode(), re.MULTILINE), done.stdout
+    lost = re.search(r"^lost       (\d\d) of 20 \(\d+ %\)$", done.stdout.decode(), re.MULTILINE)
+    assert lost, done.stdout  # a busy machine may answer none in time
 
 
 @pytest.mark.parametrize(
