@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.chat_client import client_at
 from tests.support.operators import PROMPT, enter, operator
+from tests.support.running import wait_until
 from tests.support.terminal import ended
 
 
@@ -17,7 +18,7 @@ def test_events_that_go_to_a_file_are_not_shown(terminal: Any, tmp_path: Path) -
     child.sendline("/events")
     child.expect("Events are not shown")
     assert "listening" not in child.before
-    assert "listening" in (tmp_path / "events").read_text()
+    wait_until(lambda: "listening" in (tmp_path / "events").read_text())
     child.sendintr()
     assert ended(child) == 0
     assert "server_stopped" in (tmp_path / "events").read_text()
@@ -35,7 +36,7 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
         child.expect("events hidden")
         ann.line("no event")
         child.expect("<ann> no event")
-        child.sendline("/events 3")
+        child.sendline("/events 30")
         child.expect(r"data_received .*\n.*data_sent .*\n.*" + PROMPT)
         child.sendline("/events on")
         child.expect("Events are shown as they come")
@@ -45,7 +46,6 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
         child.expect("Events are not shown")
         child.sendline("/events of")
         child.expect("write /events on")
-        child.sendintr()
         child.sendintr()
         ann.until("bye")
     child.expect("server_stopping")
@@ -60,6 +60,7 @@ def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) ->
         with client_at(port) as ann:
             enter(ann, "ann")
             child.expect("ann joined")
+            wait_until(lambda: "member_came" in log.read_text())
             child.sendline("/events 100")
             child.expect("server_started")
             child.expect("member_came")
@@ -93,6 +94,7 @@ def test_a_block_that_is_too_large_comes_back(terminal: Any, tmp_path: Path) -> 
         child.expect("x")
         child.send("\r")
         child.expect("Not sent: 250 lines with 499 characters")
+        child.expect(r"x\S*\r\r\n\S*x\S*\r\r\n")  # they are in the editor again
         child.sendintr()
 
 
