@@ -116,7 +116,7 @@ def test_in_the_shell_itself(kept: dict[str, str], shell: str) -> None:
     command, *arguments = SHELLS[shell]
     child: Any = pexpect.spawn(command, arguments, env=kept, encoding="utf-8", timeout=TIMEOUT_S, dimensions=(40, 160))
     try:
-        child.sendline(f"{SETTINGS[shell]}; echo settings made")
+        child.sendline(f"{SETTINGS[shell]}; echo settings ma''de")  # the echo of what is typed doesn't say so
         child.expect("settings made\r?\n")
         child.expect("ready> ")
         for typed, wanted in COMPLETED.items():

@@ -104,6 +104,7 @@ def test_it_asks_for_the_port(terminal: Any) -> None:
     child.send("0\n")
     child.expect("Listening on")
     child.expect("Type lines")
+    child.expect(PROMPT)
     child.sendeof()
     assert ended(child) == 0
 

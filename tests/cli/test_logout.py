@@ -127,7 +127,7 @@ def test_each_login_of_a_server(state: Path, tmp_path: Path) -> None:
         sockctl("connect", "--accept-new", f"sockctls://{server.target}", stdin=LOGIN)
         keep(state, server.target, "tok-plain")
         sockctl("hosts", "forget", server.target)
-        run = log_out(server.target, "--timeout", "1")
+        run = log_out(server.target, "--timeout", "4")
         assert f"You are logged out of {server.target} (auth, as ann).\n" in run.stdout.decode()
         assert b"was not told" in run.stderr, "without TLS nobody answers there"
         assert run.returncode in {ExitCode.TIMED_OUT, ExitCode.BROKEN}
@@ -226,17 +226,19 @@ def test_an_expired_token_is_only_forgotten(server: TokenServer, state: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("bye", "code", "why"),
+    ("bye", "timeout_s", "code", "why"),
     [
-        ("server_stopping", ExitCode.NOT_LET_IN, "something else than goodbye: You are logged out."),
-        (None, ExitCode.TIMED_OUT, "within 0.4 s"),
+        ("server_stopping", "20", ExitCode.NOT_LET_IN, "something else than goodbye: You are logged out."),
+        (None, "0.4", ExitCode.TIMED_OUT, "within 0.4 s"),
     ],
 )
-def test_no_goodbye(server: TokenServer, state: Path, bye: str | None, code: ExitCode, why: str) -> None:
+def test_no_goodbye(
+    server: TokenServer, state: Path, *, bye: str | None, timeout_s: str, code: ExitCode, why: str
+) -> None:
     keep(state, server.target)
     server.tokens["tok"] = "ann"
     server.bye = bye
-    not_told(log_out(server.target, "--timeout", "0.4"), code, why)
+    not_told(log_out(server.target, "--timeout", timeout_s), code, why)
     assert kept(state, server.target) == []
 
 

@@ -13,7 +13,7 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, make_cheap
 from tests.support.chat_server import chat_server
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, Process, process, server_process, sockctl
+from tests.support.running import TIMEOUT_S, Process, free_port, process, server_process, sockctl
 from tests.support.terminal import ended
 from tests.support.tools import tool
 
@@ -80,7 +80,8 @@ def test_users(data: Path) -> None:
 
 def test_a_chat_of_users_on_both_wires_and_across_a_restart(data: Path, tmp_path: Path) -> None:
     ivan, ming = tmp_path / "ivan", tmp_path / "ming"
-    with served(data, "chat", "--auth", "--operator", "ИВАН") as (run, port):
+    port = free_port()  # the system gives it to nobody while the server is down
+    with served(data, "chat", "--auth", "--operator", "ИВАН", "--port", str(port)) as (run, _):
         said = connect(port, ivan, "Иван", PASSWORD, "привет", "/join #Игры", "/topic вечером", "/who")
         assert "Welcome, иван!" in said
         assert "In #игры: иван" in said

@@ -24,7 +24,7 @@ from sockctl.errors import (
 )
 from sockctl.terminal import STDIN
 from tests.support.descriptors import in_place_of
-from tests.support.running import TIMEOUT_S
+from tests.support.running import START_S
 from tests.support.terminal import ended
 
 PROBE = [sys.executable, "-m", "tests.support.password_probe", "probe"]
@@ -38,7 +38,7 @@ def taken(password: str) -> str:
 
 def probe(*arguments: str, stdin: Any = b"") -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
-        [*PROBE, *arguments], input=stdin, capture_output=True, timeout=TIMEOUT_S, check=False, cwd=ROOT
+        [*PROBE, *arguments], input=stdin, capture_output=True, timeout=START_S, check=False, cwd=ROOT
     )
 
 
@@ -63,7 +63,7 @@ def terminal() -> Iterator[Any]:
         child = pexpect.spawn(
             words[0],
             words[1:],
-            timeout=TIMEOUT_S,
+            timeout=START_S,
             encoding="utf-8",
             cwd=str(ROOT),
             preexec_fn=heed_hangups,
