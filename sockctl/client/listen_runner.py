@@ -78,9 +78,9 @@ def _run(loop: IoLoop, door: ListeningDoor, user: "TerminalUser | None") -> bool
     try:
         while not loop.is_over:
             if user is None or not user.edit(loop.run, loop.stop, loop.read_from, "exit"):
-                if user is not None:
-                    user.invite()
                 with close_line():
+                    if user is not None:
+                        user.invite()
                     loop.run()
     except BrokenPipeError:
         reason = EndReason.OUTPUT_CLOSED  # as with `| head -1`: the reader has enough

@@ -204,9 +204,9 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
             and user.edit(loop.run, loop.stop, loop.read_from, session.leave_word)
         ):
             return
-        if link.ended is None:
-            user.invite()
     with close_line():
+        if user is not None and link.ended is None:
+            user.invite()
         loop.run()
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -85,6 +86,29 @@ def test_ctrl_c(terminal: Any, echo: int) -> None:
     child.expect("Interrupted, the client closed the connection")
     assert ended(child) == ExitCode.INTERRUPTED
     assert "Traceback" not in child.before
+
+
+INTERRUPTED_WHILE_INVITING = """
+import sys
+from sockctl.client.tty.user import TerminalUser
+from sockctl.cli.app import run
+invite = TerminalUser.invite
+def interrupted(self):
+    invite(self)
+    raise KeyboardInterrupt
+TerminalUser.invite = interrupted
+sys.argv = ["sockctl", *sys.argv[4:]]
+sys.exit(run())
+"""
+"""The command behind it, to which Ctrl-C is typed as soon as it says how to type."""
+
+
+@pytest.mark.parametrize("words", [("connect", "localhost"), ("listen", "0", "--plain")])
+def test_ctrl_c_at_the_first_moment_ends_its_line(terminal: Any, echo: int, words: tuple[str, ...]) -> None:
+    more = [str(echo)] if words[0] == "connect" else []
+    child = terminal(*words, *more, command=[sys.executable, "-c", INTERRUPTED_WHILE_INVITING])
+    child.expect_exact("ends the connection.\r\n\r\n")
+    assert ended(child) == ExitCode.INTERRUPTED
 
 
 def test_ctrl_c_between_two_tries(terminal: Any) -> None:
