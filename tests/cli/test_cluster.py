@@ -33,7 +33,7 @@ from tests.support.engines import (
 )
 from tests.support.running import free_port, sockctl
 from tests.support.screens import WIDTHS, check_screen, take_screen
-from tests.support.sentinels import watched_engines
+from tests.support.sentinels import GROUP, watched_engines
 from tests.support.tls import self_signed
 from tests.support.wrong_servers import serving, silent
 
@@ -297,13 +297,14 @@ def test_an_engine_that_answers_byte_by_byte_has_a_deadline() -> None:
                 time.sleep(0.05)
 
     with serving(drip) as port:
-        done = check(f"redis://127.0.0.1:{port}", "--engine-timeout", "500ms")
+        done = check(f"redis://127.0.0.1:{port}", "--engine-timeout", "2s")
     assert done.returncode == ExitCode.TIMED_OUT
-    assert "did not answer all within 1 s" in done.stderr
+    assert "did not answer all within 4 s" in done.stderr
 
 
 def test_sentinels_in_a_url(tmp_path: Path) -> None:
-    with watched_engines(tmp_path, replicas=1, sentinels=1) as watched:
+    patient = f"sentinel down-after-milliseconds {GROUP} 60000\n"  # an engine that pauses is no less the first one
+    with watched_engines(tmp_path, replicas=1, sentinels=1, settings=patient) as watched:
         done = check(watched.url)
         place = f"redis://127.0.0.1:{watched.engines[0].port}"
         assert done.stdout.startswith((f"{place} is Redis ", f"{place} is Valkey "))

@@ -255,7 +255,7 @@ def test_a_script_says_goodbye_unless_it_ends_by_sending() -> None:
 
     for steps in (["--expect", "In"], ["--expect", "In", "--send", "a"]):
         with server(play) as target:
-            run = sockctl("connect", f"sockctl://{target}", *steps)
+            run = sockctl("connect", f"sockctl://{target}", *steps, "--quit-after", "20")
         assert (run.returncode, run.stdout) == (0, b"In.\nstill printed\n")
     assert heard == [frame('{"kind":"bye","text":""}'), frame('{"kind":"line","text":"a"}')]
 

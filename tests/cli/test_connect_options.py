@@ -87,7 +87,7 @@ def test_send_only_still_tells_a_refusal() -> None:
         receive_all(sock)
 
     with server(play) as target:
-        run = sockctl("connect", f"sockctl://{target}", "--send-only")
+        run = sockctl("connect", f"sockctl://{target}", "--send-only", "--quit-after", "20")
     assert (run.returncode, run.stdout) == (ExitCode.NOT_LET_IN, b"")
     assert run.stderr.startswith(b"sockctl: The server says: No.\nsockctl: The server has not let you in (banned)")
 

@@ -119,7 +119,7 @@ class ChatServer:
             sock, self._current, self._is_in = self._current, None, False
             if sock is not None:
                 with contextlib.suppress(OSError):
-                    sock.shutdown(how)
+                    socket.socket.shutdown(sock, how)  # TLS's own may not be called while it reads
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
