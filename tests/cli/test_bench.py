@@ -153,20 +153,8 @@ def test_a_chat_on_several_servers(tmp_path: Path) -> None:
         targets = f"127.0.0.1:{run.port},localhost:{run.port}"
         table = sockctl("bench", "chat", targets, "--senders", "2", "--count", "20", "--clients", "5", *PATIENT)
         done = sockctl("bench", "chat", f"sockctl://{targets}", "--count", "20", "--json", *PATIENT)
-        both = sockctl(
-            *(
-                "bench",
-                "chat",
-                targets,
-                "--compare",
-                f"127.0.0.1:{run.port}",
-                "--count",
-                "20",
-                "--rounds",
-                "1",
-                *PATIENT,
-            )
-        )
+        beside = ("--compare", f"127.0.0.1:{run.port}", "--rounds", "1")
+        both = sockctl("bench", "chat", targets, *beside, "--count", "20", *PATIENT)
     assert table.returncode == done.returncode == both.returncode == 0
     out = table.stdout.decode()
     assert f"chat 127.0.0.1:{run.port},localhost:{run.port}: 5 clients" in out
