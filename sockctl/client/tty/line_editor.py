@@ -87,7 +87,8 @@ class LineEditor:
         self._recent = RecentSecret()
         self._may_keep = may_keep
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
-        self._ends = self._over = self._is_interrupted = False
+        self._ends = self._over = self._is_interrupted = self._is_past_prompt = self._is_stopping = False
+        self._stop: Callable[[], None] = lambda: None
         self._error: BaseException | None = None
         history = None if typed is None else TypedHistory(typed, lambda text: self._print([], text))
         self._prompt, self._keyboard = make_prompt(self, background, status=status, keys=keys or {}, history=history)
@@ -228,28 +229,27 @@ class LineEditor:
             KeyboardInterrupt: Ctrl-C was typed twice, or SIGTERM or SIGHUP came.
             Exception: `run` has raised it.
         """
-        # A daemon: where a signal interrupts join() at its end, the interpreter would wait for another thread forever.
-        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session", daemon=True)
-        with contextlib.closing(self.entries), ending_signals(self._interrupt), above_prompt():
+        self._stop = stop
+        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
+        with contextlib.closing(self.entries), ending_signals(self._interrupt, signal.SIGINT), above_prompt():
             thread.start()
             try:
-                self._hold_prompt()
+                with contextlib.suppress(EOFError):
+                    self._prompt.prompt(pre_run=self._process_news, handle_sigint=False)
                 self.entries.end()
-                thread.join()
             except BaseException:
-                stop()
+                self._stop_once()
                 raise
             finally:
+                self._is_past_prompt = True
+                if self._is_interrupted:
+                    self._stop_once()
                 self._discard_rest()
                 thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _hold_prompt(self) -> None:
-        with contextlib.suppress(EOFError):
-            self._prompt.prompt(pre_run=self._process_news)
         if self._is_interrupted:
             raise KeyboardInterrupt
+        if self._error is not None:
+            raise self._error
 
     def _run(self, run: "Callable[[], None]") -> None:
         try:
@@ -322,11 +322,19 @@ class LineEditor:
         if self._keyboard.is_busy or self.hides:
             discard_input(self._keyboard.fileno())
 
+    def _stop_once(self) -> None:
+        """Make `run` return soon. A signal may come in the middle of this."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._stop()
+
     def _interrupt(self, _number: int, _frame: object) -> None:
+        """Process a signal. It raises nothing: join() that is interrupted may leave a lock as it should not be."""
         self._is_interrupted = True
-        if self._prompt.app.loop is None:
-            raise KeyboardInterrupt
-        self._end_prompt(KeyboardInterrupt())  # a second signal finds it ending, and an exception would stop that
+        if self._is_past_prompt:
+            self._stop_once()
+        else:
+            self._wake()
 
 
 def _is_own(question: "Message | None") -> bool:

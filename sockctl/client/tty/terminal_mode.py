@@ -45,12 +45,12 @@ def as_typed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def ending_signals(handler: Callable[[int, Any], Any]) -> Iterator[None]:
-    """Handle the signals that end the process. Only a main thread can: in another one, they stay as they are."""
+def ending_signals(handler: Callable[[int, Any], Any], *more: signal.Signals) -> Iterator[None]:
+    """Handle the signals that end the process, and `more`. Only a main thread can: in another one, all stays as is."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in ENDING}
+    before = {number: signal.signal(number, handler) for number in (*ENDING, *more)}
     try:
         yield
     finally:

@@ -138,7 +138,14 @@ def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, 
         assert child.signalstatus == number or child.exitstatus == ExitCode.INTERRUPTED, child.before
 
 
-@pytest.mark.parametrize("numbers", [[signal.SIGHUP, signal.SIGHUP], [signal.SIGTERM, signal.SIGHUP, signal.SIGTERM]])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [signal.SIGHUP, signal.SIGHUP],
+        [signal.SIGTERM, signal.SIGHUP, signal.SIGTERM],
+        [signal.SIGINT, signal.SIGTERM, signal.SIGINT],
+    ],
+)
 def test_several_signals_end_it_as_one_does(terminal: Any, numbers: list[signal.Signals]) -> None:
     """A shell and the kernel both say that a terminal has gone; the second signal came while the prompt ended."""
 
