@@ -107,7 +107,7 @@ def nothing_leaks() -> Iterator[None]:
     threads = set(threading.enumerate())
     descriptors = open_descriptors()
     yield
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         left = [thread for thread in threading.enumerate() if thread not in threads]
         more = open_descriptors() - descriptors

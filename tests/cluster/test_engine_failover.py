@@ -19,7 +19,7 @@ LONGEST_S = 20.0
 
 
 def node(folder: Path, url: str, name: str) -> contextlib.AbstractContextManager[tuple[Process, int]]:
-    options = ("--data-dir", str(folder / name), "--engine-timeout", "1s")
+    options = ("--data-dir", str(folder / name), "--engine-timeout", "2s")
     return server_process("chat", *options, "--cluster", url, "--node", name)
 
 

@@ -21,14 +21,14 @@ SHORT_S = 0.5
 
 
 @contextlib.contextmanager
-def apart(folder: Path) -> Iterator[tuple[Star, Cluster]]:
+def apart(folder: Path, *, times: str = "patient") -> Iterator[tuple[Star, Cluster]]:
     """Run two nodes on machines of their own, and the engine on a third one."""
     with contextlib.ExitStack() as stack:
         try:
             machines = stack.enter_context(star(2, LINE))
         except UnavailableError as error:
             unavailable(str(error))
-        yield machines, stack.enter_context(running_apart(folder, machines))
+        yield machines, stack.enter_context(running_apart(folder, machines, times=times))
 
 
 def test_a_short_partition_loses_nothing(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_short_partition_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_partition_for_longer_than_the_lease_heals(tmp_path: Path) -> None:
-    with apart(tmp_path) as (machines, cluster), talking(cluster, manners=[STEADY]) as talk:
+    with apart(tmp_path, times="short") as (machines, cluster), talking(cluster, manners=[STEADY]) as talk:
         machines.cut(0)
         wait_until(lambda: bool(cluster.nodes[1].events("node_gone")), what="that the node is given up")
         wait_until(

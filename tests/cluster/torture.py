@@ -44,7 +44,7 @@ def torture(
         mutant: The fault that the nodes are built with.
     """
     chance, done = random.Random(seed), Counter[str]()
-    with running_cluster(folder, engine=engine, mutant=mutant) as cluster:
+    with running_cluster(folder, engine=engine, mutant=mutant, times="short") as cluster:
         by_name = Faults(cluster, chance).by_name
         manners = [replace(manner, acts_every_s=ACTS_EVERY_S) for manner in MANNERS]
         with talking(cluster, count=MEMBERS, manners=manners, seed=seed) as talk:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.cluster.engine import Engine
+from sockctl.cluster.keys import NODES
+from sockctl.cluster.registry import bury
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
 from tests.support.processes import NODE, Popen
 from tests.support.running import START_S, TIMEOUT_S, UNMEASURED, free_port, listens, wait_until
@@ -25,13 +28,14 @@ _Made = TypeVar("_Made")
 
 
 class ChatNode:
-    """A node: ``sockctl serve chat --cluster``, with a short lease, on a port that stays the same.
+    """A node: ``sockctl serve chat --cluster``, on a port that stays the same.
 
     Args:
         folder: Where its log is.
         name: Its name.
         url: The engine.
         mutant: The fault that it is built with; see `tests.support.node_entry`.
+        times: Its times, by name; see there.
         machine: The machine that it runs on; None for this one.
         more: More options.
     """
@@ -43,6 +47,7 @@ class ChatNode:
         url: str,
         *,
         mutant: str = "none",
+        times: str = "patient",
         machine: Host | None = None,
         more: Sequence[str] = (),
     ) -> None:
@@ -52,7 +57,7 @@ class ChatNode:
         self.log = folder / f"{name}.log"
         serve = ["serve", "chat", "--cluster", url, "--node", name, "--port", str(self.port), "--strict-port"]
         rules = ["--no-flood-limit", "--history", "10000", "--log-format", "json"]
-        self._command = [*NODE, mutant, *serve, *rules, *more, "--data-dir", str(folder / name)]
+        self._command = [*NODE, mutant, times, *serve, *rules, *more, "--data-dir", str(folder / name)]
         self._process: Popen | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -70,7 +75,7 @@ class ChatNode:
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
 
     def _is_ready(self) -> bool:
-        """Start it again where a busy machine didn't let the engine answer within the node's short times."""
+        """Start it again where a busy machine didn't let the engine answer within the node's times."""
         if self._process is not None and self._process.poll() == ExitCode.TIMED_OUT:
             self.start(wait=False)
         return self._has_ended() or self._there(lambda: listens(self.port))
@@ -121,10 +126,24 @@ class Cluster:
         """Where the nodes listen."""
         return [each.port for each in self.nodes]
 
+    def bury(self, node: ChatNode) -> None:
+        """Let a node's lease be over at once, and let the others know."""
+        with contextlib.closing(Engine(self.engine.access())) as engine:
+            for name in engine.ask("ZRANGE", NODES, 0, -1):
+                if name.decode().startswith(f"{node.name}."):
+                    engine.ask("ZADD", NODES, "XX", 1, name)
+                    assert bury(engine, name.decode())
+
 
 @contextlib.contextmanager
 def running_cluster(
-    folder: Path, *, nodes: int = 3, engine: str = "always", mutant: str = "none", settings: Sequence[str] = ()
+    folder: Path,
+    *,
+    nodes: int = 3,
+    engine: str = "always",
+    mutant: str = "none",
+    times: str = "patient",
+    settings: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Run a chat on several nodes; all of them accept connections.
 
@@ -133,6 +152,7 @@ def running_cluster(
         nodes: How many there are.
         engine: The engine's settings, by name.
         mutant: The fault that the nodes are built with.
+        times: The times of the nodes, by name.
         settings: More settings of the engine.
     """
     with contextlib.ExitStack() as stack:
@@ -140,7 +160,7 @@ def running_cluster(
         server = stack.enter_context(redis_server(folder / "engine", *ENGINES[engine], *settings))
         proxies = [stack.enter_context(tcp_proxy(server.port)) for _ in range(nodes)]
         made = [
-            ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant)
+            ChatNode(folder, f"n{number}", f"redis://127.0.0.1:{proxy.port}", mutant=mutant, times=times)
             for number, proxy in enumerate(proxies, 1)
         ]
         start_all(made, stack)
@@ -148,8 +168,11 @@ def running_cluster(
 
 
 @contextlib.contextmanager
-def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
-    """Run a chat with a node on each machine around, and the engine on the one in the middle; without proxies."""
+def running_apart(folder: Path, machines: Star, *, times: str = "patient") -> Iterator[Cluster]:
+    """Run a chat with a node on each machine around, and the engine on the one in the middle; without proxies.
+
+    `times` are those of the nodes, by name.
+    """
     with contextlib.ExitStack() as stack:
         (folder / "engine").mkdir()
         with machines.middle.here():
@@ -157,7 +180,9 @@ def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
                 redis_server(folder / "engine", *DURABLE, "--bind", "*", "--protected-mode", "no")
             )
         made = [
-            ChatNode(folder, f"n{number}", f"redis://{machines.address(number)}:{server.port}", machine=machine)
+            ChatNode(
+                folder, f"n{number}", f"redis://{machines.address(number)}:{server.port}", times=times, machine=machine
+            )
             for number, machine in enumerate(machines.around)
         ]
         start_all(made, stack)
@@ -168,7 +193,7 @@ def running_apart(folder: Path, machines: Star) -> Iterator[Cluster]:
 def running_watched(folder: Path, watched: Watched, *, nodes: int = 3) -> Iterator[Cluster]:
     """Run a chat whose engines are watched by Sentinels; without proxies."""
     with contextlib.ExitStack() as stack:
-        made = [ChatNode(folder, f"n{number}", watched.url) for number in range(nodes)]
+        made = [ChatNode(folder, f"n{number}", watched.url, times="lasting") for number in range(nodes)]
         start_all(made, stack)
         yield Cluster(watched.engines[0], made, ())
 

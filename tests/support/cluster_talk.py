@@ -15,9 +15,9 @@ from tests.support.running import wait_until
 from tests.support.transcript import Came, Heard, Moved, Transcript
 
 ROOMS = ("#lobby", "#harbour", "#library")
-ALIVE_S = 5.0
-"""How soon after the last fault all must be heard by all."""
-QUIET_S = 10.0
+ALIVE_S = 20.0
+"""How soon after the last fault all must be heard by all: some 2 s alone, and tests share their machine."""
+QUIET_S = 20.0
 """How long the last words may take to reach all, once nobody says more."""
 STEADY = Manner(patience_s=60.0)
 """A member that stays at its node, as far as the node lets it."""

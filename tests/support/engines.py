@@ -6,14 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sockctl.cluster.engine import Engine
 from sockctl.cluster.engine_access import EngineAccess, EngineLogin
-from sockctl.errors import EngineError
-from tests.support.running import TIMEOUT_S, free_port, wait_until
+from sockctl.errors import EngineError, EngineTimeoutError
+from tests.support.running import START_S, TIMEOUT_S, free_port, wait_until
 from tests.support.tools import tool
 from tests.support.wrong_servers import serving
 
@@ -23,6 +24,7 @@ EVERY_SECOND = ("--appendonly", "yes", "--appendfsync", "everysec")
 """The settings that lose a second, with the machine."""
 FORGETFUL = ("--appendonly", "no")
 """The settings that lose all, with the process."""
+_Made = TypeVar("_Made")
 INFO = "redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n"
 """What a scripted engine tells of itself."""
 
@@ -44,7 +46,7 @@ class RedisServer:
         place = ["--bind", "127.0.0.1", "--dir", str(self._folder), "--logfile", "", "--save", ""]
         command = [tool("redis-server", "redis-server"), *ports, *place, *self._settings]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self._answers, what="the engine's first answer")
+        wait_until(self._answers, timeout_s=START_S, what="the engine's first answer")
 
     def kill(self) -> None:
         """Kill it, and wait for its end."""
@@ -117,6 +119,17 @@ def redis_server(folder: Path, *settings: str, plain: bool = True, port: int = 0
         yield server
     finally:
         server.kill()
+
+
+def patiently(call: Callable[[], _Made]) -> _Made:
+    """Call, and call again as long as a busy machine doesn't let the engine answer in the caller's short time."""
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return call()
+        except EngineTimeoutError:
+            if time.monotonic() > until:
+                raise
 
 
 Replies = Mapping[str, bytes] | Callable[[Sequence[str]], bytes]

@@ -1,11 +1,12 @@
-"""Starts sockctl as a node of a test's cluster: ``python -m tests.support.node_entry MUTANT ARGUMENTS…``.
+"""Starts sockctl as a node of a test's cluster: ``python -m tests.support.node_entry MUTANT TIMES ARGUMENTS…``.
 
-The node's times are short. A mutant has a fault built in, which the torture must find.
+The node's times are among `TIMES_BY_NAME`. A mutant has a fault built in, which the torture must find.
 """
 
 import functools
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sockctl.__main__ import main as start_sockctl
 from sockctl.cli import serve_chat
@@ -23,6 +24,11 @@ TIMES = NodeTimes(
     reader_wait_s=0.3,
     longest_pause_s=0.2,
 )
+LASTING_TIMES = replace(TIMES, lease_s=60.0, retired_s=60.0)
+PATIENT_TIMES = replace(LASTING_TIMES, refused_after_s=60.0, claim_s=20.0)
+TIMES_BY_NAME = {"short": TIMES, "lasting": LASTING_TIMES, "patient": PATIENT_TIMES}
+"""A busy machine may hold up any process for seconds. With lasting times, no node is given up for that; with patient
+ones, nothing is refused, either."""
 Change = tuple[str, str]
 """A text of functions.lua, and what stands there in a mutant."""
 MUTANTS: Mapping[str, Sequence[Change]] = {
@@ -54,8 +60,8 @@ def mutate(text: str, changes: Sequence[Change]) -> str:
 
 
 def main() -> None:
-    """Start sockctl with short times, and with a mutant's fault."""
-    mutant, *sys.argv[1:] = sys.argv[1:]
+    """Start sockctl with these times, and with a mutant's fault."""
+    mutant, times, *sys.argv[1:] = sys.argv[1:]
     read_source = functions.read_source
 
     def read_mutated(library: Library = Library.LOG) -> str:
@@ -65,7 +71,7 @@ def main() -> None:
     functions.read_source = functools.cache(read_mutated)
     if mutant == "dedup":
         Reader.find_sequence = lambda *_: 0  # type: ignore[method-assign]  # readers would hide the mutant
-    serve_chat.serve_chat = functools.partial(serve_chat.serve_chat, times=TIMES)
+    serve_chat.serve_chat = functools.partial(serve_chat.serve_chat, times=TIMES_BY_NAME[times])
     start_sockctl()
 
 

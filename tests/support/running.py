@@ -204,7 +204,7 @@ class Process:
         """The names of the events that were read so far, of a process that writes them as JSON."""
         return [json.loads(line)["event"] for line in self.lines if line.startswith("{")]
 
-    def wait_for(self, pattern: str, *, timeout_s: float = TIMEOUT_S) -> re.Match[str]:
+    def wait_for(self, pattern: str, *, timeout_s: float = START_S) -> re.Match[str]:
         """Wait for a line of standard error that matches, and return the match."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -219,7 +219,7 @@ class Process:
         if not any(re.search(pattern, line) for line in self.lines):
             self.wait_for(pattern)
 
-    def event(self, name: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    def event(self, name: str, *, timeout_s: float = START_S) -> dict[str, Any]:
         """Wait for an event, with ``--log-format json``."""
         self.wait_for(f'"event": "{name}"', timeout_s=timeout_s)
         event: dict[str, Any] = json.loads(self.lines[-1])

@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sockctl.cluster.engine_access import EngineAccess, EngineLogin, Place
 from sockctl.cluster.engine_connection import EngineConnection
 from sockctl.errors import EngineError
 from tests.support.engines import DURABLE, RedisServer
-from tests.support.running import TIMEOUT_S, free_port, wait_until
+from tests.support.running import START_S, TIMEOUT_S, free_port, wait_until
 from tests.support.tools import tool
 
 GROUP = "chat"
@@ -80,7 +81,8 @@ def watched_engines(folder: Path, *, replicas: int = 1, sentinels: int = 3, sett
         for number in range(sentinels):
             watched.ports.append(_start(folder / f"sentinel-{number}", watched, sentinels // 2 + 1, settings, undo))
         for port in watched.ports:
-            wait_until(lambda port=port: _is_ready(port, replicas, sentinels), what="the Sentinels to meet")  # type: ignore[misc]
+            ready = partial(_is_ready, port, replicas, sentinels)
+            wait_until(ready, timeout_s=START_S, what="the Sentinels to meet")
         yield watched
 
 

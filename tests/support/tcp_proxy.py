@@ -44,6 +44,12 @@ class TcpProxy:
         self._accepting = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self._accepting.start()
 
+    @property
+    def holds(self) -> bool:
+        """Whether a hole holds something back."""
+        with self._changed:
+            return self._is_hole and any(link.holds for link in self._links)
+
     # The faults.
 
     def open_hole(self) -> None:

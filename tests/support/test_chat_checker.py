@@ -126,7 +126,7 @@ def test_a_loss_may_be_told_a_moment_later() -> None:
     drop(talked[2], 4)
     talked[2].events.insert(place(talked[2], 7), Told("lost", at_s=6.2))
     assert check(talked, may_lose=True) == []
-    talked[2].events[place(talked[2], 7) - 1] = Told("lost", at_s=9.2)
+    talked[2].events[place(talked[2], 7) - 1] = Told("lost", at_s=16.2)
     assert "cem did not hear 1" in only_flaw(talked, may_lose=True)
 
 

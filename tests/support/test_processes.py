@@ -30,7 +30,7 @@ def test_a_command_on_a_terminal_is_forked(terminal: Any) -> None:
 
 
 def test_a_node_of_a_cluster_is_forked() -> None:
-    with Popen([*NODE, "none", "serve", "echo", "--port", "0"], stderr=subprocess.PIPE) as run:
+    with Popen([*NODE, "none", "short", "serve", "echo", "--port", "0"], stderr=subprocess.PIPE) as run:
         assert run.stderr is not None
         assert run.stderr.readline()
         assert is_forked(run.pid)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.running import CLOSED_PORT, TIMEOUT_S, receive_exactly
+from tests.support.running import CLOSED_PORT, TIMEOUT_S, receive_exactly, wait_until
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.wrong_servers import serving
 
@@ -67,6 +67,7 @@ def test_what_a_hole_has_swallowed_is_gone_with_its_connection() -> None:
         assert ask(other, b"hello") == b"hello"
         proxy.open_hole()
         sock.sendall(b"swallowed")
+        wait_until(lambda: proxy.holds)
         assert is_silent(sock)
         proxy.close_hole(late=False)
         with pytest.raises(ConnectionResetError):

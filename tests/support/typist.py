@@ -12,6 +12,8 @@ from tests.support.tmux import STATUS, Tmux
 
 PATIENCE_S = 3.0
 """For so long a member waits after a reconnection before a line counts as lost: the history comes first."""
+ODD_S = 15.0
+"""For so long the editor may not have what it should have: a busy machine may hold up the client."""
 _WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while", "nobody", "looks"]
 _LOST = "Thismaynothavearrived:"
 _SCROLLED_ROWS = 150
@@ -131,14 +133,16 @@ class Typist:
             return True
         self._odd_since = min(self._odd_since, now)
         if now > self._odd_since + PATIENCE_S:
-            self._odd_since = float("inf")
-            self._explain(editor, rows)
+            self._explain(editor, rows, now)
         return False
 
-    def _explain(self, editor: str, rows: list[str]) -> None:
+    def _explain(self, editor: str, rows: list[str], now: float) -> None:
         """Find out why the editor doesn't have what it should have."""
         half = compact([self._half])
         back = next((one for one in self._open if f"{compact([one])}{half}" == editor), "")
+        if not back and now <= self._odd_since + ODD_S:
+            return
+        self._odd_since = float("inf")
         if back and not half:
             self._in_editor = back
             self._told[back] += 1
