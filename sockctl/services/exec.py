@@ -22,7 +22,7 @@ from sockctl.services.program_reply import PROGRAM_ENDED
 from sockctl.services.program_slots import BUSY
 from sockctl.services.program_terminal import TerminalProgram
 from sockctl.services.program_warnings import ProgramWarnings
-from sockctl.services.request_gate import RequestGate
+from sockctl.services.request_gate import HOLD_S, RequestGate
 
 HTTP_REFUSED = Reason(
     "http_refused",
@@ -48,6 +48,7 @@ class Exec(RawService, Conversation[RawPeer]):
         half_close_s: How long a program may write nothing, once its client has ended its input; None for any time.
         terminal: Whether each program has a terminal.
         http: Whether a program gets the HTTP requests that come by TCP; a web page may have sent them.
+        hold_s: How long first bytes that may begin an HTTP request wait for more, in seconds.
     """
 
     name: ClassVar[str] = "exec"
@@ -62,6 +63,7 @@ class Exec(RawService, Conversation[RawPeer]):
         half_close_s: float | None = None,
         terminal: bool = False,
         http: bool = False,
+        hold_s: float = HOLD_S,
     ) -> None:
         self.further_descriptors = PROGRAM_DESCRIPTORS * max_programs
         self._argv = list(argv)
@@ -71,6 +73,7 @@ class Exec(RawService, Conversation[RawPeer]):
         self._half_close_s = half_close_s
         self._terminal = terminal
         self._http = http
+        self._hold_s = hold_s
         self._lock = threading.Lock()  # guards the two below: each conversation's thread uses them
         self._places = max_programs
         self._running: set[Program] = set()
@@ -138,7 +141,7 @@ class Exec(RawService, Conversation[RawPeer]):
             program,
             warnings,
             patience=self._patience,
-            gate=RequestGate(is_open=self._http or parse_user_host(peer.address) is not None),
+            gate=RequestGate(is_open=self._http or parse_user_host(peer.address) is not None, hold_s=self._hold_s),
             half_close_s=self._half_close_s,
             on_input_end=lambda: self._note_end(peer),
         )

@@ -20,13 +20,15 @@ class RequestGate:
 
     Args:
         is_open: Whether all bytes pass, requests too.
+        hold_s: How long first bytes wait for more, in seconds.
 
     Attributes:
         until: When bytes that wait must be let through; never where none do.
     """
 
-    def __init__(self, *, is_open: bool) -> None:
+    def __init__(self, *, is_open: bool, hold_s: float = HOLD_S) -> None:
         self._is_open = is_open
+        self._hold_s = hold_s
         self._held = b""
         self.until = Deadline.after(None)
 
@@ -39,7 +41,7 @@ class RequestGate:
         if self._is_open:
             return data
         if not self._held:
-            self.until = Deadline.after(HOLD_S)
+            self.until = Deadline.after(self._hold_s)
         self._held += data
         if is_request(self._held):
             raise HttpRefusedError("This is an HTTP request, and no HTTP server: nothing of it was carried out.")

@@ -194,7 +194,7 @@ def test_a_web_page_cannot_use_the_program(request_: bytes) -> None:
 
 
 def test_a_request_cut_into_single_bytes_is_refused_too() -> None:
-    with serving("cat", patience=PATIENT) as run, run.client() as sock:
+    with serving("cat", patience=PATIENT, hold_s=TIMEOUT_S) as run, run.client() as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in b"BREW /pot HTTP/1.1\r\n":
             sock.sendall(bytes([byte]))

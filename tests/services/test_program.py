@@ -46,12 +46,18 @@ def receive(program: Program, descriptor: int) -> bytes:
         data += part or b""
 
 
+def wait_for_exit(program: Program) -> None:
+    """Wait for the end of its process, which comes a moment after that of its outputs."""
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+
+
 def test_what_it_reads_comes_back_and_it_ends_with_its_input() -> None:
     program = Program(["cat"], ENVIRONMENT)
     assert program.read(program.stdout) is None, "nothing yet"
     assert program.write(b"one\n") == 4
     program.close_stdin()
     assert receive(program, program.stdout) == b"one\n"
+    wait_for_exit(program)
     assert program.end() == "exit code 0"
 
 
@@ -67,7 +73,7 @@ def test_nothing_waits_for_a_program_that_does_not_read() -> None:
 def test_what_it_no_longer_reads_is_lost() -> None:
     program = Program(["true"], ENVIRONMENT)
     assert receive(program, program.stdout) == b""
-    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    wait_for_exit(program)
     assert program.write(b"one\n") == 4
     assert program.stdin is None
     assert program.write(b"two\n") == 4
@@ -77,12 +83,14 @@ def test_what_it_no_longer_reads_is_lost() -> None:
 def test_its_environment_and_its_warnings() -> None:
     program = Program(["sh", "-c", 'echo "$WHO in $PATH" >&2; exit 3'], {**ENVIRONMENT, "WHO": "ann"})
     assert receive(program, program.stderr).decode() == f"ann in {os.environ['PATH']}\n"
+    wait_for_exit(program)
     assert program.end() == "exit code 3"
 
 
 def test_a_program_that_is_killed() -> None:
     program = Program(["sh", "-c", "kill -9 $$"], ENVIRONMENT)
     assert receive(program, program.stdout) == b""
+    wait_for_exit(program)
     assert program.end() == "killed by SIGKILL"
 
 
@@ -105,7 +113,7 @@ def test_its_end_is_seen_and_its_last_output_is_there() -> None:
     program = Program(["sh", "-c", "echo last; sleep 60 & exit 7"], ENVIRONMENT)
     if program.exit_fd is not None:
         assert select.select([program.exit_fd], [], [], TIMEOUT_S)[0]
-    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    wait_for_exit(program)
     assert program.has_exited
     assert program.count_unread() == 5
     assert program.read(program.stdout, 2) == b"la"
@@ -132,5 +140,5 @@ def test_no_descriptor_is_left() -> None:
 def test_a_program_that_is_asked_to_end_was_ended_by_the_server() -> None:
     program = Program(["sleep", "60"], ENVIRONMENT)
     program.signal(signal.SIGTERM)
-    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+    wait_for_exit(program)
     assert program.end() == "the server ended it with its connection"

@@ -20,7 +20,6 @@ from tests.support.programs import (
     ENDED_BY_SERVER,
     NEVER_READS,
     PATIENT,
-    QUICK,
     ended,
     python,
     reason,
@@ -68,7 +67,7 @@ def test_the_client_may_go_on_when_the_program_has_ended_its_output() -> None:
 
 def test_the_program_may_go_on_when_the_client_has_ended_its_input() -> None:
     script = "cat >&2; sleep 0.3; echo later"
-    with serving(*sh(script), patience=QUICK) as run, run.client() as sock:
+    with serving(*sh(script), patience=PATIENT) as run, run.client() as sock:
         send_and_half_close(sock, b"all\n")
         assert receive_all(sock) == b"later\n"
         assert ended(run).how == "exit code 0"
@@ -95,9 +94,10 @@ def test_all_output_reaches_a_client_that_reads_late() -> None:
         assert len(receive_all(sock)) == 300_000
 
 
-def test_a_child_that_holds_the_output_does_not_hold_the_connection() -> None:
+def test_a_child_that_holds_the_output_does_not_hold_the_connection(tmp_path: Path) -> None:
     """Nor does it live longer than the program, though it heeds no SIGTERM."""
-    script = "(trap '' TERM; echo child; sleep 60) & sleep 0.1; echo parent"
+    fifo = tmp_path / "fifo"
+    script = f"mkfifo {fifo}; (trap '' TERM; echo child; echo > {fifo}; sleep 60) & read line < {fifo}; echo parent"
     with serving(*sh(script)) as run, run.client() as sock:
         assert receive_all(sock).split() == [b"child", b"parent"]
         assert ended(run).how == "exit code 0"
@@ -107,21 +107,22 @@ def test_a_child_that_has_left_the_group_does_not_hold_the_connection(tmp_path: 
     pid_file = tmp_path / "pid"
     code = (
         "import os, time\n"
-        "if os.fork(): time.sleep(0.2)\n"
+        "reading, writing = os.pipe()\n"
+        "if os.fork(): os.read(reading, 1)\n"
         "else:\n"
-        f"    os.setsid(); open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)\n"
+        f"    os.setsid(); open({str(pid_file)!r}, 'w').write(str(os.getpid()))\n"
+        "    os.write(writing, b'x'); time.sleep(60)\n"
     )
     with serving(*python(code)) as run, run.client() as sock:
         assert receive_all(sock) == b""
         assert ended(run).how == "exit code 0"
-        wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         os.kill(int(pid_file.read_text()), signal.SIGKILL)  # no server can know it
 
 
 @pytest.mark.parametrize("how", ["reset", "reset while it doesn't read", "idle"])
 def test_a_program_that_never_reads_and_heeds_no_signal_ends_with_its_connection(how: str) -> None:
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{NEVER_READS}"
-    with serving(*python(code), idle_s=1.0 if how == "idle" else None) as run, run.client() as sock:
+    with serving(*python(code), idle_s=4.0 if how == "idle" else None) as run, run.client() as sock:
         assert receive_exactly(sock, 2) == b"up"
         if how == "reset while it doesn't read":
             sock.settimeout(0.3)
@@ -173,9 +174,9 @@ def test_a_silent_program_ends_when_its_client_has_ended_its_input() -> None:
 
 
 def test_a_program_that_goes_on_writing_is_not_ended_by_a_half_close() -> None:
-    script = "cat; for n in 1 2 3 4 5; do sleep 0.2; echo $n; done"
-    with serving(*sh(script), half_close_s=0.6) as run, run.client() as sock:
-        time.sleep(0.8)
+    script = "cat; for n in 1 2 3 4 5; do sleep 0.5; echo $n; done"
+    with serving(*sh(script), half_close_s=2.0, patience=PATIENT) as run, run.client() as sock:
+        time.sleep(2.1)
         send_and_half_close(sock, b"0\n")
         assert receive_all(sock).split() == [b"0", b"1", b"2", b"3", b"4", b"5"]
         assert ended(run).how == "exit code 0"
@@ -220,8 +221,7 @@ def test_input_that_the_program_no_longer_reads_is_dropped() -> None:
 
 def test_standard_error_without_end_is_summed() -> None:
     with serving("sh", "-c", "yes complaint >&2") as run, run.client() as sock:
-        summed = run.sink.wait_for("program_warnings_summed")[0]
-        assert summed.lines > 1000
+        wait_until(lambda: sum(one.lines for one in run.sink.named("program_warnings_summed")) > 1000)
         assert len(run.sink.named("program_warned")) < 200
         reset(sock)
         ended(run)
@@ -232,7 +232,7 @@ def test_the_stop_gives_a_program_its_input_and_the_client_its_last_output() -> 
     with serving(*sh(script), patience=PATIENT) as run, run.client() as sock:
         sock.sendall(b"one\n")
         assert receive_exactly(sock, 4) == b"one\n"
-        stopper = threading.Thread(target=run.stop)
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         assert receive_all(sock) == b"bye\n"
         assert ended(run).how == "exit code 0"
@@ -247,7 +247,7 @@ def test_a_program_may_answer_to_the_signal_of_a_stop(script: str) -> None:
     patience = Patience(end_s=0.05, terminate_s=TIMEOUT_S, last_output_s=0.1)
     with serving(*sh(script), patience=patience) as run, run.client() as sock:
         assert receive_exactly(sock, 3) == b"up\n"
-        stopper = threading.Thread(target=run.stop)
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         assert receive_all(sock) == b"got it\n"
         sock.close()

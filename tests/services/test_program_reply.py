@@ -14,6 +14,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.services.program import LINE_CHARACTERS, OutputLines, Patience, Program
 from sockctl.services.program_reply import PROGRAM_ENDED, ProgramReply
 from tests.support.frames import FrameClient, frame_client, framed
+from tests.support.programs import PATIENT
 from tests.support.running import TIMEOUT_S, Running, receive_all, running, send_and_half_close, wait_until
 
 
@@ -38,7 +39,7 @@ def ended(run: Running) -> str:
 
 
 def test_nc_gets_an_answer_to_each_line() -> None:
-    with running(ProgramReply(UPPER, max_programs=1)) as run, run.client() as sock:
+    with running(ProgramReply(UPPER, max_programs=1, patience=PATIENT)) as run, run.client() as sock:
         send_and_half_close(sock, b"one\ntwo\nthree")
         assert receive_all(sock) == b"sockctl/1 talk\r\nONE\r\nTWO\r\nTHREE\r\n"
         assert ended(run) == "exit code 0"
@@ -70,7 +71,8 @@ def test_what_a_program_writes_is_text_of_a_stranger() -> None:
 
 
 def test_a_program_that_ends() -> None:
-    with running(ProgramReply(python("print('that was all'); raise SystemExit(3)"), max_programs=1)) as run:
+    code = "print('that was all'); raise SystemExit(3)"
+    with running(ProgramReply(python(code), max_programs=1, patience=PATIENT)) as run:
         with frame_client(run.port) as client:
             client.line("start")
             client.expect("say", text="that was all")
@@ -96,7 +98,7 @@ def test_a_limit_on_how_many_at_once() -> None:
                 second.line("b")
                 second.expect("error", code="busy")
                 second.expect("bye", reason="busy")
-        run.sink.wait_for("program_ended")
+        run.sink.wait_for("client_disconnected", 2)  # its place is free only then
         with frame_client(run.port) as third:
             third.line("b")
             third.expect("say", text="B")
@@ -155,9 +157,9 @@ def test_an_idle_program_ends_and_its_connection_too(code: str) -> None:
 
 
 def test_a_program_with_which_somebody_speaks_is_not_idle() -> None:
-    with running(ProgramReply(UPPER, max_programs=1, idle_s=3.0)) as run, frame_client(run.port) as client:
+    with running(ProgramReply(UPPER, max_programs=1, idle_s=5.0)) as run, frame_client(run.port) as client:
         started = time.monotonic()
-        while time.monotonic() - started < 3.5:
+        while time.monotonic() - started < 5.5:
             client.line("a")
             client.expect("say", text="A")
             time.sleep(0.05)
@@ -216,9 +218,7 @@ def test_a_client_that_resets_while_the_program_does_not_read() -> None:
             with pytest.raises(TimeoutError):
                 client.sock.sendall(framed(kind="line", text="x" * 1000) * 100_000)
             client.sock.setsockopt(1, 13, b"\1\0\0\0\0\0\0\0")
-        started = time.monotonic()
         assert ended(run) == "the server ended it with its connection"
-        assert time.monotonic() - started < TIMEOUT_S / 2
 
 
 def test_a_program_that_reads_slowly_loses_nothing() -> None:
@@ -257,6 +257,7 @@ def test_a_group_of_its_own() -> None:
     program = Program(python("input()"), dict(os.environ))
     assert os.getpgid(program.pid) == program.pid != os.getpgid(0)
     os.killpg(program.pid, signal.SIGTERM)
+    os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
     assert program.end() == "killed by SIGTERM"
 
 
@@ -282,16 +283,18 @@ def test_a_long_line_is_a_message_in_pieces() -> None:
 
 
 def test_the_stop_still_brings_the_answers() -> None:
-    code = "import sys, time\nfor line in sys.stdin: time.sleep(0.3); print(line.strip().upper())"
+    code = (
+        "import sys, time\nlines = input(), input()\nprint('both are here', file=sys.stderr)\n"
+        "for line in lines: time.sleep(0.3); print(line.upper())"
+    )
     with (
-        running(ProgramReply(python(code), max_programs=1, last_answers_s=5.0)) as run,
+        running(ProgramReply(python(code), max_programs=1, last_answers_s=TIMEOUT_S)) as run,
         frame_client(run.port) as client,
     ):
         client.line("one")
         client.line("two")
-        run.sink.wait_for("program_started")
-        time.sleep(0.15)  # the program has got both, and answered none
-        stopper = threading.Thread(target=run.stop)
+        run.sink.wait_for("program_warned")  # the program has got both, and answered none
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         said = [(one["kind"], one["text"]) for one in client.rest()]
         client.sock.close()

@@ -10,6 +10,7 @@ from typing import Any
 from sockctl.net.limits import Timeouts
 from sockctl.services.exec import Exec
 from sockctl.services.program import Patience
+from sockctl.services.request_gate import HOLD_S
 from tests.support.running import (
     LINGER_S,
     TIMEOUT_S,
@@ -32,10 +33,16 @@ def serving(
     patience: Patience = QUICK,
     idle_s: float | None = None,
     half_close_s: float | None = None,
+    hold_s: float = HOLD_S,
     **options: Any,
 ) -> Iterator[Running]:
     service = Exec(
-        argv, environment=ENVIRONMENT, max_programs=max_programs, patience=patience, half_close_s=half_close_s
+        argv,
+        environment=ENVIRONMENT,
+        max_programs=max_programs,
+        patience=patience,
+        half_close_s=half_close_s,
+        hold_s=hold_s,
     )
     with running(service, timeouts=Timeouts(linger_s=LINGER_S, idle_s=idle_s), **options) as run:
         yield run
