@@ -216,14 +216,14 @@ def test_a_failure_is_answered_at_the_floor_and_a_success_at_once(tmp_path: Path
 
 
 def test_nobody_sleeps_in_a_slot(tmp_path: Path) -> None:
-    names = [f"user{number}" for number in range(8)]
+    names = [f"user{number}" for number in range(20)]
     authenticator = authenticator_at(accounts_at(tmp_path, *names), floor_s=1.0, slots=1)
     began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(20) as pool:
         tries = enumerate(names)
         ends = [pool.submit(let_in, authenticator, name, OTHER, f"192.0.2.{number}") for number, name in tries]
         assert all(isinstance(end.exception(TIMEOUT_S), LoginFailedError) for end in ends)
-    assert time.monotonic() - began < 1.0 * 8 - 0.5
+    assert time.monotonic() - began < 1.0 * 20 - 0.5
 
 
 def test_twenty_guesses_in_parallel(tmp_path: Path) -> None:
@@ -730,7 +730,7 @@ def test_a_file_that_is_locked_delays_no_end(tmp_path: Path) -> None:
         accounts.users.disable("ann")
         live.live.look()
         assert live.ended == ["ann"]
-        assert time.monotonic() - began < LOCK_TIMEOUT_S / 2
+        assert time.monotonic() - began < LOCK_TIMEOUT_S - 0.5
     assert len(accounts.sessions.list_all()) == 2
     live.live.look()
     assert [session.user for session in accounts.sessions.list_all()] == ["ann"], "the other one has ended after all"

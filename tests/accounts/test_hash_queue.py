@@ -195,7 +195,7 @@ def test_a_new_source_and_one_that_failed_take_turns() -> None:
 
 
 def test_how_long_a_busy_queue_asks_to_wait() -> None:
-    queue = HashQueue(slots=1, limits=QueueLimits(waiting=30, patience_s=0.3))
+    queue = HashQueue(slots=1, limits=QueueLimits(waiting=30, patience_s=4.0))
     with ThreadPoolExecutor(40) as pool:
         line = Line(queue, pool)
         with held(queue, 1):
@@ -334,7 +334,7 @@ def make_throttle(kind: str, request: pytest.FixtureRequest) -> Callable[..., Th
 
 
 def test_guesses_in_parallel_dont_slip_through(make_throttle: Callable[..., Throttle]) -> None:
-    queue = HashQueue(slots=4, throttle=make_throttle())
+    queue = HashQueue(slots=4, throttle=make_throttle(lambda: 1000.0))
     hashed = 0
     lock = threading.Lock()
 
@@ -349,7 +349,7 @@ def test_guesses_in_parallel_dont_slip_through(make_throttle: Callable[..., Thro
     with ThreadPoolExecutor(20) as pool:
         ends = [pool.submit(guess) for _ in range(20)]
         errors = [end.exception(TIMEOUT_S) for end in ends]
-    assert hashed in {3, 4}, "the third failure makes 15 s, less what was served since the first: then the second does"
+    assert hashed == 3, "the third failure makes 15 s"
     throttled = [error for error in errors if isinstance(error, ThrottledError)]
     assert len(throttled) == 20 - hashed
     assert all(10 < (error.retry_after_s or 0) <= 20 for error in throttled)

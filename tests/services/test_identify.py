@@ -9,11 +9,12 @@ import pytest
 from sockctl.errors import PeerGoneError, StoreWriteError
 from sockctl.events.journal import Journal
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.limits import Timeouts
 from sockctl.services.identify import NAME_S, Identify
 from sockctl.services.known_clients import KnownClient, KnownClients
 from sockctl.services.login import LOGIN_S
 from tests.support.frames import frame_client
-from tests.support.running import TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
+from tests.support.running import LATE_CHOICE, TIMEOUT_S, MemorySink, receive_all, running, send_and_half_close
 from tests.support.scripted_peer import ScriptedPeer
 
 
@@ -107,12 +108,16 @@ def test_nc_and_a_frame_client(tmp_path: Path) -> None:
             client.expect("bye")
         known = run.sink.wait_for("client_identified", 2)
         assert [(event.who, event.known) for event in known] == [("ann", False), ("bob", False)]
-    with running(Identify(KnownClients(tmp_path))) as run, frame_client(run.port, source="127.0.0.3") as client:
+    with (
+        running(Identify(KnownClients(tmp_path)), timeouts=LATE_CHOICE) as run,
+        frame_client(run.port, source="127.0.0.3") as client,
+    ):
         client.expect("welcome", name="bob")
 
 
 def test_a_client_that_does_not_give_its_name_is_out_in_time(tmp_path: Path) -> None:
-    with running(Identify(KnownClients(tmp_path), name_s=0.3)) as run:
+    patient = Timeouts(linger_s=TIMEOUT_S)  # so that nothing is reset that a slow client sends
+    with running(Identify(KnownClients(tmp_path), name_s=0.3), timeouts=patient) as run:
         with frame_client(run.port) as silent:
             silent.expect("ask", field="name")
             silent.expect("bye", reason="login_timeout")
@@ -130,7 +135,7 @@ def test_a_name_may_take_as_long_as_a_login() -> None:
 def test_an_ipv4_client_on_an_ipv6_socket_is_the_same(tmp_path: Path) -> None:
     clients = KnownClients(tmp_path)
     clients.remember("127.0.0.1", "ann")
-    with running(Identify(clients), host="::") as run:
+    with running(Identify(clients), host="::", timeouts=LATE_CHOICE) as run:
         run.host = "127.0.0.1"
         with frame_client(run.port) as client:
             client.expect("welcome", name="ann")
@@ -156,7 +161,7 @@ def test_fifty_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(TIMEOUT_S)
+            thread.join(3 * TIMEOUT_S)
     assert not failures
     known = {one.address: one.name for one in KnownClients(tmp_path).list_all()}
     assert known == {f"127.0.1.{number}": f"client{number}" for number in range(1, 51)}
@@ -184,13 +189,13 @@ def test_a_full_disk_is_told_and_excused(tmp_path: Path) -> None:
 
 def test_who_is_known_is_greeted_even_on_a_full_disk(tmp_path: Path) -> None:
     KnownClients(tmp_path).remember("127.0.0.1", "ann")
-    with running(Identify(OnFullDisk(tmp_path))) as run, frame_client(run.port) as client:
+    with running(Identify(OnFullDisk(tmp_path)), timeouts=LATE_CHOICE) as run, frame_client(run.port) as client:
         client.expect("welcome", name="ann")
         run.sink.wait_for("store_failed")
 
 
 def test_a_file_that_was_spoiled_meanwhile(tmp_path: Path) -> None:
-    with running(Identify(KnownClients(tmp_path))) as run:
+    with running(Identify(KnownClients(tmp_path)), timeouts=LATE_CHOICE) as run:
         (tmp_path / "clients.db").write_text("oops")
         with frame_client(run.port) as client:
             client.expect("error", code="store_failed")

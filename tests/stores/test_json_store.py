@@ -302,7 +302,7 @@ def test_a_key_twice_in_a_large_file_is_found_at_once(path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(StoreFormatError, match="'99999' twice"):
         store_at(path).read()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_huge_file_is_refused(path: Path) -> None:
@@ -373,7 +373,7 @@ def test_another_process_that_holds_the_lock(path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(StoreLockedError, match=r"entries\.json\.lock"):
             add(store_at(path, lock_timeout_s=0.2), "bob")
-        assert 0.2 <= time.monotonic() - started < 5
+        assert 0.2 <= time.monotonic() - started < json_store.LOCK_TIMEOUT_S - 0.5
         assert set(store_at(path).read()["entries"]) == {"ann"}, "reading needs no lock"
     add(store_at(path, lock_timeout_s=0.2), "bob")
 

@@ -12,7 +12,7 @@ from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.accounts import PASSWORD
 from tests.support.frames import Fields, FrameClient
 from tests.support.logins import make_login
-from tests.support.running import Running, connect, receive_all, running
+from tests.support.running import LATE_CHOICE, Running, connect, receive_all, running
 
 RULES = ChatRules()
 DEFAULT = ChatLimits()
@@ -23,7 +23,7 @@ def served(
     data_dir: Path, rules: ChatRules = RULES, *, auth: bool = False, limits: ChatLimits = DEFAULT, **options: Any
 ) -> Iterator[Running]:
     login = make_login(data_dir) if auth else None
-    with running(Chat(data_dir, rules, login=login, limits=limits), **options) as run:
+    with running(Chat(data_dir, rules, login=login, limits=limits), **{"timeouts": LATE_CHOICE, **options}) as run:
         yield run
 
 

@@ -25,6 +25,8 @@ from tests.support.running import TIMEOUT_S, Running, running, wait_until
 
 FREE = ChatRules(flood=None)
 DEFAULT = ChatLimits()
+CROWD_S = 60.0
+"""How long a crowd may take, on a slow network and a busy machine."""
 MANY = Limits(max_clients=5_000, max_clients_per_address=5_000)
 # A machine that traces each line takes ten times as long to decode: that must not count as input that is dear.
 TRACED = replace(
@@ -114,10 +116,10 @@ class Heard:
         return self.data.count(mark)
 
     def wait_for(self, mark: bytes, count: int) -> None:
-        wait_until(lambda: self.count(mark) == count)
+        wait_until(lambda: self.count(mark) == count, timeout_s=CROWD_S)
 
     def wait_for_bytes(self, count: int) -> None:
-        wait_until(lambda: len(self.data) >= count)
+        wait_until(lambda: len(self.data) >= count, timeout_s=CROWD_S)
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -139,7 +141,7 @@ def crowd(run: Running, count: int, *, lines_every: int = 2) -> Iterator[list[He
                 sock.sendall(f"m{number}\n".encode())
             heard.append(Heard(sock, in_frames=in_frames))
             stack.callback(heard[-1].end)
-        wait_until(lambda: all(one.count(b"In #lobby") for one in heard))
+        wait_until(lambda: all(one.count(b"In #lobby") for one in heard), timeout_s=CROWD_S)
         yield heard
 
 
@@ -147,7 +149,7 @@ def side_by_side(threads: list[threading.Thread]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(CROWD_S)
 
 
 def say_much(one: ChatClient, count: int, text: str = "x" * 4_000) -> None:

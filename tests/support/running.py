@@ -41,6 +41,9 @@ _SCHED_CLOCK = 2
 LINGER_S = 0.2
 """How long a server in this process lingers where a test gives it no timeouts: many tests wait for that to end."""
 
+LATE_CHOICE = Timeouts(linger_s=LINGER_S, choice_s=TIMEOUT_S)
+"""For clients to which the server has nothing more to say, and whose first byte may come late on a busy machine."""
+
 
 class MemorySink:
     """Keeps the journal's records, and lets tests wait for them."""

@@ -7,7 +7,7 @@ from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.running import running
 
-SILENT_S, ANSWER_S = 1.0, 2.5
+SILENT_S, ANSWER_S = 1.0, 5.0
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from sockctl.services.chat.shared_backing import CLOSE_AFTER_S, SharedBacking
 from tests.support.accounts import accounts_at
 from tests.support.list_log import ListLog, ListNode
 from tests.support.logins import make_login
-from tests.support.running import Running, running, wait_until
+from tests.support.running import LATE_CHOICE, Running, running, wait_until
 
 FREE = ChatRules(flood=None)
 DEFAULT = ChatLimits()
@@ -70,7 +70,7 @@ def serve_two(
     make = partial(make_shared, log, rules=rules, limits=limits, accounts=accounts, close_after_s=close_after_s)
     first = make("one")
     terminal = Terminal(first)
-    with running(first, MANY) as one, running(make("two"), MANY) as two:
+    with running(first, MANY, LATE_CHOICE) as one, running(make("two"), MANY, LATE_CHOICE) as two:
         yield Servers(one, two, terminal, log)
 
 
@@ -97,7 +97,7 @@ def serve_one(
     login = make_login(folder) if with_accounts else None
     chat = Chat(folder, rules, login=login, limits=limits)
     terminal = Terminal(chat)
-    with running(chat, MANY) as run:
+    with running(chat, MANY, LATE_CHOICE) as run:
         yield Servers(run, run, terminal)
 
 

@@ -55,13 +55,14 @@ def all_at_once(*threads: threading.Thread) -> None:
 def see_that_each_has_gone_once(run: Running) -> None:
     chat = chat_of(run)
     wait_until(lambda: not chat.members.list_all())
+    wait_until(lambda: not chat.rooms.open("#lobby").names)  # no ghost is left
+    wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, RemoteClient) for one in gc.get_objects()))
+    run.stop(TIMEOUT_S)  # of those who broke off, the last may only come now
     came = [event.connection for event in run.sink.named("member_came")]
     left = [event.connection for event in run.sink.wait_for("member_left", len(came))]
     assert came, "somebody was here"
     assert set(Counter(came).values()) == {1}
     assert Counter(left) == Counter(came)
-    wait_until(lambda: not chat.rooms.open("#lobby").names)  # no ghost is left
-    wait_until(lambda: gc.collect() >= 0 and not any(isinstance(one, RemoteClient) for one in gc.get_objects()))
 
 
 def test_each_guest_that_came_has_gone_once(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_who_is_too_fast_is_held_back_once_told_and_in_order(tmp_path: Path) -> 
 @on_every_network
 @pytest.mark.parametrize("in_frames", [True, False])
 def test_who_floods_is_dropped_and_nobody_notices_more_than_that(tmp_path: Path, in_frames: bool) -> None:
-    with served(tmp_path, ChatRules(flood=(20, 10))) as run, members(run, "bob") as (bob,), run.client() as sock:
+    with served(tmp_path, ChatRules(flood=(20, 0.01))) as run, members(run, "bob") as (bob,), run.client() as sock:
         if in_frames:
             ChatClient(sock).enter("ann").ready()
             sock.sendall(framed(kind="line", text="flood") * 3_000)

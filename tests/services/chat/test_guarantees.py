@@ -22,6 +22,7 @@ from sockctl.services.login import LoginConversation
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client, members
 from tests.support.chat_load import (
+    CROWD_S,
     DEFAULT,
     TRACED,
     Heard,
@@ -194,20 +195,18 @@ def test_the_stop_brings_everything_that_is_queued_and_a_goodbye(tmp_path: Path)
             ann.line(text)
             ann.until("say")
             said += 1
-        began = time.monotonic()
         ended: list[bool] = []
-        stopper = threading.Thread(target=lambda: ended.append(run.stop(10)))
+        stopper = threading.Thread(target=lambda: ended.append(run.stop(CROWD_S)))
         stopper.start()
         heard = [Heard(sock, in_frames=True) for sock in slow]
         for one in heard:
-            one.thread.join(TIMEOUT_S)
+            one.thread.join(CROWD_S)
             kinds = [told["kind"] for told in one.messages]
             assert kinds.count("say") == said
             assert one.messages[-1]["kind"] == "bye"
             assert one.messages[-1]["reason"] == "server_stopping"
-        stopper.join(TIMEOUT_S)
+        stopper.join(CROWD_S)
         assert ended == [True]
-        assert time.monotonic() - began < 10
         ann.until("bye", reason="server_stopping")
 
 
@@ -230,7 +229,8 @@ def test_a_killed_server_has_kept_what_was_said_and_decided(tmp_path: Path) -> N
                 ids.append(ann.until("say", text=f"text {number}")["id"])
             kept = tmp_path / "chat-history.jsonl"
             wait_until(lambda: kept.exists() and kept.read_bytes().count(b"\n") == 10)
-            wait_until(lambda: b"eve" in (tmp_path / "chat.json").read_bytes())
+            state = tmp_path / "chat.json"
+            wait_until(lambda: state.exists() and b"eve" in state.read_bytes())
             run.process.send_signal(signal.SIGKILL)
             run.process.wait(TIMEOUT_S)
     with kept.open("ab") as file:
@@ -445,7 +445,7 @@ def test_a_room_joined_from_one_place_while_another_still_comes(tmp_path: Path) 
 def test_who_gives_no_name_is_not_waited_for_without_end(tmp_path: Path) -> None:
     assert DEFAULT.login_s == 120
     with (
-        served(tmp_path, chat_limits=ChatLimits(login_s=1.0)) as run,
+        served(tmp_path, chat_limits=ChatLimits(login_s=3.0)) as run,
         members(run, "ann") as (ann,),
         contextlib.ExitStack() as stack,
     ):

@@ -16,7 +16,7 @@ from sockctl.services.chat.settings import ChatRules
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client
 from tests.support.logins import make_login
-from tests.support.running import Running, running
+from tests.support.running import LATE_CHOICE, Running, running
 
 HERE, THERE = "127.0.0.2", "127.0.0.3"
 
@@ -54,7 +54,7 @@ def served(data_dir: Path, *users: str, signup: bool = False) -> Iterator[tuple[
         login = make_login(data_dir, signup=signup)
     chat = Chat(data_dir, ChatRules(flood=None, operators=frozenset({"ann"})), login=login)
     terminal = Terminal(chat)
-    with running(chat) as run:
+    with running(chat, timeouts=LATE_CHOICE) as run:
         yield run, terminal
 
 

@@ -14,7 +14,7 @@ from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.bans import add_ban
 from tests.support.chat_client import ChatClient, chat_of, client, members, served
 from tests.support.chat_room import AT, Played, enter, room_at
-from tests.support.frames import Fields
+from tests.support.frames import Fields, framed
 from tests.support.running import Running
 
 RULES = ChatRules(flood=None)
@@ -98,8 +98,7 @@ def test_typing_is_told_to_those_that_show_it(tmp_path: Path) -> None:
         seeing(run, "bob") as bob,
         members(run, "carl") as (carl,),
     ):
-        bob.send(kind="typing")
-        bob.send(kind="typing")
+        bob.sock.sendall(framed(kind="typing") * 2)
         bob.line("hello")
         assert ann.until("typing") == {
             "kind": "typing",

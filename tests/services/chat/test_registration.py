@@ -12,11 +12,11 @@ from sockctl.services.chat.settings import ChatLimits, ChatRules
 from tests.support.accounts import accounts_at
 from tests.support.chat_client import ChatClient, chat_of, client, members, served
 from tests.support.frames import Fields, framed
-from tests.support.running import wait_until
+from tests.support.running import TIMEOUT_S, wait_until
 
 RULES = ChatRules(flood=None)
 DEFAULT = ChatLimits()
-SELDOM = ChatLimits(comings_at_once=1, coming_every_s=2.0)
+SELDOM = ChatLimits(comings_at_once=1, coming_every_s=5.0)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_twenty_want_one_name(tmp_path: Path) -> None:
 
         def race(racer: ChatClient) -> None:
             racer.expect("ask")
-            start.wait(10)
+            start.wait(TIMEOUT_S)
             racer.line("Ann")
             one = racer.receive()
             assert one is not None
@@ -69,7 +69,7 @@ def test_twenty_want_one_name(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(3 * TIMEOUT_S)
         assert sorted(kinds) == ["error"] * 19 + ["token"]
 
 

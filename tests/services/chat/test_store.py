@@ -26,7 +26,7 @@ from tests.support.chat_history import frame, frames, ids
 from tests.support.chat_topics import set_topic
 from tests.support.clock import Clock
 
-WAIT_S = 10
+WAIT_S = 60
 EVE = Target(name="eve", account="eve")
 QUICK = StoreLimits(pause_s=0.005, retry_s=0.02)
 
