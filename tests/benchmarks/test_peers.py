@@ -19,7 +19,7 @@ def test_echo_servers_are_measured(bench: Bench) -> None:
     for program in ("loadgen", "epoll_echo", "thread_echo"):
         compile_program(program, bench.folder)
     for server in ("sockctl", "epoll_c", "thread_c", "stock", "streams", "asyncio"):
-        result = bench.measure_echo(EchoLoad(clients=3, size_bytes=100, depth=2, seconds=0.1), server)
+        result = bench.measure_echo(EchoLoad(clients=3, size_bytes=100, depth=2, seconds=0.5), server)
         assert result["value"] > 0, server
         assert (result["corrupt"], result["dead"], result["silent"]) == (0, 0, 0), server
 

@@ -12,7 +12,7 @@ from sockctl.stores.files import take_lock
 
 
 def test_threads_hold_it_one_after_the_other(tmp_path: Path) -> None:
-    lock, inside = FileLock(tmp_path / "data" / "file", 10), []
+    lock, inside = FileLock(tmp_path / "data" / "file", 60), []
 
     def hold() -> None:
         with lock.hold():
@@ -24,7 +24,7 @@ def test_threads_hold_it_one_after_the_other(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert (tmp_path / "data" / "file.lock").exists(), "the folder was made"
 
 

@@ -407,7 +407,7 @@ def test_threads(path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(3 * TIMEOUT_S)
     assert len(store.read()["entries"]) == 80
 
 
@@ -415,7 +415,8 @@ ADDER = """
 import sys
 from pathlib import Path
 from sockctl.stores.json_store import JsonStore
-store = JsonStore(Path(sys.argv[1]), version=2, empty=lambda: {"entries": {}}, check=lambda content: None)
+options = {"empty": lambda: {"entries": {}}, "check": lambda content: None, "lock_timeout_s": 60.0}
+store = JsonStore(Path(sys.argv[1]), version=2, **options)
 for number in range(25):
     with store.update() as content:
         content["entries"][f"{sys.argv[2]}-{number}"] = 1

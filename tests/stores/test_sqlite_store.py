@@ -72,7 +72,7 @@ def test_threads(store: SqliteStore) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(TIMEOUT_S)
+        thread.join(3 * TIMEOUT_S)
     assert len(names(store)) == 80
 
 

@@ -14,12 +14,16 @@ def check(content: dict[str, Any]) -> None:
         raise StoreFormatError("entries is no array")
 
 
+PATIENCE_S = 60.0
+"""How long a change waits for others: a busy machine, and a slow disk, let many of them take long."""
+
+
 def insert(database: sqlite3.Connection, content: dict[str, Any]) -> None:
     for name in content["entries"]:
         database.execute("INSERT OR IGNORE INTO entries VALUES (?)", (name,))
 
 
-def store_at(path: Path, *, version: int = 2, lock_timeout_s: float = 10.0, private: bool = True) -> SqliteStore:
+def store_at(path: Path, *, version: int = 2, lock_timeout_s: float = PATIENCE_S, private: bool = True) -> SqliteStore:
     return SqliteStore(
         path,
         version=version,

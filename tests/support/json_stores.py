@@ -12,7 +12,7 @@ def check(content: Content) -> None:
         raise StoreFormatError("entries is no object")
 
 
-def store_at(path: Path, *, lock_timeout_s: float = 10.0, **options: Any) -> JsonStore:
+def store_at(path: Path, *, lock_timeout_s: float = 60.0, **options: Any) -> JsonStore:
     return JsonStore(
         path, version=2, empty=lambda: {"entries": {}}, check=check, lock_timeout_s=lock_timeout_s, **options
     )
