@@ -77,7 +77,7 @@ def test_a_line_of_30_ms_is_only_slower(tmp_path: Path) -> None:
 
 def test_a_member_who_comes_to_a_node_that_reads_late_hears_nothing_twice(tmp_path: Path) -> None:
     with running_cluster(tmp_path) as cluster, talking(cluster, manners=[STEADY]) as talk:
-        late, comer = cluster.proxies[1], talk.members[0]
+        late, comer = cluster.proxies[1], talk.list_at(cluster.nodes[0])[0]
         late.hold_replies(b"XREAD")
         wait_for_others(talk)
         arrivals = comer.transcript.arrivals
@@ -96,13 +96,15 @@ def test_members_of_a_node_that_reads_behind_the_logs_end_are_told(tmp_path: Pat
         cluster.engine.ask("XTRIM", LOG, "MAXLEN", 1)
         cluster.proxies[1].reset()  # a reply from before is lost
         cluster.proxies[1].hold_replies(b"")
+        here = {each.transcript.name for each in talk.list_at(cluster.nodes[1])}
         outcome = talk.finish()
     assert not outcome.flaws, "\n".join(outcome.flaws)
-    assert {one.name for one in outcome.transcripts if one.told} >= {"m1", "m4"}
+    assert here
+    assert {one.name for one in outcome.transcripts if one.told} >= here
     assert outcome.notices["missed"] == outcome.notices.total()
 
 
 def wait_for_others(talk: Talk) -> None:
     """Let those at the other nodes hear some lines that this one doesn't read."""
-    others = [each for number, each in enumerate(talk.members) if number % 3 != 1]
+    others = [each for each in talk.members if each not in talk.list_at(talk.cluster.nodes[1])]
     Talk(talk.cluster, others).go_on(20)

@@ -12,7 +12,7 @@ class Manner:
         patience_s: How long it waits for its own words, or to be let in, before it goes on at the next node.
         hops_every_s: How often it moves to another node without need, after it has heard all its words; 0 for never.
         shows_blocks: Whether it hears a block as one message.
-        comes_back: Whether it goes on when its connection has ended.
+        comes_back: Whether it goes on when the connection over which it was let in has ended.
         acts_every_s: How often it does something else than talking, as `Acts` says, while it may move; 0 for never.
     """
 

@@ -90,6 +90,11 @@ class Member(threading.Thread):
         return self._is_in
 
     @property
+    def port(self) -> int:
+        """Where its node is: a busy machine may have sent it on to another one."""
+        return self._ports[self._node]
+
+    @property
     def has_heard_its_words(self) -> bool:
         """Whether it is in, and waits for none of its own words."""
         return self._is_in and not self._waiting
@@ -132,7 +137,7 @@ class Member(threading.Thread):
             except OSError as error:
                 self.transcript.ends.append(f"node {self._node}: {error}")
             self._is_in = False
-            if not self._manner.comes_back:
+            if not self._manner.comes_back and self.transcript.arrivals:
                 break
             self._node = (self._node + 1) % len(self._ports)
             self._done.wait(self._chance.uniform(*PAUSE_S))

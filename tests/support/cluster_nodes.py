@@ -76,9 +76,11 @@ class ChatNode:
 
     def _is_ready(self) -> bool:
         """Start it again where a busy machine didn't let the engine answer within the node's times."""
-        if self._process is not None and self._process.poll() == ExitCode.TIMED_OUT:
+        code = None if self._process is None else self._process.poll()
+        if code == ExitCode.TIMED_OUT:
             self.start(wait=False)
-        return self._has_ended() or self._there(lambda: listens(self.port))
+            return False
+        return self._process is None or code is not None or self._there(lambda: listens(self.port))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

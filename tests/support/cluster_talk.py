@@ -10,7 +10,7 @@ from tests.support.chat_checker import Healed, check
 from tests.support.chat_measures import measure_echoes, measure_recovery
 from tests.support.cluster_manner import Manner
 from tests.support.cluster_members import Member
-from tests.support.cluster_nodes import Cluster
+from tests.support.cluster_nodes import ChatNode, Cluster
 from tests.support.running import wait_until
 from tests.support.transcript import Came, Heard, Moved, Transcript
 
@@ -82,6 +82,10 @@ class Talk:
     def __init__(self, cluster: Cluster, members: Sequence[Member]) -> None:
         self.cluster = cluster
         self.members = members
+
+    def list_at(self, node: ChatNode) -> list[Member]:
+        """Return the members at a node."""
+        return [each for each in self.members if each.port == node.port]
 
     def go_on(self, messages: int = 30) -> None:
         """Wait until each member has heard so many lines more."""
