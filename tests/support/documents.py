@@ -20,7 +20,7 @@ from pathlib import Path
 from sockctl.cluster.engine_access import USUAL_PORT
 from tests.support.engines import redis_server
 from tests.support.processes import SOCKCTL, Popen
-from tests.support.running import TIMEOUT_S
+from tests.support.running import START_S, TIMEOUT_S
 
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INSTALLS_ENGINE = "apt-get install -y redis-server"
@@ -110,7 +110,7 @@ class PageRunner:
             return
         with self._open(step.command) as run:
             try:
-                printed, _ = run.communicate(timeout=TIMEOUT_S)
+                printed, _ = run.communicate(timeout=START_S)
             finally:
                 run.kill()
         assert not (difference := find_difference(step, printed.decode().splitlines())), difference
@@ -137,7 +137,7 @@ class PageRunner:
         reader = threading.Thread(target=self._read, args=(server, lines), daemon=True)
         reader.start()
         self._servers.append((step, server, lines, reader))
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + START_S
         while not any("istening" in line for line in lines):
             assert server.poll() is None, f"{step.command} ended: {lines}"
             assert time.monotonic() < deadline, f"{step.command} doesn't listen: {lines}"
