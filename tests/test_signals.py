@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sockctl.signals import SAME_SIGNAL_S, raise_interrupts
+from sockctl.signals import SAME_SIGNAL_S, StopSignals, raise_interrupts
 
 
 def interrupt() -> None:
@@ -32,3 +32,15 @@ def test_signals_close_together_are_one() -> None:
         with pytest.raises(KeyboardInterrupt):
             interrupt()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_signals_that_a_process_sees_late_are_still_one() -> None:
+    with StopSignals() as signals:
+        interrupt()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.wait() is signal.SIGINT
+        assert signals.skip(0.0), "the time has passed before the second one is seen"
+        interrupt()
+        assert signals.wait() is signal.SIGINT, "what comes after that counts"
+        signals.wake()
+        assert not signals.skip(60.0)

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -85,13 +84,11 @@ def stop(
 
     stopper = threading.Thread(target=work, name="sockctl-stopper", daemon=True)
     stopper.start()
-    one_signal_until = time.monotonic() + SAME_SIGNAL_S
-    while signals.wait() is not None:
-        if time.monotonic() > one_signal_until:
-            server.abandon()
-            for watcher in watchers:
-                watcher.abandon()
-            journal.close(LAST_WORDS_S)
-            os._exit(ExitCode.INTERRUPTED)
+    if signals.skip(SAME_SIGNAL_S) and signals.wait() is not None:
+        server.abandon()
+        for watcher in watchers:
+            watcher.abandon()
+        journal.close(LAST_WORDS_S)
+        os._exit(ExitCode.INTERRUPTED)
     stopper.join()
     return ExitCode.DONE if ended else ExitCode.FAILED
