@@ -43,6 +43,8 @@ _QUIET_S = 0.03
 """How long no packet may have been sent before the network counts as quiet."""
 _PATIENCE_S = 0.5
 """How long `settle` waits for an acknowledgment; a kernel delays it by 0.2 s at most."""
+_PUMP_S = 10.0
+"""How long the pump may take to look what was sent: a busy machine may keep it waiting."""
 
 
 def enter_namespaces() -> None:
@@ -156,10 +158,10 @@ class PacketLab:
         return taken
 
     def _has_new_packets(self) -> bool:
-        """Wait until the pump has read all packets that were sent; a busy machine may keep it waiting itself."""
+        """Wait until the pump has read all packets that were sent."""
         before, self._is_asked = self._last_s, True
         os.write(self._bell, b"?")
-        self._changed.wait_for(lambda: not self._is_asked, _PATIENCE_S)
+        self._changed.wait_for(lambda: not self._is_asked, _PUMP_S)
         return self._last_s > before
 
     def _set_up(self) -> None:

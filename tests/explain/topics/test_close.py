@@ -3,16 +3,18 @@ import dataclasses
 from sockctl.explain.lab import PacketLab
 from sockctl.explain.network import Loopback
 from sockctl.explain.topics.close import TOPIC, Close
+from tests.support.packets import leave_out_repetitions
 
 
 def test_each_packet_that_is_claimed_was_captured(lab: PacketLab) -> None:
     measured: Close = TOPIC.measure(lab)
     half = measured.find("shutdown(WR)")
-    assert [packet.flags for packet in half.packets if packet.goes_to(measured.orderly_port)] == ["FIN+ACK"]
+    sent = [packet for packet in half.packets if packet.goes_to(measured.orderly_port)]
+    assert [packet.flags for packet in leave_out_repetitions(sent)] == ["FIN+ACK"]
     assert (half.client, half.server) == ("FIN_WAIT2", "CLOSE_WAIT")
     assert measured.received_after_shutdown == 11
     end = measured.find("close()")
-    assert [packet.flags for packet in end.packets] == ["FIN+ACK", "ACK"]
+    assert [packet.flags for packet in leave_out_repetitions(end.packets)] == ["FIN+ACK", "ACK"]
     assert (end.client, end.server) == ("TIME_WAIT", "gone")
     cut = measured.find("close()", reset=True)
     assert [packet.has("RST") for packet in cut.packets] == [True]

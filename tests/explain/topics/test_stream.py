@@ -3,12 +3,13 @@ import dataclasses
 from sockctl.explain.lab import PacketLab
 from sockctl.explain.network import Loopback
 from sockctl.explain.topics.stream import TOPIC, Stream
+from tests.support.packets import leave_out_repetitions
 
 
 def test_two_packets_and_one_recv(lab: PacketLab) -> None:
     measured: Stream = TOPIC.measure(lab)
-    sent = [packet.payload_bytes for packet in measured.packets if packet.goes_to(measured.port)]
-    assert sent == [3, 3]
+    sent = leave_out_repetitions(packet for packet in measured.packets if packet.goes_to(measured.port))
+    assert [packet.payload_bytes for packet in sent] == [3, 3]
     assert measured.tcp == ("onetwo",)
     assert measured.udp == measured.framed == ("one", "two")
     assert measured.portions_bytes == (1024, 1024, 452)
