@@ -1,6 +1,7 @@
 """Members of a chat: ours, and chats that lose, double, reorder, change or refuse, on one server or several."""
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from sockctl.protocol.messages import make_message
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from tests.support.bench import RUN, measured, where
-from tests.support.frames import FrameClient, framed
+from tests.support.frames import HEADER_BYTES, FrameClient, framed
 from tests.support.running import TIMEOUT_S, receive_exactly, running
 from tests.support.wrong_servers import serving
 
@@ -42,8 +43,9 @@ def chat(folder: Path, *, flood: tuple[float, float] | None = None) -> Iterator[
     ],
 )
 def test_everybody_hears_everything_in_ours(tmp_path: Path, values: dict[str, Any]) -> None:
+    end: dict[str, Any] = {"duration_s": None} if "count" in values else {}
     with chat(tmp_path) as port:
-        stats = measured(port, Kind.CHAT, **{"duration_s": None if "count" in values else 0.2, **values})
+        stats = measured(port, Kind.CHAT, **end, **values)
     assert not stats.errors
     clients = values.get("clients", 4)
     assert stats.clients == clients
@@ -248,11 +250,20 @@ def lose_tenth(held: list[str], message: str) -> list[str]:
 
 
 def swap_tenth(held: list[str], message: str) -> list[str]:
-    """Swap two messages of different senders: each sender's own order stays."""
-    held.append(message)
+    """Swap the tenth, or the first one after it that another sender's follows: each sender's own order stays."""
     if len(held) == 10:
-        return []
-    return [message, held[9]] if len(held) == 11 else [message]
+        sent_before = held.pop()
+        if find_sender(sent_before) == find_sender(message):
+            held.append(message)
+            return [sent_before]
+        held += [sent_before, message]
+        return [message, sent_before]
+    held.append(message)
+    return [] if len(held) == 10 else [message]
+
+
+def find_sender(message: str) -> Any:
+    return json.loads(message[HEADER_BYTES:])["sender"]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +289,7 @@ def test_members_are_spread_over_the_servers() -> None:
     cluster = Cluster(lambda _, one: [one])
     with serving(cluster.serve(0)) as one, serving(cluster.serve(1)) as other, serving(cluster.serve(2)) as last:
         servers = (where(one), where(other), where(last))
-        stats = measured(one, Kind.CHAT, servers=servers, clients=8, senders=3, depth=2)
+        stats = measured(one, Kind.CHAT, servers=servers, clients=8, senders=3, depth=2, count=60, duration_s=None)
     assert sorted(cluster.spread) == [0, 0, 0, 1, 1, 1, 2, 2]
     assert stats.echoes.count == stats.sent > 0
 

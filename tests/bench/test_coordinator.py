@@ -17,14 +17,17 @@ from sockctl.bench.plan import Tls
 from sockctl.errors import BenchFailedError
 from tests.support.bench import plan, where
 from tests.support.bench_servers import echo
-from tests.support.running import wait_until
+from tests.support.running import START_S, wait_until
 from tests.support.wrong_servers import serving, silent
 
 
 def test_progress_is_told() -> None:
     told: list[Progress] = []
     with echo() as port:
-        outcome = measure(plan(port, duration_s=0.6, progress=True).divide(2), told.append)
+        for duration_s in (0.6, 2.0, 6.0):  # a busy machine may do nothing at all in a short time
+            outcome = measure(plan(port, duration_s=duration_s, progress=True).divide(2), told.append)
+            if told and told[-1].answered:
+                break
     assert told[-1].answered > 0
     assert told[-1].seconds > 0.3
     assert told[-1].errors == 0
@@ -37,7 +40,7 @@ def interrupted_when(met: Callable[[], bool]) -> Iterator[None]:
     """Interrupt the main thread once a condition is met, as Ctrl-C does."""
 
     def interrupt() -> None:
-        wait_until(met)
+        wait_until(met, timeout_s=START_S)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -67,7 +70,7 @@ def test_ctrl_c_while_the_processes_end_loses_nothing(monkeypatch: pytest.Monkey
 def test_an_interrupted_clock_says_what_did_not_go_out() -> None:
     told: list[Progress] = []
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, rate=10_000_000.0, duration_s=60.0, progress=True).divide(1), told.append)
+        outcome = measure(plan(port, rate=10_000_000.0, duration_s=600.0, progress=True).divide(1), told.append)
     assert outcome.interrupted
     assert outcome.stats.unsent > 0
 
@@ -76,11 +79,11 @@ def test_ctrl_c_gives_what_there_is() -> None:
     began = time.monotonic()
     told: list[Progress] = []
     with echo() as port, interrupted_when(lambda: bool(told) and told[-1].answered > 0):
-        outcome = measure(plan(port, duration_s=60.0, progress=True).divide(2), told.append)
+        outcome = measure(plan(port, duration_s=600.0, progress=True).divide(2), told.append)
     assert outcome.interrupted
     assert outcome.stats.answered > 0
     assert not outcome.stats.errors
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < START_S
 
 
 def test_ctrl_c_while_nothing_is_answered() -> None:
@@ -91,7 +94,7 @@ def test_ctrl_c_while_nothing_is_answered() -> None:
         silent(sock)
 
     with serving(hearing) as port, interrupted_when(lambda: len(heard) == 4):
-        outcome = measure(plan(port, duration_s=60.0, timeout_s=60.0).divide(1))
+        outcome = measure(plan(port, duration_s=600.0, timeout_s=600.0).divide(1))
     assert outcome.interrupted
     assert (outcome.stats.answered, outcome.stats.lost) == (0, 4)
 
@@ -115,8 +118,8 @@ def test_a_process_that_ends_too_early() -> None:
 
 
 def test_a_process_that_does_not_end_is_ended() -> None:
-    program = 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(60)'
+    program = 'import time; print(\'{"failed": "so"}\', flush=True); time.sleep(600)'
     began = time.monotonic()
     with pytest.raises(BenchFailedError, match="so"):
         measure(plan(1).divide(1), program=program, close_s=0.1)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < START_S

@@ -9,7 +9,7 @@ from typing import Any
 from sockctl.bench import worker
 from tests.support.bench import plan
 from tests.support.bench_servers import echo
-from tests.support.running import TIMEOUT_S
+from tests.support.running import START_S
 
 
 def started() -> subprocess.Popen[bytes]:
@@ -25,14 +25,14 @@ def test_a_worker_that_is_left_alone_ends() -> None:
     with started() as process:
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(TIMEOUT_S) == 1
+        assert process.wait(START_S) == 1
     with echo() as port, started() as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(plan(port).to_json().encode() + b"\n")
         assert json.loads(process.stdout.readline()) == {"ready": 4}
         process.stdin.close()
-        assert process.wait(TIMEOUT_S) == 0
+        assert process.wait(START_S) == 0
         assert process.stdout.read() == b""
 
 
@@ -42,7 +42,7 @@ def test_a_worker_that_nobody_hears_ends() -> None:
         assert process.stdout is not None
         process.stdout.close()
         process.stdin.write(plan(port).to_json().encode() + b"\n")
-        assert process.wait(TIMEOUT_S) == 1
+        assert process.wait(START_S) == 1
 
 
 def test_stopped_before_it_begins() -> None:
