@@ -74,7 +74,7 @@ def test_order_from_one_thread_is_kept_and_close_writes_everything() -> None:
     journal = Journal(sink, service="test")
     for number in range(5000):
         journal.emit(Happened(number=number))
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert numbers(sink) == list(range(5000))
     assert {record.service for record in sink.records} == {"test"}
 
@@ -84,7 +84,7 @@ def test_events_below_the_level_are_left_out() -> None:
     journal = Journal(sink, service="test", level=Level.INFO)
     journal.emit(Detail(number=1))
     journal.emit(Happened(number=2))
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert [event.name for event in sink.events] == ["happened"]
     assert journal.emits(Level.INFO)
     assert not journal.emits(Level.DETAIL)
@@ -98,7 +98,7 @@ def test_a_slow_sink_makes_nobody_wait_and_what_does_not_fit_is_counted() -> Non
     for number in range(1, 101):
         journal.emit(Happened(number=number))  # would hang here if it waited
     sink.let_go.set()
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert numbers(sink) == list(range(11))
     assert sum(event.count for event in sink.named("events_lost")) == journal.lost == 90
 
@@ -120,7 +120,7 @@ def test_threads_lose_no_count() -> None:
     for thread in threads:
         thread.join()
     sink.let_go.set()
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert len(numbers(sink)) + sum(event.count for event in sink.named("events_lost")) == 2002
 
 
@@ -134,7 +134,7 @@ def test_a_failing_sink_is_told_once_and_counted() -> None:
     assert "No space left" in console.events[0].text
     sink.broken = False
     journal.emit(Happened(number=7))
-    journal.close()
+    journal.close(TIMEOUT_S)
     lost, happened = sink.events
     assert lost.fields == {"count": 7, "why": "the file: No space left on device"}
     assert happened.fields == {"number": 7}
@@ -153,7 +153,7 @@ def test_what_was_written_before_the_failure_is_not_counted_as_missing() -> None
     journal.emit(Happened(number=4))
     wait_until(lambda: sink.failures > seen)
     sink.broken = False
-    journal.close()
+    journal.close(TIMEOUT_S)
     told = sum(event.count for event in sink.named("events_lost"))
     assert len(numbers(sink)) + told == 5
 
@@ -164,7 +164,7 @@ def test_a_console_that_fails_too_ends_nothing() -> None:
     journal.emit(Happened(number=0))
     wait_until(lambda: console.failures >= 1)
     journal.emit(Happened(number=1))
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert sink.failures >= 2
 
 
@@ -177,7 +177,7 @@ def test_missing_events_are_counted_through_repeated_failures() -> None:
     wait_until(lambda: journal.lost == 50)
     sink.broken = False
     journal.emit(Happened(number=50))
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert [event.count for event in sink.named("events_lost")] == [50]
     assert journal.lost == 50
 
@@ -205,7 +205,7 @@ def test_an_event_that_cannot_be_written_does_not_end_the_journal() -> None:
     journal.emit(Untellable(number=1))
     wait_until(lambda: bool(console.events))
     journal.emit(Happened(number=2))
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert [event.name for event in sink.events] == ["events_lost", "happened"]
 
 
@@ -254,7 +254,7 @@ def test_the_queue_is_bounded_in_bytes() -> None:
     for _ in range(100):
         journal.emit(Told(line="x" * 60_000))
     sink.let_go.set()
-    journal.close()
+    journal.close(TIMEOUT_S)
     assert len(sink.named("told")) == 1 + 1_000_000 // 60_000
     assert sum(event.count for event in sink.named("events_lost")) == 100 - 1_000_000 // 60_000
 
@@ -277,7 +277,7 @@ def test_what_one_address_does_too_often_is_told_as_a_sum() -> None:
         journal.emit(Knocked(connection=number, peer=f"192.0.2.1:{50_000 + number}", bytes=3))
         journal.emit(Happened(number=number))
     summed = sink.wait_for("events_summed")  # without a further event, and before the close
-    journal.close()
+    journal.close(TIMEOUT_S)
     summed = sink.named("events_summed")
     knocked = sink.named("knocked")
     assert 5 <= len(knocked) <= 5 * len(summed) + 5
@@ -292,7 +292,7 @@ def test_the_close_tells_the_sums() -> None:
     journal = Journal(sink, service="test", per_second=1)
     for number in range(10):
         journal.emit(Knocked(connection=number, peer="[2001:db8::1]:50000", bytes=1))
-    journal.close()
+    journal.close(TIMEOUT_S)
     summed = sink.named("events_summed")
     assert len(sink.named("knocked")) + sum(event.count for event in summed) == 10
     assert summed[-1].address == "2001:db8::/64"
@@ -306,7 +306,7 @@ def test_sums_that_cannot_be_written_are_counted_as_what_they_stand_for() -> Non
     wait_until(partial(sink.has_failed, 1))
     sink.broken = False
     journal.emit(Happened(number=1))
-    journal.close()
+    journal.close(TIMEOUT_S)
     missing = sum(event.count for event in sink.named("events_lost"))
     told = len(sink.named("knocked")) + sum(event.count for event in sink.named("events_summed"))
     assert missing + told == 10
@@ -323,4 +323,4 @@ def test_waiting_until_all_is_written() -> None:
     journal.wait_until_written(TIMEOUT_S)
     assert numbers(sink) == [1, 2]
     assert len(sink.records) == 2, "nothing is written for the wait itself"
-    journal.close()
+    journal.close(TIMEOUT_S)
