@@ -10,7 +10,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from tests.support.bots import Bot
-from tests.support.running import CLOSED_PORT, TIMEOUT_S, Process, free_port, process, sockctl
+from tests.support.running import CLOSED_PORT, START_S, Process, free_port, process, sockctl
 from tests.support.token_server import PASSWORD, token_server
 
 pytestmark = pytest.mark.usefixtures("state")
@@ -65,7 +65,7 @@ def test_a_listener_hears_what_was_said_meanwhile(tmp_path: Path, bots: list[Bot
         sockctl("connect", "--user", "cem", f"sockctl://127.0.0.1:{port}", stdin=b"again\n")
         bot.wait_for("<cem> again")
         server.end()
-    assert bot.process.wait(TIMEOUT_S) == 0, "the server said goodbye"
+    assert bot.process.wait(START_S) == 0, "the server said goodbye"
     assert bot.output.read_text().count("<ann> hello") == 1
 
 
@@ -81,28 +81,28 @@ def test_a_script_comes_back(tmp_path: Path, bots: list[Bot]) -> None:
     with chat(tmp_path / "data", port):
         bot.wait_for("Welcome", 2)
         sockctl("connect", "--user", "ann", f"sockctl://127.0.0.1:{port}", stdin=b"go on\n")
-        assert bot.process.wait(TIMEOUT_S) == ExitCode.DONE
+        assert bot.process.wait(START_S) == ExitCode.DONE
     assert bot.output.read_text().count("<bot> one") == 1
 
 
 def test_a_script_whose_server_stays_away_times_out(tmp_path: Path, bots: list[Bot]) -> None:
     port = free_port()
     with chat(tmp_path / "data", port) as first:
-        steps = ["--send", "bot", "--expect", "Welcome", "--expect", "never", "--timeout", "3"]
+        steps = ["--send", "bot", "--expect", "Welcome", "--expect", "never", "--timeout", "8"]
         bots.append(bot := Bot(tmp_path, *steps, f"sockctl://127.0.0.1:{port}"))
         bot.wait_for("Welcome")
         first.end(signal.SIGKILL)
-    assert bot.process.wait(TIMEOUT_S) == ExitCode.TIMED_OUT
-    assert "the script's 3 s (--timeout) are up" in bot.errors.read_text()
+    assert bot.process.wait(START_S) == ExitCode.TIMED_OUT
+    assert "the script's 8 s (--timeout) are up" in bot.errors.read_text()
 
 
 def test_an_idle_pipe_ends(tmp_path: Path, bots: list[Bot]) -> None:
     port = free_port()
     with chat(tmp_path / "data", port) as first:
-        bots.append(bot := Bot(tmp_path, "--user", "bot", "--idle-timeout", "2", f"sockctl://127.0.0.1:{port}"))
+        bots.append(bot := Bot(tmp_path, "--user", "bot", "--idle-timeout", "5", f"sockctl://127.0.0.1:{port}"))
         bot.wait_for("Welcome")
         first.end(signal.SIGKILL)
-    assert bot.process.wait(TIMEOUT_S) == ExitCode.TIMED_OUT
+    assert bot.process.wait(START_S) == ExitCode.TIMED_OUT
 
 
 def test_interrupted_while_it_is_away(tmp_path: Path, bots: list[Bot]) -> None:
@@ -113,7 +113,7 @@ def test_interrupted_while_it_is_away(tmp_path: Path, bots: list[Bot]) -> None:
         first.end(signal.SIGKILL)
     bot.wait_for("with pauses of up to 30 s", told=True)
     bot.process.send_signal(signal.SIGINT)
-    assert bot.process.wait(TIMEOUT_S) == ExitCode.INTERRUPTED
+    assert bot.process.wait(START_S) == ExitCode.INTERRUPTED
 
 
 def test_a_bot_of_an_auth_server_goes_on(tmp_path: Path, bots: list[Bot]) -> None:
@@ -122,6 +122,7 @@ def test_a_bot_of_an_auth_server_goes_on(tmp_path: Path, bots: list[Bot]) -> Non
         bot.say("ann", PASSWORD, "one")
         bot.wait_for("<ann> one")
         server.drop()
+        bot.wait_for("The connection was lost", told=True)
         bot.say("two")
         bot.wait_for("<ann> two")
         assert bot.end() == ExitCode.DONE

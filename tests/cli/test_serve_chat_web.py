@@ -66,11 +66,11 @@ def test_a_page_outlives_a_killed_server(tmp_path: Path) -> None:
                     page.open().log_in("ann")
                 with connect(own, "127.0.0.1") as nc:
                     nc.sendall(f"bob{turn}\nfrom bob, {turn}\n".encode())
-                    expect(page.row(f"from bob, {turn}")).to_be_visible()
+                    expect(page.row(f"from bob, {turn}")).to_be_visible(timeout=60_000)  # the page pauses between tries
                     page.say(f"from ann, {turn}")
                     expect(page.row(f"from ann, {turn}")).to_be_visible()
                     said += [f"from bob, {turn}", f"from ann, {turn}"]
-                assert page.said == said
+                expect(page.log.locator("p.said .text")).to_have_text(said)
                 run.end(signal.SIGKILL)
         assert all(url.split("/")[2] == f"127.0.0.1:{web}" for url in page.requests)
 

@@ -23,7 +23,7 @@ from tests.support.engines import (
     run_without_library,
     scripted_engine,
 )
-from tests.support.running import Process, free_port, server_process, sockctl
+from tests.support.running import CLOSED_PORT, Process, server_process, sockctl
 
 
 @pytest.fixture
@@ -150,8 +150,7 @@ def test_an_engine_without_a_command() -> None:
 
 
 def test_without_an_engine() -> None:
-    port = free_port()
-    done = sockctl("serve", "chat", "--port", "0", "--cluster", f"redis://localhost:{port}")
+    done = sockctl("serve", "chat", "--port", "0", "--cluster", f"redis://localhost:{CLOSED_PORT}")
     assert done.returncode == ExitCode.UNREACHABLE
     assert b"can't be reached: Connection refused. See whether the engine runs there." in done.stderr
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sockctl.cli.exit_codes import ExitCode
+from sockctl.services.program import WELL_ENDED
 from tests.support.running import (
     TIMEOUT_S,
     Process,
@@ -121,15 +122,15 @@ def test_a_unix_socket_tells_the_user(tmp_path: Path) -> None:
 def test_a_unix_client_that_sends_and_leaves_is_heard_to_the_end(tmp_path: Path) -> None:
     """Its hang-up comes before its bytes are read."""
     path = tmp_path / "s"
-    with process(
-        "serve", "exec", "--unix", str(path), "--log-format", "json", "--", "sh", "-c", "sleep 0.5; wc -c >&2"
-    ) as run:
+    script = "trap '' TERM; sleep 0.5; wc -c >&2"  # a busy machine may not let it end in time
+    words = ("--unix", str(path), "--grace", "20s", "--log-format", "json", "--", "sh", "-c", script)
+    with process("serve", "exec", *words) as run:
         run.event("unix_listening")
         with socket.socket(socket.AF_UNIX) as sock:
             sock.connect(str(path))
             sock.sendall(bytes(190_000))
         assert run.event("program_warned")["said"].strip() == "190000"
-        assert run.event("program_ended")["how"] == "exit code 0"
+        assert run.event("program_ended")["how"] in WELL_ENDED
 
 
 def test_options_behind_the_command_are_the_commands_own() -> None:

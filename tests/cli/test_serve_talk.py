@@ -1,5 +1,6 @@
 """``serve talk`` as a process: its operator, with a line editor and without."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -22,13 +23,21 @@ def operator(request: pytest.FixtureRequest, terminal: Any) -> Iterator[tuple[An
     assert ended(child) == 0
 
 
+def clear(child: Any, text: str) -> None:
+    """Clear the line to which a text has come back, where there is an editor."""
+    if "xterm" in str(child.env):
+        child.expect(text)
+        child.sendintr()
+
+
 def test_the_operator_and_several_clients_answer_each_other(operator: tuple[Any, int]) -> None:
     child, port = operator
     child.sendline("hello?")
     child.expect("Nobody is connected")
-    child.sendintr() if "xterm" in str(child.env) else None  # it has come back
-    with frame_client(port) as one, frame_client(port) as two:
+    clear(child, r"hello\?")
+    with frame_client(port) as one, contextlib.ExitStack() as stack:
         child.expect(r"\* client 1 joined from 127.0.0.1")
+        two = stack.enter_context(frame_client(port))
         child.expect(r"\* client 2 joined")
         one.expect("welcome")
         two.expect("welcome")
@@ -40,7 +49,7 @@ def test_the_operator_and_several_clients_answer_each_other(operator: tuple[Any,
         one.expect("say", text="hello one")
         child.sendline("@7 hello seven")
         child.expect("There is no client 7.*Connected: 1, 2")
-        child.sendintr() if "xterm" in str(child.env) else None
+        clear(child, "@7 hello seven")
         for number in range(5):
             one.line(f"question {number}")
             child.expect(f"<1> question {number}")

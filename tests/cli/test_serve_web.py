@@ -64,8 +64,9 @@ def test_a_quiet_server_still_tells_programs_the_address() -> None:
 
 
 def test_what_is_for_browsers_is_told_and_watched() -> None:
-    with process(*WEB_ECHO, "--log-format", "json") as run:
+    with process(*WEB_ECHO, "--log-format", "json", "-v") as run:
         run.event("page_served")
+        run.event("control_opened")
         places = [event for event in map(json.loads, run.lines) if event["event"] == "listening"]
         assert [place["for_browsers"] for place in places] == [False, False, True, True]
         watched = sockctl("watch", str(places[2]["port"]), "--once", "--interval", "0.1")

@@ -19,7 +19,7 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.net.limits import Timeouts
-from tests.support.running import TIMEOUT_S, Process, free_port, process, receive_all, sockctl, wait_until
+from tests.support.running import START_S, TIMEOUT_S, Process, free_port, process, receive_all, sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tls import openssl, self_signed, tls_client
 from tests.support.tools import tool
@@ -42,7 +42,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @contextlib.contextmanager
 def served(*arguments: str) -> Iterator[tuple[Process, int, str]]:
     """Start a server; return it with its port and its certificate's fingerprint."""
-    with process("serve", *arguments, "--port", "0", "--log-format", "json") as run:
+    service, *options = arguments
+    with process("serve", service, "--port", "0", "--log-format", "json", *options) as run:
         port = int(run.event("listening")["port"])
         yield run, port, run.event("tls_certificate")["fingerprint"]
 
@@ -63,7 +64,7 @@ def played(files: Files, play: Callable[[ssl.SSLSocket], None] = lambda _: None)
         plain.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(TIMEOUT_S)
+        listener.settimeout(START_S)  # a client has to start
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1], got
@@ -71,7 +72,7 @@ def played(files: Files, play: Callable[[ssl.SSLSocket], None] = lambda _: None)
 
 
 def test_first_use_second_use_and_changed(places: Path) -> None:
-    with served("echo", "--tls") as (run, port, fingerprint):
+    with served("echo", "--tls", "--port", str(free_port())) as (run, port, fingerprint):
         target = f"tls://localhost:{port}"
         unknown = sockctl("connect", target, stdin=b"abc")
         assert unknown.returncode == ExitCode.NOT_LET_IN
@@ -286,7 +287,7 @@ def test_ports_that_do_not_match() -> None:
 def test_a_silent_server_ends_the_clients_patience() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        run = sockctl("connect", f"tls://127.0.0.1:{port}", "--timeout", "0.5")
+        run = sockctl("connect", f"tls://127.0.0.1:{port}", "--timeout", "2")
     assert run.returncode == ExitCode.TIMED_OUT
     assert b"did not finish the TLS handshake" in run.stderr
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pwd
-import select
 import signal
 import socket
 import stat
@@ -19,7 +18,7 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import PASSWORD, accounts_at
 from tests.support.chat_client import client_at
 from tests.support.other_user import OTHER_UID, as_other_user, needs_root
-from tests.support.running import SOCKCTL, TIMEOUT_S, Process, exchange, process, receive_all, sockctl
+from tests.support.running import SOCKCTL, TIMEOUT_S, Process, exchange, process, receive_all, sockctl, stall
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems don't tell who has connected")
@@ -90,7 +89,7 @@ def test_their_servers(words: list[str], path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as server:
         try:
             client = subprocess.Popen(
-                [*SOCKCTL, "connect", f"unix:{path}", "--retry", "5"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                [*SOCKCTL, "connect", f"unix:{path}", "--retry", "60"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
             with client:
                 assert client.stdin is not None
@@ -287,18 +286,15 @@ def test_it_can_be_watched(path: Path) -> None:
         assert [(one["host"], one["port"]) for one in shown["server"]["listening"]] == [(f"unix:{path}", 0)]
         assert shown["connections"][0]["peer"].startswith(ME)
         assert f"unix:{path}".encode() in sockctl("watch", control, "--once").stdout
-    with serving("echo", f"@{path}", "--control", control):
+    with serving("echo", f"@{path}", "--control", control, "-v") as run:
+        run.event("control_opened")
         assert f"unix:@{path}".encode() in sockctl("watch", control, "--once", "--json").stdout
 
 
 def test_a_client_that_reads_nothing_stops_itself(path: Path) -> None:
     with serving("echo", path, "-v") as run, socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
-        client.setblocking(False)
-        sent = 0
-        while select.select([], [client], [], 0.5)[1]:
-            sent += client.send(bytes(65_536))
-        run.event("reading_paused")
+        sent = stall(run, client)
         client.settimeout(TIMEOUT_S)
         client.shutdown(socket.SHUT_WR)
         assert len(receive_all(client)) == sent

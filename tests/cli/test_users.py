@@ -22,7 +22,7 @@ from sockctl.cli.exit_codes import ExitCode
 from tests.support.accounts import OTHER, PASSWORD, accounts_at, make_cheap
 from tests.support.changes import changed
 from tests.support.processes import Popen
-from tests.support.running import SOCKCTL, TIMEOUT_S, UNMEASURED, sockctl
+from tests.support.running import SOCKCTL, START_S, TIMEOUT_S, UNMEASURED, sockctl
 
 KILLS = max(60, int(os.environ.get("SOCKCTL_SOAK_KILLS", "0")) // 10)
 
@@ -130,7 +130,7 @@ def test_a_person_types_a_new_password_twice_and_says_yes(tmp_path: Path) -> Non
         return pexpect.spawn(
             SOCKCTL[0],
             [*SOCKCTL[1:], "users", *arguments, "--data-dir", str(tmp_path)],
-            timeout=TIMEOUT_S,
+            timeout=START_S,
             dimensions=(50, 200),
         )
 
@@ -298,7 +298,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
         [*SOCKCTL, "users", "add", "bob", "--password-stdin", "--data-dir", str(tmp_path)],
         input=PASSWORD.encode(),
         capture_output=True,
-        timeout=TIMEOUT_S,
+        timeout=START_S,
         check=False,
         preexec_fn=limit,
         env=UNMEASURED,
@@ -331,7 +331,7 @@ def test_a_disk_that_is_full(tmp_path: Path, step: str, command: list[str]) -> N
         [sys.executable, "-c", FAILING, step, "users", *command, "--password-stdin", "--data-dir", str(tmp_path)],
         input=OTHER.encode(),
         capture_output=True,
-        timeout=TIMEOUT_S,
+        timeout=START_S,
         check=False,
         env=UNMEASURED,
     )

@@ -1,5 +1,6 @@
 """``sockctl watch``, with real servers: one look, the list of servers, and a live picture on a terminal."""
 
+import contextlib
 import json
 import re
 import signal
@@ -14,7 +15,7 @@ import pytest
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.watch import complete_target
 from tests.support.control import control_server, make_status
-from tests.support.running import connect, echo_process, receive_exactly, server_process, sockctl, wait_until
+from tests.support.running import Process, connect, echo_process, receive_exactly, server_process, sockctl, wait_until
 from tests.support.terminal import ended
 from tests.support.tmux import Tmux, tmux
 
@@ -28,6 +29,14 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "sockctl"
 
 
+@contextlib.contextmanager
+def watchable() -> Iterator[tuple[Process, int]]:
+    """Start a server, and wait until it can be watched; return it with its port."""
+    with echo_process("-v") as (run, port):
+        run.event("control_opened")
+        yield run, port
+
+
 def look_at(*arguments: str) -> dict[str, Any]:
     run = sockctl("watch", *arguments, "--once", "--json", *QUICK)
     assert run.returncode == 0, run.stderr
@@ -36,7 +45,7 @@ def look_at(*arguments: str) -> dict[str, Any]:
 
 
 def test_one_look_as_json() -> None:
-    with echo_process() as (run, port), connect(port) as sock:
+    with watchable() as (run, port), connect(port) as sock:
         sock.sendall(b"hello")
         receive_exactly(sock, 5)
         for target in ((), (str(port),), ("echo",), (f"echo-{port}",)):
@@ -50,7 +59,8 @@ def test_one_look_as_json() -> None:
 
 
 def test_one_look_in_a_pipe() -> None:
-    with echo_process() as (_, port), connect(port):
+    with watchable() as (server, port), connect(port):
+        server.event("client_connected")
         run = sockctl("watch", *QUICK)
     figures, table = run.stdout.decode().split("\n\n")
     assert f"server\techo-{port} at 127.0.0.1:{port}, [::1]:{port}" in figures.split("\n")
@@ -68,10 +78,11 @@ def test_members_of_a_chat(tmp_path: Path) -> None:
         def is_shown() -> bool:
             found = look_at("chat")
             (one,) = found["connections"]
-            assert found["server"]["counts"] == {"members": 1}
-            return (one["name"], one["room"], one["wire"], one["muted"]) == ("ann", "#lobby", "lines", False)
+            is_counted = found["server"]["counts"] == {"members": 1}
+            return is_counted and (one["name"], one["room"], one["wire"]) == ("ann", "#lobby", "lines")
 
         wait_until(is_shown)
+        assert not look_at("chat")["connections"][0]["muted"]
 
 
 JSON_ONCE = ("--once", "--json", *QUICK)
@@ -88,7 +99,7 @@ def test_no_server() -> None:
 
 
 def test_several_servers() -> None:
-    with echo_process() as (_, port), echo_process() as (run, other):
+    with watchable() as (_, port), watchable() as (run, other):
         names = sorted([f"echo-{port}", f"echo-{other}"])
         for arguments, several in (
             ((), "Several servers run"),
@@ -113,7 +124,7 @@ def test_several_servers() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, ExitCode.BROKEN)])
 def test_json_lines_until_the_server_is_gone(terminal: Any, number: signal.Signals, code: int) -> None:
-    with echo_process() as (run, _):
+    with watchable() as (run, _):
         child = terminal("watch", "--json", *QUICK)
         for _ in range(3):
             child.expect(r'\{"server": .*\r\n')
@@ -147,7 +158,7 @@ def screen(tmp_path: Path) -> Iterator[Tmux]:
 
 
 def test_a_live_picture(screen: Tmux) -> None:
-    with echo_process() as (run, port), connect(port) as sock:
+    with watchable() as (run, port), connect(port) as sock:
         screen.start("watch", *QUICK)
         screen.expect("clients 1 of 512", "rows 1-1 of 1, by # ↑", "q quit")
         mine = f"127.0.0.1:{sock.getsockname()[1]}"
@@ -176,7 +187,7 @@ def test_a_live_picture(screen: Tmux) -> None:
 
 
 def test_a_server_that_is_killed_while_it_is_watched(screen: Tmux) -> None:
-    with echo_process() as (run, port):
+    with watchable() as (run, port):
         screen.start("watch", *QUICK)
         screen.expect("clients 0 of 512")
         run.end(signal.SIGKILL)
@@ -184,7 +195,7 @@ def test_a_server_that_is_killed_while_it_is_watched(screen: Tmux) -> None:
 
 
 def test_a_server_whose_process_is_stopped(screen: Tmux) -> None:
-    with echo_process() as (run, _):
+    with watchable() as (run, _):
         screen.start("watch", *QUICK)
         screen.expect("clients 0 of 512")
         run.process.send_signal(signal.SIGSTOP)
@@ -196,7 +207,7 @@ def test_a_server_whose_process_is_stopped(screen: Tmux) -> None:
 
 
 def test_the_terminal_is_as_before_after_ctrl_c(terminal: Any) -> None:
-    with echo_process():
+    with watchable():
         child = terminal("watch", *QUICK)
         child.expect(r"clients .*0 of 512")
         child.send("\x1a\x03")  # Ctrl-Z does nothing
@@ -206,7 +217,7 @@ def test_the_terminal_is_as_before_after_ctrl_c(terminal: Any) -> None:
 
 
 def test_a_terminal_that_goes_away(terminal: Any) -> None:
-    with echo_process():
+    with watchable():
         child = terminal("watch", *QUICK)
         child.expect(r"clients .*0 of 512")
         child.close(force=False)  # hangs up
@@ -214,7 +225,8 @@ def test_a_terminal_that_goes_away(terminal: Any) -> None:
 
 
 def test_one_look_on_a_terminal(terminal: Any) -> None:
-    with echo_process() as (_, port), connect(port) as sock:
+    with watchable() as (run, port), connect(port) as sock:
+        run.event("client_connected")
         mine = sock.getsockname()[1]
         child = terminal("watch", "--once", *QUICK, columns=80, NO_COLOR="1")
         child.expect(pexpect.EOF)

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.processes import Popen
-from tests.support.running import SOCKCTL, TIMEOUT_S, wait_until
+from tests.support.running import SOCKCTL, START_S, wait_until
 
 
 class Bot:
@@ -24,14 +24,15 @@ class Bot:
         self.process.stdin.flush()
 
     def wait_for(self, text: str, count: int = 1, *, told: bool = False) -> None:
+        """Wait for a text; the client may be starting, or pausing before its next try."""
         path = self.errors if told else self.output
-        wait_until(lambda: path.read_text().count(text) >= count, what=f"{text!r} in {path}")
+        wait_until(lambda: path.read_text().count(text) >= count, timeout_s=START_S, what=f"{text!r} in {path}")
 
     def end(self) -> int:
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        return self.process.wait(TIMEOUT_S)
+        return self.process.wait(START_S)
 
     def kill(self) -> None:
         self.process.kill()

@@ -6,6 +6,7 @@ import os
 import queue
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -211,7 +212,10 @@ class Process:
         """Wait for a line of standard error that matches, and return the match."""
         deadline = time.monotonic() + timeout_s
         while True:
-            line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
+            try:
+                line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
             assert line is not None, f"{pattern!r} did not come; there was:\n" + "\n".join(self.lines)
             self.lines.append(line)
             if match := re.search(pattern, line):
@@ -221,6 +225,16 @@ class Process:
         """Wait for a line that matches, unless one has come already."""
         if not any(re.search(pattern, line) for line in self.lines):
             self.wait_for(pattern)
+
+    def count(self, pattern: str) -> int:
+        """Return how many lines that have come so far match; don't wait."""
+        while not self._queue.empty():
+            line = self._queue.get()
+            if line is None:
+                self._queue.put(None)  # the end, for those who wait
+                break
+            self.lines.append(line)
+        return sum(re.search(pattern, line) is not None for line in self.lines)
 
     def event(self, name: str, *, timeout_s: float = START_S) -> dict[str, Any]:
         """Wait for an event, with ``--log-format json``."""
@@ -236,7 +250,7 @@ class Process:
 
     def wait(self) -> int:
         """Wait for the end and return the exit code; all lines are in `lines` then."""
-        code = self.process.wait(TIMEOUT_S)
+        code = self.process.wait(START_S)
         self._reader.join(TIMEOUT_S)
         while (line := self._queue.get(timeout=TIMEOUT_S)) is not None:
             self.lines.append(line)
@@ -250,6 +264,18 @@ class Process:
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
+
+
+def stall(run: Process, sock: socket.socket) -> int:
+    """Send without reading until a server that tells details reads no more; return how many bytes were taken."""
+    deadline = time.monotonic() + TIMEOUT_S
+    sock.setblocking(False)
+    taken = 0
+    while select.select([], [sock], [], 0.3)[1] or run.count("reading_paused") <= run.count("reading_resumed"):
+        assert time.monotonic() < deadline, f"the server reads on after {taken} bytes"
+        with contextlib.suppress(BlockingIOError):
+            taken += sock.send(bytes(65_536))
+    return taken
 
 
 @contextlib.contextmanager
