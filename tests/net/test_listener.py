@@ -12,6 +12,7 @@ import pytest
 
 from sockctl.errors import ListenError, PortTakenError
 from sockctl.net.listener import Listeners, SocketOptions, list_addresses, open_listeners
+from tests.support.running import free_port
 
 
 @contextlib.contextmanager
@@ -62,7 +63,8 @@ def test_loopback_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_loopback_address_is_that_one_only() -> None:
-    with listening("127.0.0.2") as listeners:
+    port = free_port()  # any other one might be another test's on 127.0.0.1
+    with listening("127.0.0.2", port, strict_port=True) as listeners:
         assert listeners.hosts == ["127.0.0.2"]
         assert not reachable("127.0.0.1", listeners.port)
         assert not reachable("::1", listeners.port)
@@ -206,14 +208,14 @@ def test_other_errors_are_explained(number: int, says: str, monkeypatch: pytest.
 
 
 def test_restart_with_connections_in_time_wait() -> None:
-    with listening("127.0.0.1") as first:
+    port = free_port()
+    with listening("127.0.0.1", port, strict_port=True) as first:
         client = socket.create_connection(("127.0.0.1", first.port))
         first.sockets[0].setblocking(True)
         accepted, _ = first.sockets[0].accept()
         accepted.close()  # the side that closes first is the one left in TIME_WAIT
         assert client.recv(1) == b""
         client.close()
-        port = first.port
     with listening("127.0.0.1", port, strict_port=True) as second:
         assert second.port == port
 

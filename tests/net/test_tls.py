@@ -7,24 +7,26 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from sockctl.events.reasons import DisconnectReason
+from sockctl.net.kernel_queues import count_unread_bytes
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, MessageService, RawService
-from sockctl.net.tls import TlsSocket
+from sockctl.net.tls import READ_BYTES, TlsSocket
 from sockctl.net.transport import Transport, TransportError
 from sockctl.protocol.frames import encode_frame
 from sockctl.protocol.messages import encode_message, make_message
 from sockctl.services.echo import Echo
 from tests.support.frames import FrameClient
 from tests.support.message_services import Doorman, Greeter, Parrot, reason_of
-from tests.support.running import LINGER_S, TIMEOUT_S, receive_all, receive_exactly, running, wait_until
+from tests.support.running import LINGER_S, TIMEOUT_S, Running, receive_all, receive_exactly, running, wait_until
 from tests.support.tls import blind_context, securing, self_signed, tls_client
 from tests.support.two_hosts import on_every_network, server_address
 
@@ -41,7 +43,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 def our_client(port: int) -> TlsSocket:
     """Connect with our own TLS, and do the handshake."""
-    plain = socket.create_connection((server_address(), port), TIMEOUT_S)
+    return securely(socket.create_connection((server_address(), port), TIMEOUT_S))
+
+
+def securely(plain: socket.socket) -> TlsSocket:
+    """Do the handshake of our own TLS."""
     tls = TlsSocket(plain, blind_context(), server_side=False, server_hostname="localhost")
     wait_until(lambda: not tls.shake_hands())
     return tls
@@ -99,6 +105,7 @@ def test_little_is_taken_at_once_of_tiny_records(files: Files) -> None:
             pass
         for _ in range(6_000):
             client.send(b"x")
+        wait_until(lambda: count_unread_bytes(ours.fileno()) > READ_BYTES)
         taken = counts_of(server, 6_000)
         assert taken[0] > 1_000, "until then they might be a part of a record"
         assert max(taken[2:]) < 100
@@ -258,7 +265,9 @@ class Talker:
         self._waiting = encode_frame(encode_message(make_message("hello"))) if framed else b""
         self._framed = framed
         self._rounds = 0
-        self.tls = our_client(port)
+        plain = socket.create_connection((server_address(), port), TIMEOUT_S)
+        self.address = "{}:{}".format(*plain.getsockname())
+        self.tls = securely(plain)
 
     def step(self, until: float) -> bool:
         """Send and receive what can be at once; return whether there is more to come."""
@@ -299,8 +308,14 @@ def test_fifty_clients_both_ways_at_once(files: Files, service: type[Echo | Parr
             talker.tls.close()
         assert all(talker.received for talker in talkers)
         assert not run.sink.named("service_failed")
-        run.sink.wait_for("client_disconnected", 50)
-        assert {one.reason for one in run.sink.named("client_disconnected")} == {DisconnectReason.CLIENT_CLOSED}
+        wait_until(lambda: len(ends_of(run, talkers)) == 50)
+        assert {one.reason for one in ends_of(run, talkers)} == {DisconnectReason.CLIENT_CLOSED}
+
+
+def ends_of(run: Running, talkers: list[Talker]) -> list[Any]:
+    """Return how the talkers' connections ended: a program that scans ports may have come, too."""
+    own = {talker.address for talker in talkers}
+    return [event for event in run.sink.named("client_disconnected") if event.peer in own]
 
 
 def test_frames_and_lines(files: Files) -> None:
@@ -320,7 +335,8 @@ def test_frames_and_lines(files: Files) -> None:
 
 
 def test_a_conversation_that_ends_before_the_wire_is_chosen(files: Files) -> None:
-    with running(Greeter(), secure=securing(files)) as run, tls_client(run.port) as sock:
+    patient = Timeouts(choice_s=TIMEOUT_S, linger_s=LINGER_S)
+    with running(Greeter(), timeouts=patient, secure=securing(files)) as run, tls_client(run.port) as sock:
         time.sleep(0.2)
         FrameClient(sock).expect("welcome")
 
@@ -421,19 +437,29 @@ def test_tls_to_a_plain_message_service_and_gone_before_the_welcome() -> None:
 
 def test_silent_clients_delay_nobody(files: Files) -> None:
     limits = Limits(max_clients=200, max_clients_per_address=200, max_pending=100)
-    with running(Echo(), limits, Timeouts(handshake_s=2), secure=securing(files)) as run:
-        silent = [run.client() for _ in range(50)]
-        run.sink.wait_for("client_connected", 50)
-        started = time.monotonic()
+    with running(Echo(), limits, Timeouts(handshake_s=60), secure=securing(files)) as run, silent_clients(run, 50):
         with tls_client(run.port) as sock:
             sock.sendall(b"x")
             assert receive_exactly(sock, 1) == b"x"
         assert not run.sink.named("tls_failed")
-        assert len(run.sink.wait_for("tls_failed", 50)) == 50
-        assert time.monotonic() - started < 10
-        for one in silent:
-            one.close()
-        run.sink.wait_for("client_disconnected", 51)
+
+
+def test_silent_clients_are_put_out_all_at_once(files: Files) -> None:
+    limits = Limits(max_clients=200, max_clients_per_address=200, max_pending=100)
+    with running(Echo(), limits, Timeouts(handshake_s=1), secure=securing(files)) as run, silent_clients(run, 50):
+        started = time.monotonic()
+        run.sink.wait_for("tls_failed", 50)
+        assert time.monotonic() - started < TIMEOUT_S, "one after the other takes 50 s"
+
+
+@contextlib.contextmanager
+def silent_clients(run: Running, count: int) -> Iterator[None]:
+    """Connect so many clients that don't begin their handshake."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(run.client())
+        run.sink.wait_for("client_connected", count)
+        yield
 
 
 @pytest.mark.parametrize("service", [Echo(), Parrot()], ids=["bytes", "messages"])
@@ -469,9 +495,9 @@ def test_a_drip_does_not_stretch_the_handshake(files: Files) -> None:
                 break
             if run.sink.named("tls_failed"):
                 break
-            time.sleep(0.05)
+            time.sleep(0.1)
         assert run.sink.wait_for("tls_failed")
-        assert time.monotonic() - started < 8, "all bytes take 10 s"
+        assert time.monotonic() - started < 15, "all bytes take 20 s"
 
 
 def test_a_client_that_leaves_during_the_handshake(files: Files) -> None:
@@ -483,11 +509,11 @@ def test_a_client_that_leaves_during_the_handshake(files: Files) -> None:
 
 
 def test_a_stop_during_a_handshake(files: Files) -> None:
-    with running(Echo(), secure=securing(files)) as run, run.client():
+    with running(Echo(), timeouts=Timeouts(handshake_s=60), secure=securing(files)) as run, run.client():
         run.sink.wait_for("client_connected")
         started = time.monotonic()
-        run.stop(TIMEOUT_S)
-        assert time.monotonic() - started < Timeouts().handshake_s * 0.9
+        run.stop(60)
+        assert time.monotonic() - started < TIMEOUT_S
     assert reason_of(run) is DisconnectReason.SERVER_STOPPING
 
 
