@@ -94,7 +94,7 @@ def test_no_answer_is_a_timeout_and_each_address_gets_its_share(monkeypatch: pyt
         started = time.monotonic()
         with pytest.raises(ConnectTimeoutError, match=r"no answer in 0\.2 s"):
             connect(Endpoint("silent", port), tell=events.append, timeout_s=0.4)
-        assert 0.35 < time.monotonic() - started < 3
+        assert 0.35 < time.monotonic() - started < TIMEOUT_S / 2
         assert names(events).count("address_failed") == 2
         for sock in waiting:
             sock.close()

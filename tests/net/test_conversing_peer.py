@@ -17,7 +17,7 @@ PATIENT = Timeouts(choice_s=TIMEOUT_S - 5)
 
 
 def test_a_framed_client_still_gets_its_welcome() -> None:
-    with running(Greeter()) as run, run.client() as sock:
+    with running(Greeter(), timeouts=PATIENT) as run, run.client() as sock:
         time.sleep(0.2)  # the conversation is over by now
         client = FrameClient(sock)
         assert client.expect("welcome")["text"].startswith("Word 0")
@@ -26,8 +26,8 @@ def test_a_framed_client_still_gets_its_welcome() -> None:
 
 
 def test_who_reads_lines_waits_two_seconds_at_most() -> None:
+    started = time.monotonic()
     with running(Greeter()) as run, run.client() as sock:
-        started = time.monotonic()
         text = receive_all(sock)
         assert b"Word 0" in text
         assert text.endswith(b"Goodbye!\r\n")

@@ -15,6 +15,7 @@ import pytest
 
 from sockctl.events.reasons import DisconnectReason
 from sockctl.net.event_loop import EventLoop
+from sockctl.net.kernel_queues import count_unacked_bytes
 from sockctl.net.limits import Timeouts
 from sockctl.net.raw_peer import RawPeer
 from sockctl.net.service import Conversation, RawService
@@ -68,8 +69,8 @@ def test_input_that_has_come_is_answered_before_the_end(make_event_loop: type[Ev
         reader = threading.Thread(target=lambda: received.extend(receive_all(busy)))
         busy.sendall(data[:100_000])
         reader.start()
-        run.sink.wait_for("data_received")
-        assert run.stop()
+        wait_until(lambda: not count_unacked_bytes(busy.fileno()))  # the server's kernel has all
+        assert run.stop(TIMEOUT_S)
         reader.join(TIMEOUT_S)
         assert len(received) == 100_000
         assert reason_of(run) is DisconnectReason.SERVER_STOPPING
@@ -172,9 +173,9 @@ def slow_reader(run: Running, size: int) -> socket.socket:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="how much is not acknowledged yet is asked as on Linux")
 def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
-    with running(Echo()) as run, slow_reader(run, 400_000) as sock:
-        time.sleep(Timeouts().quiet_s + 0.1)  # quiet, but not done
-        stopper = threading.Thread(target=run.stop, args=(10.0,))
+    with running(Echo(), timeouts=PATIENT) as run, slow_reader(run, 400_000) as sock:
+        time.sleep(PATIENT.quiet_s + 0.1)  # quiet, but not done
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         run.sink.wait_for("server_stopping")
         sock.sendall(b"more")  # would be answered with a reset if the connection were closed by now
@@ -187,7 +188,7 @@ def test_what_the_kernel_still_has_is_not_destroyed_by_the_stop() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_a_client_that_still_reads_is_lingered_for() -> None:
-    timeouts = Timeouts(linger_s=0.6)
+    timeouts = Timeouts(linger_s=2.0)
     with running(Echo(), timeouts=timeouts) as run, slow_reader(run, 200_000) as sock:
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
@@ -197,7 +198,7 @@ def test_a_client_that_still_reads_is_lingered_for() -> None:
         while part := sock.recv(10_000):
             received += len(part)
             sock.sendall(b"x")
-            time.sleep(0.05)
+            time.sleep(0.12)
         assert received >= 200_000, "and perhaps an answer to what came before the drain began"
         assert time.monotonic() - started > timeouts.linger_s, "it took longer than one linger time"
         sock.close()
@@ -207,13 +208,13 @@ def test_a_client_that_still_reads_is_lingered_for() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
 def test_a_client_that_does_not_take_what_the_kernel_has_is_cut_off() -> None:
-    with running(Echo(), timeouts=Timeouts()) as run, slow_reader(run, 400_000):
+    with running(Echo(), timeouts=PATIENT) as run, slow_reader(run, 400_000):
         assert run.stop(0.5)
         assert reason_of(run) is DisconnectReason.DRAIN_TIMEOUT
 
 
 def test_a_drain_longer_than_the_flush_time() -> None:
-    with running(Echo(), timeouts=Timeouts(flush_s=0.2)) as run, run.client() as sock:
+    with running(Echo(), timeouts=Timeouts(flush_s=0.2, linger_s=TIMEOUT_S)) as run, run.client() as sock:
         data = fill(run, sock)
         stopper = threading.Thread(target=run.stop, args=(20.0,))
         stopper.start()
@@ -243,9 +244,9 @@ class Farewell(RawService, Conversation[RawPeer]):
 
 
 def test_the_last_words_of_an_interrupted_conversation_arrive() -> None:
-    with running(Farewell()) as run, run.client() as sock:
+    with running(Farewell(), timeouts=PATIENT) as run, run.client() as sock:
         receive_exactly(sock, 1)
-        stopper = threading.Thread(target=run.stop, args=(10.0,))
+        stopper = threading.Thread(target=run.stop, args=(TIMEOUT_S,))
         stopper.start()
         run.sink.wait_for("server_stopping")
         wait_until(lambda: not handler_threads() or bool(run.sink.named("data_sent")))

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from sockctl.events.reasons import DisconnectReason, Reason, RefusalReason
+from sockctl.net.kernel_queues import count_unacked_bytes
 from sockctl.net.limits import Limits, Timeouts
 from sockctl.net.peer import Peer
 from sockctl.protocol.messages import make_message
@@ -162,7 +163,7 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> 
         end = threading.Event()
 
         def send_drops() -> None:
-            while not end.wait(0.1):
+            while not end.wait(0.3):
                 try:
                     client.sock.sendall(b"\x01")
                 except OSError:
@@ -172,7 +173,7 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> 
         if drip:
             dripper.start()
         assert client.expect("error", code="timeout")
-        assert 0.4 < time.monotonic() - started < 7, "all that drips takes 8 s"
+        assert 0.4 < time.monotonic() - started < TIMEOUT_S, "all that drips takes 24 s"
         end.set()
         if drip:
             dripper.join(TIMEOUT_S)
@@ -183,11 +184,11 @@ def test_a_frame_has_a_deadline(service: type[Parrot | Doorman], drip: bool) -> 
 def test_lines_have_no_deadline_nor_have_frames_that_move_on(
     service: type[Parrot | Doorman],
 ) -> None:
-    with running(service(), timeouts=Timeouts(frame_s=2.0)) as run:
+    with running(service(), timeouts=Timeouts(frame_s=4.0)) as run:
         with run.client() as sock:
             for byte in b"stay\n":
                 sock.sendall(bytes([byte]))
-                time.sleep(0.5)
+                time.sleep(0.9)
             sock.shutdown(socket.SHUT_WR)
             assert receive_all(sock).endswith(b"<parrot> stay\r\n" if service is Parrot else b"Secret?\r\n")
         pieces = b"".join(framed(kind="novelty", text="x" * 50) for _ in range(50))
@@ -195,7 +196,7 @@ def test_lines_have_no_deadline_nor_have_frames_that_move_on(
             client.receive()
             for start in range(0, len(pieces), 97):  # a frame is incomplete all the time, but never for long
                 client.sock.sendall(pieces[start : start + 97])
-                time.sleep(0.06)
+                time.sleep(0.1)
             client.send(kind="bye")
             client.sock.shutdown(socket.SHUT_WR)
             assert "error" not in [one["kind"] for one in client.rest()]
@@ -207,11 +208,11 @@ def test_a_slow_reader_of_what_others_say_is_dropped() -> None:
         client.expect("welcome")
         other.expect("welcome")
         text = "x" * 10_000
-        posted = 0
+        posted, until = 0, time.monotonic() + TIMEOUT_S
         while not run.sink.named("slow_reader_dropped"):
             service.peers[0].post(make_message("say", text))
             posted += 1
-            assert posted < 5_000
+            assert time.monotonic() < until
         other.line("still here")
         other.expect("say", text="still here")
         kinds = [one["kind"] for one in client.rest()]
@@ -245,7 +246,7 @@ def test_ones_own_replies_never_drop_a_client() -> None:
 
 def test_a_frame_cut_by_the_servers_own_pause_is_not_late() -> None:
     """While a client isn't read from, the rest of its frame may wait in the kernel: that is not its fault."""
-    timeouts = Timeouts(frame_s=2.0)  # the client's own threads may have to wait for each other, too
+    timeouts = Timeouts(frame_s=4.0)  # the client's own threads may have to wait for each other, too
     with running(Parrot(), timeouts=timeouts) as run, frame_client(run.port) as client:
         client.expect("welcome")
         count, text = 500, "z" * 60_000
@@ -256,7 +257,7 @@ def test_a_frame_cut_by_the_servers_own_pause_is_not_late() -> None:
 
         asker = threading.Thread(target=ask)
         asker.start()
-        time.sleep(4.0)  # longer than the deadline, in which nothing is read
+        time.sleep(5.0)  # longer than the deadline, in which nothing is read
         for _ in range(count):
             client.expect("say")
         asker.join(TIMEOUT_S)
@@ -287,6 +288,7 @@ def test_the_stop_says_goodbye_and_answers_what_had_come() -> None:
         client.expect("welcome")
         run.sink.wait_for("client_connected", 2)
         client.line("last words")
+        wait_until(lambda: not count_unacked_bytes(client.sock.fileno()))  # the server's kernel has it
         started = time.monotonic()
         run.stop(TIMEOUT_S)
         assert time.monotonic() - started < TIMEOUT_S / 2
@@ -295,7 +297,7 @@ def test_the_stop_says_goodbye_and_answers_what_had_come() -> None:
 
 
 def test_an_idle_client_is_told_so() -> None:
-    with running(Parrot(), timeouts=Timeouts(idle_s=0.3)) as run, frame_client(run.port) as client:
+    with running(Parrot(), timeouts=Timeouts(idle_s=2.0)) as run, frame_client(run.port) as client:
         client.expect("welcome")
         client.expect("bye", reason="idle_timeout")
         assert client.receive() is None

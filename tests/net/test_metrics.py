@@ -55,6 +55,7 @@ def test_the_sums_of_a_server() -> None:
         receive_exactly(sock, 5)
         with run.client() as second:
             assert receive_all(second) == b""
+        run.sink.wait_for("data_sent")
         with metrics_of(run) as port:
             samples = samples_of(port)
             assert samples["sockctl_server_info echo-1 echo 0.1.0"] == 1

@@ -48,8 +48,15 @@ def find(look_ups: NameLookUps, timeout_s: float = TIMEOUT_S) -> list[Any]:
 
 def test_all_who_ask_at_once_share_one_look_up(names: Names) -> None:
     look_ups = NameLookUps()
+    waiting: list[int] = []
+
+    def wait(*arguments: Any) -> None:
+        waiting.append(1)
+        wait_for(*arguments)
+
     with ThreadPoolExecutor(10) as pool:
-        asking = [pool.submit(find, look_ups) for _ in range(10)]
+        asking = [pool.submit(look_ups.find, PLACE, socket.AF_UNSPEC, TIMEOUT_S, wait) for _ in range(10)]
+        wait_until(lambda: len(waiting) == 10)
         with pytest.raises(ConnectTimeoutError, match=r"did not answer in 0\.1 s"):
             find(look_ups, 0.1)  # who gives up leaves the others waiting
         names.answers.set()

@@ -18,6 +18,7 @@ def test_a_server_with_a_client() -> None:
     with running(Echo()) as run, run.client() as sock:
         sock.sendall(b"hello")
         receive_exactly(sock, 5)
+        run.sink.wait_for("data_sent")
         server, connection, end = status_of(run).read()
     assert (server["kind"], server["name"], server["service"]) == ("server", "echo-1", "echo")
     assert (server["accepted"], server["clients"], server["max_clients"], server["pending"]) == (1, 1, 512, 0)

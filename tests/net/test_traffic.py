@@ -77,7 +77,7 @@ def test_sums_are_told_while_the_connection_goes_on() -> None:
         for _ in range(50):
             sock.sendall(b"abc")
             receive_exactly(sock, 3)
-        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 150, timeout_s=5)
+        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 150)
         assert run.sink.named("client_disconnected") == []
         assert any((event.seconds or 0) >= Timeouts().sum_s for event in run.sink.named("data_sent"))
 
@@ -89,7 +89,7 @@ def test_very_many_sums_take_turns() -> None:
         for sock in socks:
             sock.sendall(b"abc")
             receive_exactly(sock, 3)
-        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 90, timeout_s=10)
+        wait_until(lambda: sum(event.bytes for event in run.sink.named("data_sent")) == 90)
         told = Counter(event.connection for event in run.sink.named("data_sent"))
         assert set(told.values()) == {1}
 

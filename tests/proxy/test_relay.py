@@ -184,7 +184,7 @@ def test_a_stop_passes_on_what_came_and_lets_the_target_answer() -> None:
     with proxied() as proxy, proxy.pair() as (client, there):
         wait_until(lambda: time.monotonic() - begun > QUIET_S)  # the connection has been quiet, up to now
         client.sendall(b"question")
-        stopper = threading.Thread(target=proxy.run.stop)
+        stopper = threading.Thread(target=proxy.run.stop, args=(TIMEOUT_S,))
         stopper.start()
         assert receive_all(there) == b"question", "with an end behind it"
         send_and_half_close(there, b"answer")
@@ -214,14 +214,14 @@ def test_a_stop_ends_at_its_time_where_the_target_never_answers() -> None:
 
 
 def test_an_idle_connection_ends_on_both_sides() -> None:
-    with proxied(timeouts=Timeouts(idle_s=0.2)) as proxy, proxy.pair() as (client, there):
+    with proxied(timeouts=Timeouts(idle_s=2.0)) as proxy, proxy.pair() as (client, there):
         assert receive_all(there) == b""
         assert receive_all(client) == b""
         assert reason_of(proxy.run) is DisconnectReason.IDLE_TIMEOUT
 
 
 def test_an_idle_connection_ends_though_nothing_may_be_read() -> None:
-    with proxied(timeouts=Timeouts(idle_s=1.0)) as proxy, proxy.pair() as (client, _):
+    with proxied(timeouts=Timeouts(idle_s=3.0)) as proxy, proxy.pair() as (client, _):
         push(client)
         assert reason_of(proxy.run) is DisconnectReason.IDLE_TIMEOUT
 

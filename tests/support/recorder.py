@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sockctl.proxy.inspector import Inspector
 from sockctl.proxy.seen import Seen
-from tests.support.running import TIMEOUT_S
+from tests.support.running import START_S, TIMEOUT_S
 
 
 class Recorder:
@@ -30,7 +30,7 @@ class Recorder:
         self.seen: list[Seen] = []
         self.passed = (bytearray(), bytearray())
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(TIMEOUT_S)
+        self._listener.settimeout(START_S)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="recorder")
         self._thread.start()

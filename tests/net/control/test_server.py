@@ -123,7 +123,7 @@ def test_all_who_wait_get_the_same_answer_and_it_takes_its_time(path: Path) -> N
         return make_status(accepted=len(calls))
 
     with (
-        control_server(path, read_status, ControlLimits(busy_share=0.02, idle_share=0.02)),
+        control_server(path, read_status, ControlLimits(busy_share=0.007, idle_share=0.007)),
         asker(path) as first,
         asker(path) as second,
         asker(path) as third,
@@ -131,11 +131,11 @@ def test_all_who_wait_get_the_same_answer_and_it_takes_its_time(path: Path) -> N
         for number in (1, 2):
             first.sendall(ASK)
             assert read_answer(first)[0]["accepted"] == number
-        for sock in (second, third):
+        for sock in (second, third):  # both within the time that the answer takes
             sock.sendall(ASK)
         assert [read_answer(sock)[0]["accepted"] for sock in (second, third)] == [3, 3]
     assert len(calls) == 3
-    assert calls[2] - calls[1] >= 1.0, "its share of the time"
+    assert calls[2] - calls[1] >= 2.5, "its share of the time"
 
 
 def test_a_defect_is_told_and_ends_nothing(path: Path) -> None:
@@ -246,7 +246,7 @@ def test_the_thread_sleeps_while_nobody_asks(path: Path) -> None:
         (thread,) = (one for one in threading.enumerate() if one.name == "sockctl-control")
         before = count_switches(thread)
         time.sleep(0.3)
-        assert count_switches(thread) - before <= 2
+        assert count_switches(thread) - before <= 10, "it would wake up each millisecond"
 
 
 def count_switches(thread: threading.Thread) -> int:

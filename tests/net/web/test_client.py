@@ -197,7 +197,7 @@ def test_a_body_that_does_not_come_is_not_waited_for() -> None:
         sock.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nab")
         sock.recv(1)
 
-    assert "answers 404 Not Found. ab." in refuse(answer, NotWebSocketError, timeout_s=1.0)
+    assert "answers 404 Not Found. ab." in refuse(answer, NotWebSocketError)
 
 
 def test_a_reset() -> None:

@@ -193,15 +193,15 @@ def test_a_head_has_a_limit(at_once: bool) -> None:
 
 
 def test_a_head_that_takes_too_long_is_refused() -> None:
-    with web_running(Echo(), timeouts=Timeouts(head_s=0.2, linger_s=0.2)) as run, run.client() as sock:
+    with web_running(Echo(), timeouts=Timeouts(head_s=1.5, linger_s=0.2)) as run, run.client() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n")
         answer = receive_answer(sock)
         assert answer.status == 408
-        assert "0.2 s" in answer.body.decode()
+        assert "1.5 s" in answer.body.decode()
 
 
 def test_a_byte_now_and_then_doesnt_stretch_the_time() -> None:
-    with web_running(Echo(), timeouts=Timeouts(head_s=0.3, linger_s=0.2)) as run, run.client() as sock:
+    with web_running(Echo(), timeouts=Timeouts(head_s=1.5, linger_s=0.2)) as run, run.client() as sock:
         began = time.monotonic()
         sock.settimeout(0.05)
         data = b""
@@ -212,7 +212,7 @@ def test_a_byte_now_and_then_doesnt_stretch_the_time() -> None:
             except TimeoutError:
                 continue
         assert data.startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < TIMEOUT_S
 
 
 def test_a_connection_that_asks_for_nothing_ends_without_a_word() -> None:
@@ -234,8 +234,8 @@ def make_budget(flooding_s: float) -> Limits:
 
 def test_a_flood_of_requests_waits_for_its_budget() -> None:
     with web_running(Echo(), limits=make_budget(20.0)) as run, run.client() as sock:
-        sock.sendall(make_request() * 50)
         began = time.monotonic()
+        sock.sendall(make_request() * 50)
         for _ in range(50):
             assert receive_answer(sock).status == 200
         assert time.monotonic() - began > 0.3
