@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sockctl import __version__
-from tests.support.running import Process
+from tests.support.running import START_S, Process
 from tests.support.tools import unavailable
 
 ROOT = Path(__file__).parents[1]
@@ -90,7 +90,7 @@ def test_the_first_line_installs_and_serves(clone: Clone) -> None:
     clone.run(install)
     run = Line(server, cwd=clone.place, env=clone.environment)
     try:
-        assert run.wait_for(r"Listening on 127\.0\.0\.1:[0-9]+")
+        assert run.wait_for(r"Listening on 127\.0\.0\.1:[0-9]+", timeout_s=START_S)
     finally:
         run.process.terminate()
         code = run.wait()
