@@ -25,7 +25,6 @@ from sockctl.protocol.http_rules import accepts_host, parse_host_header
 PATH = "/metrics"
 KEPT_S = 1.0
 REQUEST_S = 2.0
-"""How long a request may take, with its answer."""
 _PREFIX = "sockctl"
 
 _GAUGES = {
@@ -49,13 +48,15 @@ class MetricsServer:
     Args:
         listeners: The listening sockets, on loopback.
         status: The status of the server, for the thread alone.
+        request_s: How long a request may take, with its answer.
     """
 
-    def __init__(self, listeners: Listeners, status: Status) -> None:
+    def __init__(self, listeners: Listeners, status: Status, *, request_s: float = REQUEST_S) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Sums(status.read_server))
         self._app = make_wsgi_app(registry)
         self._listeners = listeners
+        self._request_s = request_s
         self._waker, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="sockctl-metrics", daemon=True)
 
@@ -78,7 +79,7 @@ class MetricsServer:
         with selectors.DefaultSelector() as selector:
             selector.register(self._woken, selectors.EVENT_READ)
             for listener in self._listeners.sockets:
-                selector.register(listener, selectors.EVENT_READ, _HttpServer(listener, self._answer))
+                selector.register(listener, selectors.EVENT_READ, _HttpServer(listener, self._answer, self._request_s))
             while all(ready := [key.data for key, _ in selector.select()]):
                 for one in ready:
                     one.answer_one()
@@ -99,20 +100,21 @@ class MetricsServer:
 class _HttpServer(WSGIServer):
     """Answers one request at a time at a socket that listens already."""
 
-    def __init__(self, listener: socket.socket, app: Any) -> None:
+    def __init__(self, listener: socket.socket, app: Any, request_s: float) -> None:
         super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()  # of its own making
         self.socket = listener
         self.server_name, self.server_port = listener.getsockname()[:2]
         self.setup_environ()
         self.set_app(app)
+        self._request_s = request_s
 
     def answer_one(self) -> None:
         """Answer the client that waits, if there is still one."""
         with contextlib.suppress(OSError, RuntimeError):  # it has gone, or the system has no thread left
             request, address = self.get_request()
             request.setblocking(True)
-            late = threading.Timer(REQUEST_S, _cut, (request,))
+            late = threading.Timer(self._request_s, _cut, (request,))
             try:
                 late.start()
                 self.finish_request(request, address)

@@ -19,11 +19,11 @@ from tests.support.running import TIMEOUT_S, Running, receive_all, receive_exact
 
 
 @contextlib.contextmanager
-def metrics_of(run: Running) -> Iterator[int]:
+def metrics_of(run: Running, *, request_s: float = TIMEOUT_S) -> Iterator[int]:
     """Serve metrics; yield the port."""
     listeners = open_listeners("127.0.0.1", 0)
     status = Status(run.server, run.service, run.journal, {"name": "echo-1", "version": "0.1.0"})
-    server = MetricsServer(listeners, status)
+    server = MetricsServer(listeners, status, request_s=request_s)
     server.start()
     try:
         yield listeners.port
@@ -95,7 +95,7 @@ def test_rubbish_and_silence_keep_others_waiting_for_a_moment(
 ) -> None:
     with (
         running(Echo()) as run,
-        metrics_of(run) as port,
+        metrics_of(run, request_s=3.0) as port,
         socket.create_connection(("127.0.0.1", port), TIMEOUT_S) as sock,
     ):
         with contextlib.suppress(OSError):
@@ -108,7 +108,7 @@ def test_rubbish_and_silence_keep_others_waiting_for_a_moment(
 
 def test_one_that_asks_byte_by_byte_keeps_no_server_from_its_stop() -> None:
     with running(Echo()) as run, contextlib.ExitStack() as undo:
-        port = undo.enter_context(metrics_of(run))
+        port = undo.enter_context(metrics_of(run, request_s=3.0))
         dripping = undo.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S))
         dripping.sendall(b"GET /metrics")
         ended = threading.Event()
