@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from sockctl.events.journal import Journal
 from sockctl.net.limits import Limits, Timeouts
@@ -18,7 +18,7 @@ from sockctl.protocol.messages import Message, make_message
 from sockctl.services.chat.service import DEFAULT_LIMITS, Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
 from sockctl.services.login import LoginConversation
-from tests.support.running import Running, running
+from tests.support.running import Running, free_port, running
 from tests.support.tools import unavailable
 
 OPTIONS = [
@@ -26,6 +26,7 @@ OPTIONS = [
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.example 127.0.0.1"),
 ]
 TIMEOUT_MS = 40_000
+expect.set_options(timeout=TIMEOUT_MS)
 QUICK = Timeouts(linger_s=0.2)
 MANY = Limits(max_clients=500, max_clients_per_address=500, max_pending=300)
 
@@ -110,7 +111,15 @@ class ChatPage:
     @property
     def said(self) -> list[str]:
         """The texts of all rows that the log has."""
-        return self.log.locator("p.said .text").all_inner_texts()
+        return self._texts.all_inner_texts()
+
+    def shows(self, *texts: str) -> None:
+        """Wait until the log has these texts, in this order and no others."""
+        expect(self._texts).to_have_text(texts)
+
+    @property
+    def _texts(self) -> Locator:
+        return self.log.locator("p.said .text")
 
 
 class WebChat:
@@ -129,7 +138,7 @@ class WebChat:
         self._rules = rules or ChatRules(flood=None)
         self._login = login
         self._stack = contextlib.ExitStack()
-        self.ports = [0, 0]
+        self.ports = [0, free_port()]  # nobody else gets the page's port while the chat is stopped
         self.run: Running
         self.chat: Chat
 
@@ -148,7 +157,6 @@ class WebChat:
 
     def _make_doors(self, service: Service, journal: Journal) -> list[WebDoor]:
         listeners = open_listeners("127.0.0.1", self.ports[1], strict_port=True)
-        self.ports[1] = listeners.port
         return [WebDoor(service, listeners, journal, QUICK, site=load_site(files("sockctl") / "web" / "chat"))]
 
     def stop(self) -> None:

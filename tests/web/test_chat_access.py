@@ -11,7 +11,6 @@ from tests.support.browser import ChatPage, WebChat
 from tests.support.chat_client import client
 
 Tab = Callable[[], ChatPage]
-expect.set_options(timeout=15_000)
 
 
 def check(page: ChatPage) -> None:

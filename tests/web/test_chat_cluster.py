@@ -46,6 +46,19 @@ def two_nodes(folder: Path) -> Iterator[tuple[WebNode, WebNode]]:
         yield one, two
 
 
+def follow(page: ChatPage, node: WebNode) -> None:
+    """Wait until a page has gone on at a node, and is let in there."""
+    drawn = "new Promise(requestAnimationFrame)"
+
+    def has_gone_on() -> bool:
+        page.page.evaluate(drawn)
+        return page.requests[-1].startswith(f"ws://{node.name}.example:{node.web}/")
+
+    wait_until(has_gone_on, what=f"that the page has gone on at {node.name}")
+    page.page.evaluate(drawn)  # before, the button may still be that of the connection that was lost
+    expect(page.page.get_by_role("button", name="Send")).to_be_enabled()
+
+
 def talk(pages: list[ChatPage], mark: str) -> list[str]:
     """Let pages talk in turns, each line once the last one has come back; return what was said."""
     said = []
@@ -74,7 +87,8 @@ def test_pages_outlive_a_killed_node_and_one_that_stops(browser: Browser, tmp_pa
         said += talk([ann, bob], "at two")
         one.start()
         assert two.terminate() == 0
-        expect(bob.page.get_by_role("button", name="Send")).to_be_enabled()
+        for page in (ann, bob):
+            follow(page, one)
         said += talk([bob, ann], "at one")
         for page in (ann, bob):
             expect(page.row(said[-1])).to_be_visible()

@@ -10,7 +10,6 @@ from tests.support.browser import ChatPage, WebChat
 from tests.support.chat_client import client
 
 Tab = Callable[[], ChatPage]
-expect.set_options(timeout=15_000)
 
 
 def test_a_user_logs_in_and_stays_so_after_reloads(users_tab: Tab) -> None:
@@ -81,6 +80,7 @@ def test_a_duplicated_tab_leaves_the_others_token_alone(users_tab: Tab) -> None:
     page = users_tab().log_in("ann", PASSWORD)
     kept = page.page.evaluate("sessionStorage.getItem('sockctl-session')")
     copy = users_tab()
+    copy.page.get_by_role("textbox", name="Name").wait_for()  # the tab keeps nothing more now
     copy.page.evaluate("kept => sessionStorage.setItem('sockctl-session', kept)", kept)
     copy.page.reload()
     expect(copy.page.get_by_role("textbox", name="Name")).to_be_visible()
@@ -134,4 +134,4 @@ def test_a_session_that_has_ended_asks_for_the_password(users_tab: Tab, users_ch
     expect(page.page.get_by_role("button", name="Come back")).to_be_visible()
     page.page.get_by_role("button", name="Come back").click()
     expect(page.page.get_by_role("textbox", name="Name")).to_be_visible()
-    assert users_chat.run.sink.named("logged_out")
+    assert users_chat.run.sink.wait_for("logged_out")

@@ -17,7 +17,6 @@ from tests.support.chat_client import client
 from tests.support.running import wait_until
 
 Tab = Callable[[], ChatPage]
-expect.set_options(timeout=15_000)
 OPENS = """url => new Promise((resolve) => {
     const socket = new WebSocket(url);
     socket.onopen = () => resolve(true);
@@ -35,7 +34,7 @@ def test_a_page_and_other_wires_share_a_room(tab: Tab, chat: WebChat) -> None:
         expect(page.members).to_have_count(4)
         page.say("hello all")
         bob.until("say", text="hello all", sender="ann")
-        assert page.said == ["hello from nc", "hello all"]
+        page.shows("hello from nc", "hello all")
         page.say("two\nlines")
         assert bob.until("say", sender="ann")["text"] == "two"
         assert bob.until("say", sender="ann")["text"] == "lines"
@@ -108,6 +107,7 @@ def test_private_conversations_are_rooms_of_their_own(tab: Tab, chat: WebChat) -
         expect(page.row("what?")).to_be_visible()
         expect(page.row("psst")).to_be_visible()
         page.go("#lobby")
+        expect(page.page.locator("h1")).to_have_text("#lobby")
         assert "psst" not in page.said
         page.members.filter(has_text="server").get_by_role("button").click()
         expect(page.page.locator("h1")).to_have_text("server")
@@ -116,26 +116,24 @@ def test_private_conversations_are_rooms_of_their_own(tab: Tab, chat: WebChat) -
 
 
 def test_history_is_scrolled_back_without_a_jump(tab: Tab, chat: WebChat) -> None:
+    texts = [f"message {number} " + "word " * (number % 40) for number in range(90)]
     with client(chat.run) as bob:
         bob.enter("bob")
-        for number in range(90):
-            bob.line(f"message {number} " + "word " * (number % 40))
-        bob.until("say", text="message 89 " + "word " * 9)
+        for text in texts:
+            bob.line(text)
+        bob.until("say", text=texts[-1])
     page = tab().log_in("ann")
     expect(page.row("message 89 ")).to_be_visible()
     assert not any(text.startswith("message 0 ") for text in page.said)
     first = page.row("message 70 ")
     page.log.evaluate("log => { log.scrollTop = 100; }")
     before = first.bounding_box()
-    page.page.wait_for_function(
-        "() => [...document.querySelectorAll('.log .text')].some((one) => one.textContent.startsWith('message 0 '))"
-    )
+    page.shows(*texts)
     after = first.bounding_box()
     assert before is not None
     assert after is not None
     assert abs(before["y"] - after["y"]) < 2
     expect(page.page.get_by_role("button", name="To the newest")).to_be_visible()
-    assert [int(text.split()[1]) for text in page.said] == list(range(90))
     page.log.evaluate("log => { log.scrollTop = 0; }")
     expect(page.log).to_contain_text("Nothing earlier is remembered.")
     with client(chat.run) as bob:
@@ -205,6 +203,7 @@ def test_two_tabs_of_guests_are_two_members_and_a_copy_takes_nothing_over(tab: T
     page = tab().log_in("ann")
     kept = page.page.evaluate("sessionStorage.getItem('sockctl-session')")
     other = tab()
+    other.page.get_by_role("textbox", name="Name").wait_for()  # it keeps nothing more now
     other.page.evaluate("kept => sessionStorage.setItem('sockctl-session', kept)", kept)
     other.page.reload()  # as a duplicated tab begins
     other.log_in("zoe")
