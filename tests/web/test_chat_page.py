@@ -17,6 +17,10 @@ from tests.support.chat_client import client
 from tests.support.running import wait_until
 
 Tab = Callable[[], ChatPage]
+KEEPS_BUSY = """ms => setTimeout(() => {
+    for (const until = Date.now() + ms; Date.now() < until;);
+})"""
+"""Lets a page do nothing else for a while."""
 OPENS = """url => new Promise((resolve) => {
     const socket = new WebSocket(url);
     socket.onopen = () => resolve(true);
@@ -205,6 +209,7 @@ def test_two_tabs_of_guests_are_two_members_and_a_copy_takes_nothing_over(tab: T
     other = tab()
     other.page.get_by_role("textbox", name="Name").wait_for()  # it keeps nothing more now
     other.page.evaluate("kept => sessionStorage.setItem('sockctl-session', kept)", kept)
+    page.page.evaluate(KEEPS_BUSY, 2_000)
     other.page.reload()  # as a duplicated tab begins
     other.log_in("zoe")
     page.say("still here")

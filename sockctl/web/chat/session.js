@@ -1,13 +1,14 @@
 // The token of a tab, which brings its member back after a reload. A token is for one use and for one tab: a tab that
-// was copied with its storage ("duplicate tab") forgets it, once it hears that the original is still there.
+// was copied with its storage ("duplicate tab") forgets it, once it hears that the original is still there. Each tab
+// locks an id of its own, so that a copy knows of an original that is too busy to answer.
 //
 // A user may stay logged in on a device. The token then outlives its tab, in the storage that all tabs share, under an id
 // that its tab locks. A new tab takes one over that no tab has locked. Browsers lock in secure contexts only.
 
 const KEY = "sockctl-session";
 const STAYING = `${KEY}:`;
-const ANSWER_MS = 150;
-const LOCK_MS = 2_000; // a tab that was loaded again may hold its lock for a moment
+const ANSWER_MS = 150; // where the browser has no locks, a tab that doesn't answer within this time isn't there
+const LOCK_MS = 10_000; // a tab that was loaded again may hold its lock for a moment
 
 const makeId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
@@ -41,8 +42,9 @@ function findShared() {
 function lock(id, options) {
   return new Promise((resolve) => {
     const hold = (held) => {
-      resolve(held !== null);
-      return held === null ? undefined : new Promise(() => {});
+      const isWanted = held !== null && !options.signal?.aborted; // Chromium grants some requests after their abort
+      resolve(isWanted);
+      return isWanted ? new Promise(() => {}) : undefined;
     };
     navigator.locks.request(STAYING + id, options, hold).catch(() => resolve(false));
   });
@@ -53,6 +55,7 @@ export class Session {
     this.kept = read(sessionStorage, KEY);
     this.shared = findShared();
     this.tab = makeId();
+    this.isLocked = false; // whether this tab holds the lock of `kept.tab`
     this.channel = new BroadcastChannel(KEY);
     this.channel.onmessage = ({ data }) => {
       if (data.asks && data.tab !== this.tab && data.asks === this.kept.token) {
@@ -72,18 +75,24 @@ export class Session {
     const { id } = this.kept;
     if (id && !(this.canStay && (await lock(id, { signal: AbortSignal.timeout(LOCK_MS) })))) this.leave();
     if (!this.kept.token && this.canStay) await this.takeOver();
+    if (!this.isLocked && navigator.locks && (await lock(this.tab, { ifAvailable: true }))) this.keep({ tab: this.tab });
   }
 
+  // Wait until the original answers, or until its lock is free. With locks, silence is a sign of a busy original.
   async isTaken() {
-    const { token } = this.kept;
+    const { token, tab } = this.kept;
+    const locks = Boolean(tab && navigator.locks);
     const channel = new BroadcastChannel(KEY);
-    const answer = new Promise((resolve) => {
+    const answered = new AbortController();
+    const isTaken = await new Promise((resolve) => {
       channel.onmessage = ({ data }) => data.taken === token && data.tab !== this.tab && resolve(true);
-      setTimeout(resolve, ANSWER_MS, false);
+      channel.postMessage({ asks: token, tab: this.tab });
+      if (locks) lock(tab, { signal: answered.signal }).then((held) => held && resolve(false));
+      setTimeout(resolve, locks ? LOCK_MS : ANSWER_MS, locks);
     });
-    channel.postMessage({ asks: token, tab: this.tab });
-    const isTaken = await answer;
+    answered.abort();
     channel.close();
+    this.isLocked = locks && !isTaken;
     return isTaken;
   }
 
