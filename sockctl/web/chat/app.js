@@ -202,6 +202,8 @@ class Log extends Component {
     if (this.name !== this.props.room.name) this.showRoom();
     else if (this.isAtEnd) this.toEnd();
     else if (reading?.read.isConnected) this.base.scrollTop += reading.read.getBoundingClientRect().top - reading.top;
+    if (this.props.room.isTold && !this.wasTold) this.onScroll(); // what has come may leave room for more
+    this.wasTold = this.props.room.isTold;
   }
 
   // Begin where the unread begins, else at the end.

@@ -31,7 +31,7 @@ class Room {
     this.mentions = 0;
     this.firstUnread = null; // the row above which the line stands
     this.typing = new Map();
-    this.joined = false;
+    this.isTold = false; // whether the messages that the server tells at joining have come
     this.isComplete = Boolean(other); // nothing older can be asked for
     this.asks = 0; // the number of the request for older messages that is on its way
     this.draft = "";
@@ -106,7 +106,6 @@ export class Chat {
     this.owner = one.name;
     this.speaks = "";
     for (const room of this.rooms.values()) {
-      room.joined = false;
       room.asks = 0;
       room.members.clear();
       room.typing.clear();
@@ -118,7 +117,6 @@ export class Chat {
   on_joined(one) {
     const room = this.open(one.room);
     if (one.name && this.isMe(one.name)) {
-      room.joined = true;
       room.members.clear();
       room.count = room.page = 0;
       this.speaks = room.name;
@@ -216,7 +214,9 @@ export class Chat {
       const other = this.isMe(one.sender) ? one.to : one.sender;
       this.addSaid(this.openPrivate(other), one);
     } else {
-      this.addSaid(this.open(one.room), one);
+      const room = this.open(one.room);
+      room.isTold = true;
+      this.addSaid(room, one);
     }
   }
 
@@ -224,6 +224,7 @@ export class Chat {
     const room = this.open(one.room);
     const before = room.rows.length;
     this.addSaid(room, one);
+    room.isTold ||= !one.more;
     if (room.rows.length > before) room.foundOlder = true;
     if (one.again && !one.more) {
       if (room.asks && !room.foundOlder) room.isComplete = true;
@@ -334,7 +335,7 @@ export class Chat {
   // Ask for earlier messages of the active room; the answer comes as `history`.
   askOlder() {
     const room = this.room;
-    if (!room || room.isComplete || room.asks || !this.isIn) return;
+    if (!room?.isTold || room.isComplete || room.asks || !this.isIn) return;
     room.asks = ++this.said;
     this.speakIn(room);
     const known = room.rows.reduce((sum, row) => sum + (row.id ? (row.lines?.length ?? 1) : 0), 0);
