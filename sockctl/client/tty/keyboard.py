@@ -58,6 +58,7 @@ class Keyboard(Vt100Input):
     is_asked = False
     hands_over = False
     _burst_at = _pasted_at = float("-inf")
+    _is_in_paste = False  # whether the last keys were part of a paste
 
     def __init__(self, stdin: TextIO, background: Background, *, times: BurstTimes = USUAL_TIMES) -> None:
         super().__init__(stdin)
@@ -73,8 +74,8 @@ class Keyboard(Vt100Input):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a paste may still be going on."""
-        return time.monotonic() < self._pasted_at + self._times.quiet_s
+        """Whether a paste may still be going on: on a busy machine its rest may wait for long."""
+        return time.monotonic() < self._pasted_at + self._times.quiet_s or (self._is_in_paste and self._follows(0))
 
     def read_keys(self) -> list[KeyPress]:
         """Return the keys that wait, with a burst as one key."""
@@ -109,7 +110,8 @@ class Keyboard(Vt100Input):
         texts = [press for press in keys if _is_text(press)]
         ends = [at for at, press in enumerate(texts) if press.key in _ENDS]
         is_one = len(texts) > len(ends) and (len(ends) > 1 or (bool(ends) and ends[0] < len(texts) - 1))
-        if len(keys) != 1 or goes_on:  # none: in the middle of a bracketed paste
+        self._is_in_paste = len(keys) != 1 or goes_on  # none: in the middle of a bracketed paste
+        if self._is_in_paste:
             self._pasted_at = time.monotonic()
         if not is_one and not (goes_on and ends):
             return keys

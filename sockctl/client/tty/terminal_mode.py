@@ -12,9 +12,9 @@ from typing import Any
 
 from sockctl.terminal import STDIN, STDOUT, is_terminal
 
-PAUSE_S = 0.15
-"""A paste has no longer pauses."""
-LONGEST_DISCARD_S = 3.0
+PAUSE_S = 0.5
+"""A paste has no longer pauses, even where the machine or the line is busy."""
+LONGEST_DISCARD_S = 5.0
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end the process; the terminal is to be as it was before."""
 

@@ -1,6 +1,7 @@
 """Bursts of keys on a pseudo-terminal: what is a paste, and what was typed."""
 
 import os
+import select
 import threading
 import tty
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from prompt_toolkit.keys import Keys
 
 from sockctl.client.tty.background import NOT_ASKED
 from sockctl.client.tty.keyboard import BurstTimes, Keyboard
-from tests.support.running import TIMEOUT_S
+from tests.support.running import TIMEOUT_S, wait_until
 
 
 class Typing:
@@ -28,7 +29,8 @@ class Typing:
         os.write(self._far, text.encode())
 
     def keys(self) -> list[str]:
-        """Return the keys of one reading: a paste as its text in brackets."""
+        """Wait for keys and return those of one reading: a paste as its text in brackets."""
+        select.select([self._file], [], [], TIMEOUT_S)  # a terminal passes on later what was written to its far end
         return [f"[{one.data}]" if one.key is Keys.BracketedPaste else one.data for one in self.keyboard.read_keys()]
 
     def after(self, text: str) -> list[str]:
@@ -83,7 +85,7 @@ def test_a_burst_of_any_size_is_one_paste() -> None:
         writer = threading.Thread(target=typing.send, args=(text,))
         writer.start()
         pasted = "".join(typing.keys())
-        while writer.is_alive() or pasted.count("\r") < 400:
+        while pasted.count("\r") < 400:
             pasted += "".join(typing.keys())
         writer.join()
     assert pasted.replace("[", "").replace("]", "") == text
@@ -123,6 +125,18 @@ def test_it_is_busy_for_a_while_after_a_paste(quiet_s: float) -> None:
         typing.after("\x1b[200~one")
         typing.after("two\rthree")
         assert typing.keyboard.is_busy == bool(quiet_s)
+
+
+def test_it_is_busy_while_the_rest_of_a_paste_waits() -> None:
+    """A busy machine may let the client go on long after the last keys, and before the next."""
+    with typed(quiet_s=0, goes_on_s=0) as typing:
+        typing.after("one\rtwo")
+        typing.send("three")
+        wait_until(lambda: typing.keyboard.is_busy)
+        typing.keys()
+        typing.after("x")
+        typing.send("y")
+        assert not typing.keyboard.is_busy, "that is typed by hand"
 
 
 def test_the_far_end_hangs_up(tmp_path: Path) -> None:
