@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -175,11 +174,9 @@ def test_under_tls_it_may_go(beyond: str, tmp_path: Path) -> None:
 def test_nothing_goes_ahead_of_a_question(server: TokenServer) -> None:
     server.mute = True
     for options, stdin in (((), LOGIN), (("--send", PASSWORD), b"")):
-        started = time.monotonic()
-        run = connect(server, "--timeout", "0.4", *options, stdin=stdin)
+        run = connect(server, "--timeout", "2", *options, stdin=stdin)
         assert run.returncode == ExitCode.TIMED_OUT
-        assert b"neither asked nor welcomed within 0.4 s" in run.stderr
-        assert time.monotonic() - started < 10
+        assert b"neither asked nor welcomed within 2 s" in run.stderr
         assert server.said() == []
 
 

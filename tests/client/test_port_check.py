@@ -9,6 +9,7 @@ import pytest
 from sockctl.client.port_check import check_ports, parse_ports
 from sockctl.errors import AddressError, SourceError, UnreachableError
 from sockctl.net.address import Endpoint
+from tests.support.running import TIMEOUT_S
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_what_is_no_port(text: str, why: str) -> None:
 
 
 def test_the_states_come_in_the_order_of_the_ports(ports: list[int]) -> None:
-    states = list(check_ports("127.0.0.1", [*ports, ports[0]], timeout_s=5))
+    states = list(check_ports("127.0.0.1", [*ports, ports[0]], timeout_s=TIMEOUT_S))
     assert [one.state for one in states] == ["open", "closed", "open"]
     assert [one.endpoint.port for one in states] == [*ports, ports[0]]
     assert "connection refused" in states[1].error
@@ -53,7 +54,7 @@ def test_the_name_is_looked_up_once(ports: list[int], monkeypatch: pytest.Monkey
         return real("127.0.0.1", *arguments)
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    states = list(check_ports("somewhere.test", ports, timeout_s=5))
+    states = list(check_ports("somewhere.test", ports, timeout_s=TIMEOUT_S))
     assert [(one.state, str(one.endpoint)) for one in states] == [
         ("open", f"somewhere.test:{ports[0]}"),
         ("closed", f"somewhere.test:{ports[1]}"),
@@ -63,9 +64,13 @@ def test_the_name_is_looked_up_once(ports: list[int], monkeypatch: pytest.Monkey
 
 def test_an_unknown_name_ends_it() -> None:
     with pytest.raises(UnreachableError, match="spelled right"):
-        list(check_ports("nosuch.invalid", [1, 2], timeout_s=5))
+        list(check_ports("nosuch.invalid", [1, 2], timeout_s=TIMEOUT_S))
 
 
 def test_an_own_address_that_is_none(ports: list[int]) -> None:
     with pytest.raises(SourceError, match=r"can't begin at 192\.0\.2\.77: "):
-        list(check_ports("127.0.0.1", ports, timeout_s=5, family=socket.AF_INET, source=Endpoint("192.0.2.77", 0)))
+        list(
+            check_ports(
+                "127.0.0.1", ports, timeout_s=TIMEOUT_S, family=socket.AF_INET, source=Endpoint("192.0.2.77", 0)
+            )
+        )

@@ -233,6 +233,9 @@ def test_a_refused_name_fails(identify: int) -> None:
     run = sockctl("connect", f"sockctl://127.0.0.1:{identify}", stdin=b"!!\n")
     assert run.returncode == ExitCode.NOT_LET_IN
     assert b"(bad_name): its question" in run.stderr
+
+
+def test_a_refused_name_in_bytes(identify: int) -> None:
     raw = sockctl("connect", f"127.0.0.1:{identify}", stdin=b"!!\nbert\n")
     assert b"\n1 line was sent ahead of an answer that failed: discarded.\r\n" in raw.stdout
 

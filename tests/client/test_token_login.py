@@ -178,7 +178,7 @@ def test_another_error_leaves_the_token(server: TokenServer, state: Path) -> Non
 def test_a_server_that_knows_nothing_of_tokens_any_more(server: TokenServer, state: Path) -> None:
     keep(state, server, "tok")
     server.deaf = True
-    run = connect(server, "--timeout", "0.4", "--expect", "name", "--send", "ann", "--expect", "password")
+    run = connect(server, "--timeout", "2", "--expect", "name", "--send", "ann", "--expect", "password")
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(b"Your name?\nYour password?\n")
 

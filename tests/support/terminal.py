@@ -45,6 +45,13 @@ def terminals() -> Iterator[Any]:
             child.close(force=True)
 
 
+def expect_all(child: "pexpect.spawn[str]", *patterns: str) -> None:
+    """Wait until all patterns have come, in any order."""
+    left = [*patterns]
+    while left:
+        left.pop(child.expect([*left]))
+
+
 def ended(child: "pexpect.spawn[str]") -> int:
     child.expect(pexpect.EOF)
     child.wait()

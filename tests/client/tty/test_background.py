@@ -22,10 +22,11 @@ def server(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServe
         yield one
 
 
-def ask(terminal: Any, server: ChatServer, **environment: str) -> Any:
+def ask(terminal: Any, server: ChatServer, *, reply: str = "", **environment: str) -> Any:
+    """Start a client and wait for its question; a reply waits for it already, since the answer has little time."""
     own = {"NO_COLOR": "", "COLORFGBG": "", "FORCE_COLOR": "1", **environment}
     child = terminal("connect", f"sockctl://{server.target}", **own)
-    child.delaybeforesend = None
+    child.send(reply)
     child.expect_exact(QUESTION)
     return child
 
@@ -36,8 +37,8 @@ def ask(terminal: Any, server: ChatServer, **environment: str) -> Any:
     ids=["light", "dark", "COLORFGBG light", "COLORFGBG dark", "unknown"],
 )
 def test_colours_fit_the_background(terminal: Any, server: ChatServer, reply: str, variable: str, style: str) -> None:
-    child = ask(terminal, server, COLORFGBG=variable)
-    child.send(f"{reply}ann\r")
+    child = ask(terminal, server, reply=reply, COLORFGBG=variable)
+    child.send("ann\r")
     child.expect(style + r"\d\d:\d\d\x1b\[0m .*Welcome, ann!")
     server.say("bob", "hello")
     child.expect(style + r"\d\d:\d\d\x1b\[0m <\x1b\[38;5;\d+mbob")

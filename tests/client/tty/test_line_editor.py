@@ -1,9 +1,11 @@
 """A person at a terminal, with message services: prompts, secrets, and the line editor."""
 
 import contextlib
+import functools
 import os
 import signal
 import socket
+import sys
 import termios
 import threading
 import time
@@ -18,7 +20,7 @@ from sockctl.client.tty import terminal_mode
 from tests.support.frames import framed
 from tests.support.played_server import greet, read_frame, server
 from tests.support.running import TIMEOUT_S, receive_all, receive_exactly
-from tests.support.terminal import ended
+from tests.support.terminal import ended, expect_all
 
 EDITOR_PROMPT = r"\x1b\[0m>"
 
@@ -177,8 +179,7 @@ def test_a_secret_that_is_asked_for_with_the_greeting(terminal: Any, plain: bool
 
     with server(play) as target:
         child = terminal("connect", *(["--plain"] if plain else []), target)
-        child.expect(r"Password\?")
-        child.expect("Type lines")
+        expect_all(child, r"Password\?", "Type lines")  # in this order, unless the greeting comes late
         child.sendline("swordfish")
         child.expect(r"\* In\.")
         assert "swordfish" not in child.before
@@ -250,29 +251,40 @@ def test_a_server_that_breaks_the_protocol_in_the_editor(terminal: Any) -> None:
         assert ended(child) == ExitCode.BROKEN
 
 
+def greeting_when(time_has_come: threading.Event, sock: socket.socket) -> None:
+    assert time_has_come.wait(TIMEOUT_S)
+    greet(sock)
+    sock.sendall(framed(kind="welcome", text="In."))
+    assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
+
+
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
-@pytest.mark.parametrize("late_s", [0.05, 0.6])
-def test_a_late_greeting(terminal: Any, late_s: float, plain: bool) -> None:
-    """The first line waits for 0.3 s; a greeting that comes later still counts while nothing was typed."""
+def test_the_first_line_waits_for_a_greeting(terminal: Any, plain: bool) -> None:
+    typed = threading.Event()
+    with server(functools.partial(greeting_when, typed)) as target:
+        patient = [sys.executable, "-m", "tests.support.patient_client"]
+        child = terminal(*(["--plain"] if plain else []), target, command=patient)
+        child.expect("connected")
+        child.sendline("typed ahead")
+        child.expect("typed ahead")
+        typed.set()
+        child.expect(r"\* In\.")
+        child.expect("disconnected")
+        assert ended(child) == 0
 
-    def play(sock: socket.socket) -> None:
-        time.sleep(late_s)
-        greet(sock)
-        sock.sendall(framed(kind="welcome", text="In."))
-        assert read_frame(sock) == {"kind": "line", "text": "typed ahead"}
 
-    with server(play) as target:
+@pytest.mark.parametrize("plain", [True, False], ids=["plain", "editor"])
+def test_a_late_greeting_counts_while_nothing_was_typed(terminal: Any, plain: bool) -> None:
+    invited = threading.Event()
+    with server(functools.partial(greeting_when, invited)) as target:
         child = terminal("connect", *(["--plain"] if plain else []), target)
         child.expect("connected")
-        if late_s < 0.3:
-            child.sendline("typed ahead")
-            child.expect(r"\* In\.")
-        else:
-            child.expect("Type lines")
-            child.expect(r"\* In\.")
-            if not plain:
-                child.expect(EDITOR_PROMPT)
-            child.sendline("typed ahead")
+        child.expect("Type lines")  # after 0.3 s
+        invited.set()
+        child.expect(r"\* In\.")
+        if not plain:
+            child.expect(EDITOR_PROMPT)
+        child.sendline("typed ahead")
         child.expect("disconnected")
         assert ended(child) == 0
 

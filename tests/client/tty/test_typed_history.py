@@ -46,9 +46,8 @@ def test_it_comes_back_the_next_time(terminal: Any, server: TokenServer, state: 
     child = log_in(terminal, server)
     child.sendline("first")
     child.expect("<ann> first")
-    for keys in ("one", "\x1b\r", "two"):  # Alt-Enter breaks the line
-        child.send(keys)
-        child.expect(keys.strip("\x1b\r") or "\n")
+    child.send("\x1b[200~one\ntwo\x1b[201~")
+    child.expect("two")
     child.send("\r")
     child.expect(r"lines: send\?")
     child.sendline("y")
