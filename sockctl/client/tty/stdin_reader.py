@@ -27,7 +27,8 @@ class StdinReader(PosixStdinReader):
 
     def __init__(self, descriptor: int, *, encoding: str, background: Background) -> None:
         super().__init__(descriptor, encoding=encoding)
-        self._held = background.typed
+        typed = background.typed.encode(errors="surrogateescape")
+        self._held = self._stdin_decoder.decode(typed)  # which keeps the first bytes of a letter whose others follow
         self._late_until = time.monotonic() + LATE_S if background.reply_may_come else float("-inf")
 
     @property

@@ -1,5 +1,6 @@
 """Tests for `sockctl.client.tty.stdin_reader`."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ class Typed:
         self.reader = StdinReader(self._near, encoding="utf-8", background=background)
 
     def read(self, typed: str = "") -> str:
-        os.write(self._far, typed.encode())
+        os.write(self._far, typed.encode(errors="surrogateescape"))
         return self.reader.read()
 
     def close(self) -> None:
@@ -40,6 +41,12 @@ def test_what_was_typed_before_comes_first(late: Typed) -> None:
     assert late.reader.is_ahead
     assert late.read("fore") == "before"
     assert not late.reader.is_ahead
+
+
+def test_a_letter_whose_bytes_come_before_and_after() -> None:
+    with contextlib.closing(Typed(Background(None, "Jos\udcc3", reply_may_come=True))) as typed:
+        assert typed.read() == "Jos"
+        assert typed.read("\udca9") == "é"
 
 
 def test_one_late_answer_is_dropped_however_it_is_cut(late: Typed) -> None:
