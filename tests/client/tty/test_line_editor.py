@@ -124,9 +124,9 @@ def new_terminal() -> list[Any]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_while_the_editor_comes(terminal: Any, number: signal.Signals, pause_s: float) -> None:
     def play(sock: socket.socket) -> None:
-        with contextlib.suppress(AssertionError):  # the signal may end the client before its hello
+        with contextlib.suppress(AssertionError, ConnectionError):  # the signal may end the client before its hello
             greet(sock)
-        receive_all(sock)
+            receive_all(sock)
 
     with server(play) as target:
         child = terminal("connect", target)
@@ -153,9 +153,10 @@ def test_several_signals_end_it_as_one_does(terminal: Any, numbers: list[signal.
 
     def play(sock: socket.socket) -> None:
         greet(sock)
-        for number in range(200):
-            sock.sendall(framed(kind="notice", text=f"line {number}"))
-        receive_all(sock)
+        with contextlib.suppress(ConnectionError):  # the client may end before it has read all
+            for number in range(200):
+                sock.sendall(framed(kind="notice", text=f"line {number}"))
+            receive_all(sock)
 
     with server(play) as target:
         child = terminal("connect", target)
