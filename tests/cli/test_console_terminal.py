@@ -68,6 +68,15 @@ def test_a_command_stands_with_its_time(tmp_path: Path) -> None:
         assert [row for row in shell.screen() if re.fullmatch(r"\d\d:\d\d > /events", row)]
 
 
+def test_ctrl_l_clears_the_screen_and_keeps_the_line_at_the_bottom(tmp_path: Path) -> None:
+    with tmux(tmp_path) as shell:
+        start(shell, tmp_path / "data")
+        shell.type("half")
+        shell.press("C-l")
+        rows = shell.expect_last("[#lobby] server> half")
+        assert (len(rows), rows[:22]) == (24, [""] * 22)
+
+
 def test_a_stopped_background_job_ends_by_a_signal(tmp_path: Path) -> None:
     with tmux(tmp_path) as shell:
         port = start(shell, tmp_path / "data")

@@ -18,6 +18,7 @@ from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProce
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import default_ui_style
 
+from sockctl.client.chat.update import Update
 from sockctl.client.fragments import Fragments
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
@@ -129,6 +130,19 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     def _leave(_: KeyPressEvent) -> None:
         editor.leave()
 
+    _bind_screen_keys(bindings, editor, keyboard)
+    for names, action in keys.items():
+        bindings.add(*names.split())(_calling(action))
+    return bindings
+
+
+def _bind_screen_keys(bindings: KeyBindings, editor: Editor, keyboard: Keyboard) -> None:
+    """Bind the keys that clear the screen, or give it to the shell."""
+
+    @bindings.add("c-l")
+    def _clear_screen(event: KeyPressEvent) -> None:
+        run_in_terminal(lambda: event.app.output.write_raw(Update([], clears=True).render()))
+
     @bindings.add("c-z")
     async def _suspend(_: KeyPressEvent) -> None:
         keyboard.hands_over = True
@@ -136,10 +150,6 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
             await run_in_terminal(editor.stop_job)
         finally:
             keyboard.hands_over = False
-
-    for names, action in keys.items():
-        bindings.add(*names.split())(_calling(action))
-    return bindings
 
 
 def from_ansi(text: str) -> Fragments:

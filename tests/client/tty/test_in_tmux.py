@@ -290,6 +290,24 @@ def test_resizing_leaves_no_ghost_of_a_row_that_was_longer(screen: Tmux, server:
         screen.expect_once("ann> one", "a row of", "three")
 
 
+def test_ctrl_l_clears_the_screen_and_keeps_the_line_at_the_bottom(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    fill(screen, server, "first")
+    screen.type("one")
+    screen.press("Escape", "Enter")
+    screen.type("half")
+    screen.press("C-l")
+    rows = screen.expect_last(f"{LINE}one", "half")
+    assert not any("line 29" in row or "<bob>" in row for row in rows), rows
+    assert (len(rows), rows[-1].startswith(STATUS)) == (24, True), rows
+    screen.resize(50, 24)
+    screen.expect_last(f"{LINE}one", "half")
+    server.say("bob", "second")
+    screen.expect("<bob> second")
+    screen.press("C-c", "C-d")
+    screen.expect("code=0")
+
+
 def test_a_half_typed_line_after_a_suspension(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     screen.type("half")
