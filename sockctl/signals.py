@@ -1,16 +1,17 @@
 """Receives the signals that ask a process to stop, so that its main thread can wait for them."""
 
 import contextlib
+import os
 import select
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 SAME_SIGNAL_S = 0.1
 """Signals this close together are one: timeout(1) signals its command, and then the command's group as well."""
+_MAX_SIGNALS = 4_096
 
 
 @contextlib.contextmanager
@@ -42,15 +43,28 @@ def signals_as_bytes() -> Iterator[socket.socket | None]:
     if threading.current_thread() is not threading.main_thread():
         yield None
         return
+    with _signal_pair() as (receiver, _):
+        yield receiver
+
+
+@contextlib.contextmanager
+def _signal_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield a receiver and its sender, neither blocking, to which the C handler writes each signal's number.
+
+    What nobody has received at the end goes to the pair of the block around this one. Main thread only.
+    """
     receiver, sender = socket.socketpair()
     with receiver, sender:
         for each in (receiver, sender):
             each.setblocking(False)
         before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
         try:
-            yield receiver
+            yield receiver, sender
         finally:
-            signal.set_wakeup_fd(before)
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+            if before >= 0:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(before, receiver.recv(_MAX_SIGNALS))
 
 
 class StopSignals:
@@ -61,26 +75,22 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._receiver, self._sender = socket.socketpair()
-        self._sender.setblocking(False)
-        self._before: dict[int, Any] = {}
-        self._wakeup_before = -1
+        self._end = contextlib.ExitStack()
+        self._receiver: socket.socket
+        self._sender: socket.socket
 
     def __enter__(self) -> "StopSignals":
-        self._wakeup_before = signal.set_wakeup_fd(self._sender.fileno())
+        self._receiver, self._sender = self._end.enter_context(_signal_pair())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._before[number] = signal.signal(number, _ignore)
+            self._end.callback(signal.signal, number, signal.signal(number, _ignore))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._wakeup_before)
-        self._receiver.close()
-        self._sender.close()
+        self._end.close()
 
     def wait(self) -> signal.Signals | None:
         """Wait for a signal and return it; None when `wake` was called instead."""
+        select.select([self._receiver], [], [])
         number = self._receiver.recv(1)[0]
         return signal.Signals(number) if number else None
 

@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sockctl.client.inputs import EXIT, as_text
@@ -85,8 +86,11 @@ class IoLoop:
         """Whether nothing is left to do."""
         return all(link.ended is not None for link in self.links) if self._door is None else self._door.is_over
 
-    def run(self) -> None:
+    def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Run until all is over, `stop` was called, or a person's input and the links that had it have ended.
+
+        Args:
+            goes_on: Asked before each step; it may end the run, too.
 
         Raises:
             StreamError: A standard stream broke.
@@ -97,7 +101,7 @@ class IoLoop:
         with signals_as_bytes() as signals:
             self._signals = signals
             try:
-                while not self.is_over and not self._stopped.is_set():
+                while not self.is_over and not self._stopped.is_set() and goes_on():
                     self.step()
                     if self._user is not None and self._input_ended and not self.links:
                         return

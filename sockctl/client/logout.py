@@ -16,6 +16,7 @@ from sockctl.client.token_store import KeptToken
 from sockctl.deadline import Deadline
 from sockctl.errors import ConnectionBrokenError, ConnectTimeoutError, NotToldError
 from sockctl.net.transport import Transport, is_pending
+from sockctl.net.wait import wait_for
 from sockctl.protocol.client_wire import ClientWire
 from sockctl.protocol.messages import Message, make_message
 from sockctl.text import make_visible
@@ -47,7 +48,9 @@ def log_out(sock: Transport, kept: KeptToken, *, timeout_s: float) -> None:
         if until.has_passed:
             raise ConnectTimeoutError(f"The server has not said goodbye within {timeout_s:g} s (--timeout).")
         if not is_pending(sock):  # select() can't see it
-            select.select([sock], [sock] if logout.wire.outgoing else [], [], until.left_s)
+            event = select.POLLIN | (select.POLLOUT if logout.wire.outgoing else 0)
+            with contextlib.suppress(TimeoutError):
+                wait_for(sock.fileno(), event, until.left_s)
         try:
             with contextlib.suppress(BlockingIOError, BrokenPipeError):  # broken: its last words are read first
                 del logout.wire.outgoing[: sock.send(logout.wire.outgoing) if logout.wire.outgoing else 0]

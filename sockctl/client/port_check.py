@@ -1,5 +1,6 @@
 """Looks which ports of a host are open: connects to each, several at a time, and sends nothing."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -14,6 +15,8 @@ from sockctl.text import is_whole_number
 
 AT_ONCE = 64
 """Ports that are looked at at the same time."""
+LOOK_S = 0.2
+"""How often the main thread looks for a signal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,17 @@ def check_ports(
         # Daemons: Ctrl-C must not wait for those that wait for an answer.
         threading.Thread(target=work, name="sockctl-port", daemon=True).start()
     for outcome in found:
-        one = outcome.get()
+        one = _await(outcome)
         if isinstance(one, SockctlError):
             raise one
         yield one
+
+
+def _await(outcome: SimpleQueue[PortState | SockctlError]) -> PortState | SockctlError:
+    """Wait for an outcome; a signal that comes just before the wait has its effect at the next look."""
+    while True:
+        with contextlib.suppress(Empty):
+            return outcome.get(timeout=LOOK_S)
 
 
 def _check_port(

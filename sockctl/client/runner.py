@@ -193,11 +193,14 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
     """Run to the end, under the line editor where that can be."""
     session = link.session
     if user is not None:
+
+        def listens() -> bool:
+            if session.is_listening and session.wants_input:
+                user.invite()
+            return session.is_listening
+
         with close_line():
-            while session.is_listening and link.ended is None:
-                if session.wants_input:
-                    user.invite()
-                loop.step()
+            loop.run(listens)
         if (
             session.is_framed
             and link.ended is None

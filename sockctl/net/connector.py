@@ -6,7 +6,6 @@ import functools
 import os
 import select
 import socket
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -77,7 +76,7 @@ def connect(
             pass.
         pauses: The pauses between rounds.
         addresses: Those of the endpoint, where the caller has looked them up.
-        wait: Waits for the name service and for each address; errors of its own end the attempt, and pass.
+        wait: Waits for the name service, for each address, and in pauses; errors of its own end the attempt, and pass.
 
     Raises:
         UnreachableError: The name is unknown, or each address refused or can't be reached.
@@ -87,10 +86,12 @@ def connect(
     attempt = functools.partial(
         _connect_once, endpoint, family, tell, timeout_s, source=source, secure=secure, addresses=addresses, wait=wait
     )
-    return try_again(attempt, tell=tell, retries=retries, pauses=pauses)
+    return try_again(attempt, tell=tell, retries=retries, pauses=pauses, wait=wait)
 
 
-def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pauses: Pauses = PAUSES) -> Transport:
+def try_again(
+    attempt: Callable[[], Transport], *, tell: Tell, retries: int, pauses: Pauses = PAUSES, wait: Wait = wait_for
+) -> Transport:
     """Return the connection that `attempt` makes, after further rounds and pauses if need be.
 
     Args:
@@ -98,6 +99,7 @@ def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pau
         tell: Takes the events.
         retries: The number of further rounds, with a pause before each.
         pauses: The pauses.
+        wait: As in `connect`, for the pauses.
 
     Raises:
         SockctlError: The error of the last round.
@@ -108,7 +110,8 @@ def try_again(attempt: Callable[[], Transport], *, tell: Tell, retries: int, pau
             return attempt()
         except SockctlError as error:
             tell(Retrying(error=join_lines(str(error)), seconds=pause_s, left=left))
-        time.sleep(pause_s)
+        with contextlib.suppress(TimeoutError):
+            wait(None, 0, pause_s)
         pause_s = min(pause_s * 2, pauses.longest_s)
     try:
         return attempt()

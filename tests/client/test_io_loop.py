@@ -143,6 +143,14 @@ def test_a_signal_that_comes_just_before_the_wait_ends_it(monkeypatch: pytest.Mo
     assert signal.set_wakeup_fd(-1) == -1, "the loop has left its descriptor"
 
 
+def test_a_run_goes_on_only_as_long_as_it_is_told_to() -> None:
+    with setting() as it:
+        it.link.begin(it.sock)
+        it.server.sendall(b"one")
+        it.loop.run(lambda: not it.received)
+        assert (it.received, it.link.ended) == (b"one", None)
+
+
 def test_both_ways_and_a_half_close() -> None:
     with setting() as it:
         it.start()

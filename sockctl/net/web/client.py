@@ -26,6 +26,7 @@ from sockctl.errors import (
 )
 from sockctl.net.address import Endpoint
 from sockctl.net.transport import Transport
+from sockctl.net.wait import wait_for
 from sockctl.text import make_visible
 
 HEAD_BYTES = 16_384
@@ -258,9 +259,11 @@ class _Opening:
                     return None
 
     def _wait(self, event: int, deadline: Deadline) -> bool:
-        poll = select.poll()
-        poll.register(self._sock.fileno(), event)
-        return bool(poll.poll(deadline.left_ms))
+        try:
+            wait_for(self._sock.fileno(), event, deadline.left_s)
+        except TimeoutError:
+            return False
+        return True
 
 
 def _as_web_address(place: str) -> str:
