@@ -14,7 +14,7 @@ from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
 from sockctl.client.settings import ClientSettings
 from sockctl.client.targets import Targets, describe_failure
-from sockctl.client.user_interface import choose_level, choose_output, make_user, may_edit, open_log
+from sockctl.client.user_interface import choose_level, choose_output, hide_ahead, make_user, may_edit, open_log
 from sockctl.deadline import Deadline
 from sockctl.errors import ConnectTimeoutError, SockctlError, StreamError, UnreachableError
 from sockctl.net.address import Endpoint
@@ -62,9 +62,10 @@ def run_session(
 
     connect_to = functools.partial(_connect, targets, settings, policy, web)
     go_round = functools.partial(_go_round, targets, functools.partial(connect_to, asks=True), screen.emit)
-    with close_line():
-        sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
     with contextlib.ExitStack() as stack:
+        ahead = hide_ahead(settings, stack) if policy is None else None  # else a question may come, on a certificate
+        with close_line():
+            sock = try_again(go_round, tell=screen.emit, retries=settings.retries)
         transcript = _open_transcript(settings, sock)
         session = ClientSession(
             targets,
@@ -74,7 +75,7 @@ def run_session(
             own_lines_stay=screen.person,
             edits=may_edit(settings),
         )
-        user = make_user(targets.endpoints, settings, screen, session)
+        user = make_user(targets.endpoints, settings, screen, session, ahead=ahead or hide_ahead(settings, stack))
         output = choose_output(settings, screen, session.view)
         if transcript is not None:
             stack.callback(transcript.close)

@@ -1,5 +1,6 @@
 """The user's side of a session: how it shows what comes, the person at the terminal, and the log of rooms."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ from sockctl.client.settings import ClientSettings
 from sockctl.errors import StoreReadError
 from sockctl.events.base import Level
 from sockctl.net.address import Endpoint
+from sockctl.terminal import STDIN
 
 if TYPE_CHECKING:
     from sockctl.client.chat.view import ChatView
     from sockctl.client.room_log import RoomLog
+    from sockctl.client.tty.no_echo import NoEcho
     from sockctl.client.tty.user import TerminalUser
     from sockctl.client.typed_entries import TypedEntries
 
@@ -57,7 +60,12 @@ def choose_output(
 
 
 def make_user(
-    servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen, session: ClientSession | None
+    servers: Sequence[Endpoint],
+    settings: ClientSettings,
+    screen: Screen,
+    session: ClientSession | None,
+    *,
+    ahead: "NoEcho | None" = None,
 ) -> "TerminalUser | None":
     """Return the person at the terminal, if there is one.
 
@@ -66,6 +74,7 @@ def make_user(
         settings: How the session behaves.
         screen: Shows remarks.
         session: The only session; None where sessions come and go.
+        ahead: What `hide_ahead` has returned.
     """
     if not settings.terminal:
         return None
@@ -79,7 +88,22 @@ def make_user(
         typed=_typed(servers, settings),
         away_s=lambda: None if session is None else session.away_s(time.monotonic()),
         may_keep=lambda: session is None or not session.may_be_asked,
+        ahead=ahead,
     )
+
+
+def hide_ahead(settings: ClientSettings, stack: contextlib.ExitStack) -> "NoEcho | None":
+    """Hide what is typed until the user is invited to type, or the stack ends; return None where all may be seen.
+
+    What is typed while the client connects may be a password, ahead of its question.
+    """
+    if settings.messages is False or not may_edit(settings):
+        return None
+    from sockctl.client.tty.no_echo import NoEcho
+
+    ahead = NoEcho(STDIN)
+    stack.enter_context(ahead.hidden())
+    return ahead
 
 
 def open_log(servers: Sequence[Endpoint], settings: ClientSettings, screen: Screen) -> "RoomLog | None":

@@ -115,7 +115,6 @@ def test_ctrl_c_between_two_tries(terminal: Any) -> None:
     child = terminal("connect", "--retry", "100", "127.0.0.1", str(CLOSED_PORT))
     child.expect("Trying again")
     child.sendintr()
-    child.expect_exact("^C\r\n")
     assert ended(child) == ExitCode.INTERRUPTED
 
 

@@ -56,7 +56,8 @@ class LineEditor:
         keys: Actions of further keys, by prompt_toolkit's names, as in "escape 1".
         background: The terminal's answer on its background, and the keys typed meanwhile.
         typed: Keeps the typed lines for the next time; None for nowhere.
-        may_keep: Whether a line is no answer that was typed ahead of its question; such a line may be a secret.
+        may_keep: Whether a line is no answer that was typed ahead of its question; such a line may be a secret, and is
+            hidden.
 
     Attributes:
         entries: The queue of entries: lines, and texts of several lines.
@@ -107,8 +108,8 @@ class LineEditor:
 
     @property
     def hides(self) -> bool:
-        """Whether the line being typed must not be seen."""
-        return self._question is not None and self._question.asks_secret
+        """Whether the line being typed must not be seen: it answers a secret question, or one that has yet to come."""
+        return not self._may_keep() if self._question is None else self._question.asks_secret
 
     def find_words(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; an answer has none."""
@@ -128,18 +129,17 @@ class LineEditor:
         self._may_leave = False
         if self.entries.is_full:
             return True
-        asked, secret, now = self._question, self.hides, time.monotonic()
+        asked, hides, now = self._question, self.hides, time.monotonic()
+        secret = asked is not None and hides
         if asked is None and not text.strip() and self._in_room:
             return False  # there is nothing to say
         if secret:
             self._recent.note(text, now)
-        elif (
-            asked is None and self._may_keep() and not any(self._recent.matches(line, now) for line in text.split("\n"))
-        ):
+        elif asked is None and not hides and not any(self._recent.matches(line, now) for line in text.split("\n")):
             buffer.append_to_history()
         if asked is not None:
             self._print(self.fragments, "" if secret else make_visible(text))  # before the answer to it comes
-        elif not self._comes_back(text):
+        elif not hides and not self._comes_back(text):
             self._print(self._echo(make_visible(text)), "")
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
         self._keyboard.is_asked = False
@@ -286,8 +286,8 @@ class LineEditor:
         app = self._prompt.app
         buffer = self._prompt.default_buffer
         while self._questions:
-            hid, self._question = self.hides, self._questions.popleft()
-            if hid and not self.hides:
+            before, self._question = self._question, self._questions.popleft()
+            if before is not None and before.asks_secret and not self.hides:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             app.invalidate()
         self._keyboard.is_asked = self._question is not None and not _is_own(self._question)

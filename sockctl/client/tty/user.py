@@ -32,7 +32,8 @@ class TerminalUser:
         quiet: Whether to leave out how to type.
         typed: Where lines are kept that were typed, for the next time; None for nowhere.
         away_s: Returns in how many seconds the client connects again; None while it is connected.
-        may_keep: Whether a line that no question asks for may be kept for the next time.
+        may_keep: Whether a line that no question asks for may be seen, and kept for the next time.
+        ahead: Hides what is typed until it is known whether the server asks; None where nothing does.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class TerminalUser:
         typed: "TypedEntries | None" = None,
         away_s: Callable[[], float | None] = lambda: None,
         may_keep: Callable[[], bool] = lambda: True,
+        ahead: NoEcho | None = None,
     ) -> None:
         self._screen = screen
         self._view = view
@@ -52,7 +54,7 @@ class TerminalUser:
         self._typed = typed
         self._away_s = away_s
         self._may_keep = may_keep
-        self._hidden = NoEcho(STDIN)
+        self._hidden, self._ahead = NoEcho(STDIN), ahead
         self._editor: LineEditor | None = None
         self._invited = quiet
         self._read_at = float("-inf")
@@ -64,6 +66,8 @@ class TerminalUser:
         Args:
             leave: The word that ends the connection.
         """
+        if self._ahead is not None:
+            self._ahead.end()
         if not self._invited:
             self._invited = True
             self._screen.remark(f"Type lines, Enter sends each. '{leave}' or Ctrl-D ends the connection.")
@@ -121,6 +125,8 @@ class TerminalUser:
         if self._view is not None:
             self._view.own_lines_stay = False
         self._hidden.end()  # the editor hides by itself
+        if self._ahead is not None:
+            self._ahead.end()
         with as_typed():
             self.invite(leave)
             self._editor = self._make_editor()

@@ -1,8 +1,9 @@
 """A member of a chat in a real terminal emulator: pastes, leaving, resizing, suspending."""
 
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.chat_server import ChatServer, chat_server
 from tests.support.frames import framed
 from tests.support.played_server import greet, read_frame
 from tests.support.played_server import server as played
-from tests.support.running import receive_all, wait_until
+from tests.support.running import TIMEOUT_S, receive_all, wait_until
 from tests.support.tmux import SHELL_PROMPT, STATUS, Tmux, tmux
 
 PASTE = "def f():\n    exit\n    return 1\n/etc/hosts\n/quit\n"
@@ -531,6 +532,62 @@ def test_what_was_typed_ahead_of_a_question_is_not_kept(screen: Tmux, tmp_path: 
         screen.press("C-d")
         screen.expect("code=0")
     assert [path.read_text() for path in (tmp_path / "state" / "typed").glob("*.jsonl")] == ['"hello"\n']
+
+
+def slow(asked: threading.Event) -> Callable[[socket.socket], None]:
+    """Greet, and ask, when the event says so."""
+
+    def play(sock: socket.socket) -> None:
+        assert asked.wait(TIMEOUT_S)
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="Your name?", field="name"))
+        assert read_frame(sock)["text"] == "ann"
+        assert read_frame(sock)["text"] == "swordfish"
+        time.sleep(0.5)  # as over a slow line
+        sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+        assert read_frame(sock)["text"] == "another"
+        sock.sendall(framed(kind="welcome", text="In."))
+        receive_all(sock)
+
+    return play
+
+
+def test_what_was_typed_ahead_of_a_question_is_not_seen(screen: Tmux) -> None:
+    asked = threading.Event()
+    with played(slow(asked)) as target:
+        screen.start("connect", target)
+        screen.expect("connected")
+        for text in ("ann", "swordfish"):
+            screen.type(text)
+            screen.press("Enter")
+        asked.set()
+        screen.expect("Your name? ann", "Password?")
+        screen.type("another")
+        screen.press("Enter")
+        screen.expect("In.")
+        screen.type("seen again")
+        screen.expect_last("> seen again")
+        text = screen.whole_text()
+        assert ("swordfish" in text, "another" in text) == (False, False)
+        screen.press("C-c", "C-d")
+        screen.expect("code=0")
+        screen.type("stty -a | grep -cw -- -echo")
+        screen.press("Enter")
+        screen.expect(f"{PROMPT} stty", "\n0")
+
+
+def test_the_echo_is_back_when_nothing_answers(screen: Tmux) -> None:
+    with played(reading) as target:
+        screen.start("connect", target)
+        screen.expect("connected")
+        screen.type("unseen")
+        screen.press("C-c")
+        screen.expect("code=130")
+        assert "unseen" not in screen.whole_text()
+        screen.type("cat")
+        screen.press("Enter")
+        screen.type("it is seen")
+        screen.expect("it is seen")
 
 
 def test_words_are_listed_above_the_line(screen: Tmux, server: ChatServer) -> None:
