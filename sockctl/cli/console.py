@@ -151,7 +151,8 @@ class Console(ConsoleTerminal):
         self._waiting.append(update.render())
 
     def _write_events(self, records: Sequence[Record]) -> None:
-        self._write(Update(format_rows(records, self._format)))
+        shown = [record for record in records if self._ring.shows(record.event)]  # it may have changed since
+        self._write(Update(format_rows(shown, self._format)))
 
     # In the editor's thread.
 

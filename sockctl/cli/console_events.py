@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from sockctl.events.base import ConnectionEvent, Level, Record
+from sockctl.events.base import ConnectionEvent, Event, Level, Record
 from sockctl.events.formats import Format
 from sockctl.events.journal import Sink
 
@@ -60,7 +60,12 @@ class EventRing:
             self._bytes += event.held_bytes
             while len(self._kept) > MAX_KEPT or (self._bytes > MAX_KEPT_BYTES and len(self._kept) > 1):
                 self._bytes -= self._kept.popleft().event.held_bytes
-            of_server = not isinstance(event, ConnectionEvent)
+        return self.shows(event)
+
+    def shows(self, event: Event) -> bool:
+        """Return whether an event is shown now."""
+        of_server = not isinstance(event, ConnectionEvent)
+        with self._lock:
             return self._is_on or event.own_level >= Level.ERROR or (self._stops and of_server)
 
     def list_last(self, count: int) -> list[Record]:

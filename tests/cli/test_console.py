@@ -53,6 +53,21 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
     assert ended(child) == 0
 
 
+def test_no_event_comes_behind_the_word_that_none_comes(terminal: Any, tmp_path: Path) -> None:
+    child = terminal("serve", "chat", "-v", "--port", "0", "--data-dir", str(tmp_path), NO_COLOR="1")
+    child.expect(r"listening .*127\.0\.0\.1:(\d+)")
+    port = int(child.match[1])
+    child.expect("events shown")
+    with client_at(port) as ann, client_at(port) as bob:
+        enter(ann, "ann")
+        child.expect("Events are not shown from here on")
+        enter(bob, "bob")
+        child.expect("bob joined #lobby")
+        assert not {"data_sent", "data_received", "member_came"} & set(child.before.split())
+        child.sendintr()
+    assert ended(child) == 0
+
+
 def test_events_of_a_log_file_can_be_looked_at(terminal: Any, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with operator(terminal, tmp_path, "--log-file", str(log), NO_COLOR="1") as (child, port):

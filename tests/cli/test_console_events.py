@@ -30,6 +30,7 @@ def test_which_events_are_shown() -> None:
     ring.begin(on=True)
     assert ring.add(CAME)
     assert ring.hush()
+    assert not ring.shows(CAME.event), "one that waits to be shown, too"
     assert not ring.add(CAME)
     assert not ring.hush()
     ring.turn(on=True)

@@ -173,9 +173,8 @@ class ChatWindow:
     def _add(self, one: Message, context: ChatContext) -> Update:
         key = room_key(one.get("room"))
         before = Update([])
+        self._typing.process(one, key)
         match one.kind:
-            case "say":
-                self._typing.end(key, one.get("sender"))
             case "welcome":
                 before = self._return_to(key)
             case "typing":

@@ -1,20 +1,32 @@
 import datetime
 
+import pytest
+
 from sockctl.client.chat.typing_marks import LASTS, MAX_MARKS, TypingMarks
+from sockctl.protocol.messages import Message, make_message
 
 NOON = datetime.datetime(2026, 1, 31, 12, 30, tzinfo=datetime.UTC)
 
 
-def test_a_mark_ends_by_itself_or_by_what_is_said() -> None:
+@pytest.mark.parametrize(
+    ("ending", "elsewhere"),
+    [
+        (make_message("say", "hi", sender="bob"), ("cem", "bob")),
+        (make_message("left", "bob left #lobby.", name="bob"), ("cem", "bob")),
+        (make_message("renamed", "bob is rob now.", before="bob", name="rob"), ("cem",)),
+    ],
+)
+def test_a_mark_ends_by_itself_or_by_a_message(ending: Message, elsewhere: tuple[str, ...]) -> None:
     marks = TypingMarks()
-    marks.note("#lobby", "bob", NOON)
-    marks.note("#games", "cem", NOON)
+    for room, name in (("#lobby", "bob"), ("#games", "cem"), ("#games", "bob")):
+        marks.note(room, name, NOON)
     assert marks.names("#lobby", NOON) == ("bob",)
     assert marks.names("#lobby", NOON + LASTS) == ()
-    marks.end("#lobby", "cem")
-    marks.end("#lobby", "bob")
+    marks.process(make_message("joined", "bob joined #lobby.", name="bob"), "#lobby")
+    assert marks.names("#lobby", NOON) == ("bob",)
+    marks.process(ending, "#lobby")
     assert marks.names("#lobby", NOON) == ()
-    assert marks.names("#games", NOON) == ("cem",)
+    assert marks.names("#games", NOON) == elsewhere
 
 
 def test_marks_are_bounded() -> None:

@@ -284,6 +284,9 @@ def test_who_types_is_told_for_five_seconds(seat: Seat) -> None:
     assert "dora types…" in seat.status()
     seat.say("done", sender="dora")
     assert "type" not in seat.status()
+    seat.rows("typing", "bob is typing.", room="#lobby", sender="bob")
+    seat.rows("left", "bob left #lobby (left).", room="#lobby", name="bob")
+    assert "type" not in seat.status()
 
 
 def test_rooms_by_number_and_beside_each_other(seat: Seat) -> None:
