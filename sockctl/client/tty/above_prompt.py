@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
@@ -15,10 +15,13 @@ WAITING_WRITES = 64
 
 
 @contextlib.contextmanager
-def above_prompt() -> Iterator[None]:
+def above_prompt() -> Iterator[Callable[[], None]]:
     """Have standard output appear above the prompt, no faster than the terminal takes it.
 
     As `prompt_toolkit.patch_stdout.patch_stdout`, whose proxy keeps any amount for a terminal that was stopped.
+
+    Yields:
+        Writes all that waits, and returns when it is written. Nothing may be written behind that.
     """
     from prompt_toolkit.patch_stdout import StdoutProxy
 
@@ -42,6 +45,6 @@ def above_prompt() -> Iterator[None]:
         before = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = cast("TextIO", proxy)
         try:
-            yield
+            yield proxy.close
         finally:
             sys.stdout, sys.stderr = before

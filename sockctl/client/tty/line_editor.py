@@ -230,8 +230,9 @@ class LineEditor:
             Exception: `run` has raised it.
         """
         self._stop = stop
-        thread = threading.Thread(target=self._run, args=(run,), name="sockctl-session")
-        with contextlib.closing(self.entries), ending_signals(self._interrupt, signal.SIGINT), above_prompt():
+        catches = ending_signals(self._interrupt, signal.SIGINT)
+        with contextlib.closing(self.entries), catches, above_prompt() as write_all:
+            thread = threading.Thread(target=self._run, args=(run, write_all), name="sockctl-session")
             thread.start()
             try:
                 with contextlib.suppress(EOFError):
@@ -251,11 +252,13 @@ class LineEditor:
         if self._error is not None:
             raise self._error
 
-    def _run(self, run: "Callable[[], None]") -> None:
+    def _run(self, run: "Callable[[], None]", write_all: "Callable[[], None]") -> None:
         try:
             run()
         except BaseException as error:  # noqa: BLE001  raised again in the main thread
             self._error = error
+        if self._prompt.app.is_running:
+            write_all()  # above the half-typed line, which stays when the prompt ends
         self._over = True
         self._wake()
 

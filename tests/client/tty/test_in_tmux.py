@@ -346,6 +346,19 @@ def test_the_shell_gets_a_clean_screen(screen: Tmux, server: ChatServer, how: st
     assert not any(row.startswith(LINE.strip()) for row in rows), rows
 
 
+def test_a_half_typed_line_stays_below_the_last_words(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("half")
+    screen.expect_last(f"{LINE}half")
+    for number in range(5):
+        server.say("bob", f"line {number}")
+    server.send("bye", "Goodbye!", reason="server_stopping")
+    server.close()
+    rows = screen.expect("code=0")
+    assert rows[-3:] == [f"{LINE}half", "code=0", PROMPT]
+    assert rows[-4].endswith("* Goodbye!")
+
+
 # What comes back, and what is asked about.
 
 
