@@ -108,8 +108,13 @@ class LineEditor:
 
     @property
     def hides(self) -> bool:
-        """Whether the line being typed must not be seen: it answers a secret question, or one that has yet to come."""
-        return not self._may_keep() if self._question is None else self._question.asks_secret
+        """Whether the line being typed must not be seen: it answers a secret question, or one that has yet to come.
+
+        In a room it is seen, also while the client comes back: there it is hardly an answer.
+        """
+        if self._question is None:
+            return not (self._in_room or self._may_keep())
+        return self._question.asks_secret
 
     def find_words(self, before: str) -> tuple[str, list[str]]:
         """Return the word before the cursor, and the words that it may become; an answer has none."""
@@ -135,7 +140,9 @@ class LineEditor:
             return False  # there is nothing to say
         if secret:
             self._recent.note(text, now)
-        elif asked is None and not hides and not any(self._recent.matches(line, now) for line in text.split("\n")):
+        elif (
+            asked is None and self._may_keep() and not any(self._recent.matches(line, now) for line in text.split("\n"))
+        ):
             buffer.append_to_history()
         if asked is not None:
             self._print(self.fragments, "" if secret else make_visible(text))  # before the answer to it comes

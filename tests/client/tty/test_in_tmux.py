@@ -408,6 +408,23 @@ def test_what_was_on_its_way_leaves_the_editor_when_it_has_arrived(screen: Tmux,
     assert server.said() == []
 
 
+def test_a_line_is_seen_while_the_client_comes_back(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    server.stop()
+    screen.expect("away")
+    screen.type("half")
+    server.decide.clear()
+    server.start()
+    wait_until(lambda: len(server.heard) > 1 and bool(sent(server, "resume")))
+    screen.type(" a line")
+    screen.expect_last(f"{LINE}half a line")
+    server.decide.set()
+    wait_until(lambda: server.receptions > 1)
+    server.say("bob", "back")
+    screen.expect("<bob> back")
+    screen.expect_last(f"{LINE}half a line")
+
+
 def test_what_waits_is_sent_once(screen: Tmux, server: ChatServer) -> None:
     server.can = ["blocks"]
     join(screen, server)
