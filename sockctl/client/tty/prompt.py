@@ -130,6 +130,8 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     def _leave(_: KeyPressEvent) -> None:
         editor.leave()
 
+    for search in ("c-r", "c-s"):  # it would show what is typed
+        bindings.add(search, filter=Condition(lambda: editor.hides))(_calling(lambda: None))
     _bind_screen_keys(bindings, editor, keyboard)
     for names, action in keys.items():
         bindings.add(*names.split())(_calling(action))

@@ -502,6 +502,25 @@ def test_the_password_that_was_just_typed(screen: Tmux) -> None:
         screen.expect("code=0")
 
 
+def test_no_search_shows_a_password(screen: Tmux) -> None:
+    with played(secretive) as target:
+        screen.start("connect", "--quiet", target)
+        screen.expect("Password?")
+        screen.press("C-r")
+        screen.type("swordfish")
+        screen.press("Enter")
+        screen.expect("In.")
+        screen.type("hello")
+        screen.press("Enter")
+        screen.expect("> hello")
+        screen.press("C-r")
+        screen.type("hel")
+        screen.expect("search)`hel': hello")
+        assert "swordfish" not in screen.whole_text()
+        screen.press("C-g", "C-c", "C-d")
+        screen.expect("code=0")
+
+
 def test_typing_is_told_but_no_command(screen: Tmux, server: ChatServer) -> None:
     server.can = ["blocks", "typing"]
     join(screen, server)
