@@ -148,6 +148,7 @@ def test_each_line_is_a_message() -> None:
 def test_what_cannot_be_a_message(stdin: bytes, code: ExitCode, why: bytes) -> None:
     def play(sock: socket.socket) -> None:
         greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
         with contextlib.suppress(ConnectionResetError):
             receive_all(sock)
 
