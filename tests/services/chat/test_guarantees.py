@@ -366,9 +366,12 @@ def test_twenty_rename_themselves_at_once(tmp_path: Path) -> None:
             one.sock.sendall(
                 b"".join(framed(kind="line", text=f"/nick {name}") for name in ("a", "A", "b", "a", "c", "C", "d") * 20)
             )
-        for one in all_here:
+
+        def read_on(one: ChatClient) -> None:
             one.line("/quiet")
             one.until("notice", code="quiet")
+
+        side_by_side([threading.Thread(target=read_on, args=(one,)) for one in all_here])
         now = [member.name for member in chat_of(run).members.list_all()]
         assert len({name.lower() for name in now}) == 20
         assert sorted(chat_of(run).rooms.open("#lobby").names) == sorted(now)
