@@ -176,10 +176,12 @@ class Log extends Component {
     super();
     this.state = { shown: SHOWN_ROWS };
     this.isAtEnd = true;
+    this.isTold = false; // whether what the server tells at joining is drawn
     this.onScroll = this.onScroll.bind(this);
   }
 
   componentDidMount() {
+    this.isTold = this.props.room.isTold;
     this.showRoom();
     this.observer = new ResizeObserver(() => this.isAtEnd && this.toEnd()); // such as when a phone shows its keyboard
     this.observer.observe(this.base);
@@ -199,11 +201,12 @@ class Log extends Component {
 
   // Stay at the end, or where the user reads: what comes above must not move it.
   componentDidUpdate(_, before, reading) {
+    const wasTold = this.isTold;
+    this.isTold = this.props.room.isTold;
     if (this.name !== this.props.room.name) this.showRoom();
     else if (this.isAtEnd) this.toEnd();
     else if (reading?.read.isConnected) this.base.scrollTop += reading.read.getBoundingClientRect().top - reading.top;
-    if (this.props.room.isTold && !this.wasTold) this.onScroll(); // what has come may leave room for more
-    this.wasTold = this.props.room.isTold;
+    if (this.isTold && !wasTold) this.onScroll(); // what has come may leave room for more
   }
 
   // Begin where the unread begins, else at the end.
@@ -233,7 +236,7 @@ class Log extends Component {
   showOlder() {
     const { room } = this.props;
     if (this.state.shown < room.rows.length) this.setState({ shown: this.state.shown + SHOWN_ROWS });
-    else chat.askOlder();
+    else if (this.isTold) chat.askOlder();
   }
 
   render({ room }, { shown }) {

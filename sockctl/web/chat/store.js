@@ -335,7 +335,7 @@ export class Chat {
   // Ask for earlier messages of the active room; the answer comes as `history`.
   askOlder() {
     const room = this.room;
-    if (!room?.isTold || room.isComplete || room.asks || !this.isIn) return;
+    if (!room || room.isComplete || room.asks || !this.isIn) return;
     room.asks = ++this.said;
     this.speakIn(room);
     const known = room.rows.reduce((sum, row) => sum + (row.id ? (row.lines?.length ?? 1) : 0), 0);
