@@ -5,6 +5,7 @@ The usual 0.3 s are soon over where the machine is busy.
 
 import sys
 
+from sockctl.cli.exit_codes import ExitCode
 from sockctl.client.runner import run_session
 from sockctl.client.settings import ClientSettings
 from sockctl.net.address import Endpoint
@@ -15,4 +16,5 @@ if __name__ == "__main__":
     settings = ClientSettings(
         terminal=True, messages=None, plain="--plain" in sys.argv, session=False, first_line_held_s=TIMEOUT_S
     )
-    run_session([Endpoint(host, int(port))], settings, None)
+    if not run_session([Endpoint(host, int(port))], settings, None):
+        sys.exit(ExitCode.INTERRUPTED)

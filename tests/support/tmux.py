@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.support.processes import SOCKCTL
@@ -54,9 +54,9 @@ class Tmux:
         )
         self.expect(SHELL_PROMPT.strip())
 
-    def start(self, *arguments: str) -> None:
+    def start(self, *arguments: str, command: Sequence[str] = SOCKCTL) -> None:
         """Type a command of the client, and let the shell tell its exit code."""
-        self.type(f"clear; {shlex.join([*SOCKCTL, *arguments])}; echo code=$?")
+        self.type(f"clear; {shlex.join([*command, *arguments])}; echo code=$?")
         self.press("Enter")
 
     def type(self, text: str) -> None:

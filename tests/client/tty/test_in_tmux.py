@@ -1,6 +1,7 @@
 """A member of a chat in a real terminal emulator: pastes, leaving, resizing, suspending."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ LONG = "the quick brown fox jumps over the lazy dog and then some more words tha
 LATER = "2099-01-31T12:00:00Z"
 PROMPT = SHELL_PROMPT.strip()
 LINE = "[#lobby] ann> "
+PATIENT = [sys.executable, "-m", "tests.support.patient_client"]
 
 
 @pytest.fixture
@@ -604,7 +606,7 @@ def slow(asked: threading.Event) -> Callable[[socket.socket], None]:
 def test_what_was_typed_ahead_of_a_question_is_not_seen(screen: Tmux) -> None:
     asked = threading.Event()
     with played(slow(asked)) as target:
-        screen.start("connect", target)
+        screen.start(target, command=PATIENT)
         screen.expect("connected")
         for text in ("ann", "swordfish"):
             screen.type(text)
@@ -627,7 +629,7 @@ def test_what_was_typed_ahead_of_a_question_is_not_seen(screen: Tmux) -> None:
 
 def test_the_echo_is_back_when_nothing_answers(screen: Tmux) -> None:
     with played(reading) as target:
-        screen.start("connect", target)
+        screen.start(target, command=PATIENT)
         screen.expect("connected")
         screen.type("unseen")
         screen.press("C-c")
