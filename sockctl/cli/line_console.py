@@ -21,7 +21,7 @@ from sockctl.protocol.messages import Message, format_line, make_message, split_
 from sockctl.services.chat.commands import LOBBY
 from sockctl.services.chat.reserved_names import CONSOLE_NAME
 from sockctl.services.chat.service import Chat
-from sockctl.services.talk import Talk
+from sockctl.services.talk import Talk, format_left
 from sockctl.terminal import STDIN, STDOUT, is_terminal, measure_columns, read_line, say
 from sockctl.text import make_visible
 from sockctl.wrapping import wrap_lines
@@ -158,7 +158,7 @@ class TalkLines(LineConsole):
 
     def show_left(self, number: int, why: str) -> None:
         """Show that a client is gone, and why, unless it left of its own will."""
-        self.show(f"* client {number} left" + (f" ({why})" if why else ""))
+        self.show(f"* {format_left(number, why)}")
 
     def _take(self, line: str) -> None:
         try:

@@ -15,7 +15,7 @@ from sockctl.client.fragments import Fragments
 from sockctl.client.tty.entries import Entries
 from sockctl.errors import NobodyThereError
 from sockctl.protocol.messages import make_message
-from sockctl.services.talk import Talk, split_address
+from sockctl.services.talk import Talk, format_left, split_address
 from sockctl.text import format_count
 
 NOBODY = 0
@@ -54,7 +54,7 @@ class TalkConsole(Console):
 
     def show_left(self, number: int, why: str) -> None:
         """Show that a client is gone, and why, unless it left of its own will."""
-        self._do(partial(self._tell, f"client {number} left" + (f" ({why})" if why else "")))
+        self._do(partial(self._tell, format_left(number, why)))
 
     def _enter(self, text: str) -> None:
         number, _, text = text.partition(" ")

@@ -30,6 +30,11 @@ _WHY: dict[Reason, str] = {
 """Why a client left, for the operator; after any other reason it left of its own will."""
 
 
+def format_left(number: int, why: str) -> str:
+    """Return the words that a client has left: ``client 2 left (connection lost)``."""
+    return f"client {number} left" + (f" ({why})" if why else "")
+
+
 class OperatorView(Protocol):
     """Shows the operator what clients do. The event threads call it, so it must not block."""
 
