@@ -86,7 +86,7 @@ def run_session(
             from sockctl.client.tty.raw_terminal import raw_terminal
 
             stack.enter_context(raw_terminal(screen, quiet=settings.quiet))
-        return _run(IoLoop(link, screen=screen, user=user), link, sock, user)
+        return _run(IoLoop(link, screen=screen, user=user), link, sock, user, raw=settings.raw_terminal)
 
 
 def _connect(
@@ -160,7 +160,7 @@ def _open_transcript(settings: ClientSettings, sock: Transport) -> "Transcript |
         raise
 
 
-def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None") -> bool:
+def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None", *, raw: bool) -> bool:
     session = link.session
 
     def end(reason: EndReason) -> None:
@@ -170,7 +170,7 @@ def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None")
 
     try:
         link.begin(sock)
-        _hold(loop, link, user)
+        _hold(loop, link, user, raw=raw)
         ended = link.ended or SessionEnded(EndReason.STOPPED)
         end(ended.reason)
         if ended.error is not None:
@@ -190,8 +190,8 @@ def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None")
     return True
 
 
-def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
-    """Run to the end, under the line editor where that can be."""
+def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None", *, raw: bool) -> None:
+    """Run to the end, under the line editor where that can be; a raw terminal shows no ``^C`` of a key."""
     session = link.session
     if user is not None:
 
@@ -208,7 +208,7 @@ def _hold(loop: IoLoop, link: Link, user: "TerminalUser | None") -> None:
             and user.edit(loop.run, loop.stop, loop.read_from, session.leave_word)
         ):
             return
-    with close_line():
+    with contextlib.nullcontext() if raw else close_line():
         if user is not None and link.ended is None:
             user.invite()
         loop.run()

@@ -62,6 +62,7 @@ class Screen:
         if self.above_prompt:
             self._above.append(data.decode())
             return
+        self._in_line = True  # in doubt: Ctrl-C may interrupt this
         try:
             write_all(STDOUT, data)
         except BrokenPipeError:

@@ -307,8 +307,10 @@ def test_a_raw_terminal_passes_each_key_on(terminal: Any, shell: int) -> None:
     child.expect_exact(f"^C\r\n{PROMPT}")  # cat might read what is typed before its end
     child.send("stty size; printf '\\033[2mdim'\r")
     child.expect_exact("24 80\r\n\x1b[2mdim")
+    child.expect_exact(PROMPT)
     child.send("\x1d")
     child.expect_exact("\r\nThe connection has ended.\r\n")
+    assert not child.before
     child.expect_exact("code 130\r\nas before\r\n")
     assert ended(child) == 0
 

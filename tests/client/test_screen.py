@@ -44,6 +44,18 @@ def test_a_remark_begins_a_line_of_its_own(written: list[bytes], said: list[str]
     assert written == [b"half a line", b"a whole line\n", b"Your name? "]
 
 
+def test_a_remark_behind_an_interrupted_write_begins_a_line(monkeypatch: pytest.MonkeyPatch, said: list[str]) -> None:
+    def write_half(_: int, __: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sockctl.client.screen.write_all", write_half)
+    one = Screen()
+    with pytest.raises(KeyboardInterrupt):
+        one.write(b"half a line")
+    one.remark("The connection has ended.")
+    assert said == ["", "The connection has ended."]
+
+
 def test_all_waits_above_the_prompt_and_comes_at_once(
     written: list[bytes], said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
