@@ -2,17 +2,21 @@
 
 By the project's own configuration, each process would walk through the source and name the modules that did not run.
 The test worker names those once for all, so its processes get a configuration that lists what to measure instead.
+They write what they measured into a folder of the worker's: a process that is killed as it writes leaves a file there
+that can't be read.
 """
 
 import contextlib
 import os
 import pkgutil
+import shutil
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import coverage
 import pytest
+from coverage.exceptions import CoverageException
 
 import sockctl
 
@@ -21,13 +25,27 @@ import sockctl
 def measured_processes(folder: Path) -> Iterator[None]:
     """Give processes a short configuration in `folder`, if this process is measured, too."""
     measuring = coverage.Coverage.current()
-    with pytest.MonkeyPatch.context() as patch:
-        if measuring is not None and "COVERAGE_PROCESS_CONFIG" in os.environ:
-            configuration = folder / "coverage.ini"
-            configuration.write_text(_configuration(measuring))
-            patch.delenv("COVERAGE_PROCESS_CONFIG")
-            patch.setenv("COVERAGE_PROCESS_START", str(configuration))
+    if measuring is None or "COVERAGE_PROCESS_CONFIG" not in os.environ:
         yield
+        return
+    data_file = Path(str(measuring.get_option("run:data_file"))).absolute()
+    configuration = folder / "coverage.ini"
+    configuration.write_text(_configuration(measuring, folder / data_file.name))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG")
+        patch.setenv("COVERAGE_PROCESS_START", str(configuration))
+        yield
+    move_readable(folder, data_file)
+
+
+def move_readable(folder: Path, data_file: Path) -> None:
+    """Move the files of measured processes from `folder` to where coverage combines them into `data_file`."""
+    for path in folder.glob(f"{data_file.name}.*"):
+        measured = coverage.CoverageData(path)
+        with contextlib.suppress(CoverageException):  # its process was killed as it wrote
+            measured.read()
+            measured.close()
+            shutil.move(path, data_file.parent)
 
 
 @contextlib.contextmanager
@@ -48,8 +66,7 @@ def unmeasured_collection() -> Iterator[None]:
             measuring.start()
 
 
-def _configuration(measuring: coverage.Coverage) -> str:
-    data_file = Path(str(measuring.get_option("run:data_file"))).absolute()
+def _configuration(measuring: coverage.Coverage, data_file: Path) -> str:
     lines = [
         "[run]",
         f"data_file = {data_file}",
