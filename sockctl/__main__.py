@@ -19,6 +19,10 @@ def main() -> int:
             pass  # the command line tries again, and tells what is wrong
         else:
             return 0
+    from signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # noqa: PLC0415  as above
+
+    if getsignal(SIGINT) is default_int_handler:  # until a command runs, and behind it, Ctrl-C shows no traceback
+        signal(SIGINT, SIG_DFL)
     gc.disable()  # what is loaded stays, and looking it through again and again is a tenth of the start; see `app`
     from sockctl.cli.app import run  # noqa: PLC0415  as above
 

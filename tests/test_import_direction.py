@@ -38,6 +38,7 @@ FLOORS = {
     "signals": 1,
     "source_network": 1,
     "deadline": 0,
+    "interrupts": 0,
     "local_user": 0,
     "palette": 0,
     "wrapping": 0,

@@ -15,7 +15,6 @@ from typing import Any
 from sockctl.bench.plan import Plan
 from sockctl.bench.stats import Stats
 from sockctl.errors import BenchFailedError
-from sockctl.signals import raise_interrupts
 from sockctl.terminal import write_all
 
 HEAD_START_S = 0.02
@@ -146,17 +145,16 @@ def measure(
         BenchFailedError: A process couldn't do its part; all processes are stopped.
     """
     processes: list[_Process] = []
-    with raise_interrupts():
-        try:
-            for plan in plans:
-                processes.append(_Process(plan, program))
-            return _run_all(processes, on_progress)
-        finally:
-            for one in processes:
-                try:
-                    one.close(close_s)
-                except KeyboardInterrupt:
-                    one.close(close_s)  # it ends anyway: what was measured isn't lost
+    try:
+        for plan in plans:
+            processes.append(_Process(plan, program))
+        return _run_all(processes, on_progress)
+    finally:
+        for one in processes:
+            try:
+                one.close(close_s)
+            except KeyboardInterrupt:
+                one.close(close_s)  # it ends anyway: what was measured isn't lost
 
 
 def _run_all(processes: Sequence[_Process], on_progress: Callable[[Progress], None] | None) -> Outcome:

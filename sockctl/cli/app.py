@@ -17,6 +17,7 @@ from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
 from sockctl.errors import SockctlError, StreamError
+from sockctl.interrupts import raise_interrupts
 from sockctl.paths import find_config_file
 from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, say_error
 
@@ -138,8 +139,9 @@ def run() -> int:
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = _run()
-        sys.stdout.flush()
+        with raise_interrupts():
+            code = _run()
+            sys.stdout.flush()
     except BrokenPipeError:  # as in "sockctl bench … | head -1": the reader has read enough
         _discard_output()
         return ExitCode.DONE

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,6 +82,7 @@ def listen(
     from sockctl.client.link import READ_BYTES
     from sockctl.client.listen_runner import make_screen, run_listener
     from sockctl.client.tty.terminal_mode import ending_signals
+    from sockctl.interrupts import make_interrupt
 
     given.refuse_contradictions()
     settings = _make_settings(given, read_steps(ctx.meta[ORDER], given.script, given.content))
@@ -93,7 +93,7 @@ def listen(
     tls = load_tls(server, screen.emit, settings.read_bytes or READ_BYTES)
     # Signals that end the process do it by an exception: the file of a Unix socket is to be removed.
     with (
-        ending_signals(signal.default_int_handler),
+        ending_signals(make_interrupt()),
         contextlib.closing(open_place(server, wanted, option="PORT")) as listeners,
     ):
         _tell_place(listeners, settings, screen, tls)

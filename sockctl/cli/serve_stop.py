@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.cli.operator_terminal import OperatorTerminal
 from sockctl.events.journal import Journal
-from sockctl.signals import SAME_SIGNAL_S, StopSignals
+from sockctl.interrupts import SAME_SIGNAL_S
+from sockctl.signals import StopSignals
 from sockctl.terminal import STDIN, begin_line, is_terminal
 
 if TYPE_CHECKING:

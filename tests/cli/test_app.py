@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +161,29 @@ def test_closed_standard_streams_do_no_harm() -> None:
         capture_output=True,
     )
     assert done.returncode == ExitCode.UNREACHABLE
+
+
+INTERRUPTED = {
+    "while the command line loads": """
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "sockctl.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+""",
+    "as the process ends": "threading._register_atexit(os.kill, os.getpid(), signal.SIGINT)",
+}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTED)
+def test_ctrl_c_around_a_command_shows_no_traceback(moment: str) -> None:
+    lines = [
+        "import os, signal, sys, threading",
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",
+        INTERRUPTED[moment],
+        "from sockctl.__main__ import main",
+        "sys.argv = ['sockctl', 'help']",
+        "sys.exit(main())",
+    ]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

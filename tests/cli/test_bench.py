@@ -19,12 +19,12 @@ import pytest
 
 from sockctl.cli.exit_codes import ExitCode
 from sockctl.events.base import Level
+from sockctl.interrupts import SAME_SIGNAL_S
 from sockctl.net.fingerprints import read_fingerprint
 from sockctl.net.udp.limits import DatagramLimits
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatRules
 from sockctl.services.echo import Echo
-from sockctl.signals import SAME_SIGNAL_S
 from tests.support.accounts import PASSWORD
 from tests.support.bench_servers import auth
 from tests.support.datagrams import datagrams

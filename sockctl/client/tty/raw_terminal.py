@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import signal
 import termios
 from collections.abc import Iterator
 from typing import Any
 
 from sockctl.client.screen import Screen
 from sockctl.client.tty.terminal_mode import changed, ending_signals
+from sockctl.interrupts import make_interrupt
 from sockctl.terminal import STDIN
 
 LEAVE_KEY = b"\x1d"
@@ -26,7 +26,7 @@ def raw_terminal(screen: Screen, *, quiet: bool) -> Iterator[None]:
     if not quiet:
         screen.remark("Each key goes to the server. Ctrl-] ends the connection.")
     try:
-        with ending_signals(signal.default_int_handler), changed(_make_raw):  # in this order: none must leave it so
+        with ending_signals(make_interrupt()), changed(_make_raw):  # in this order: none must leave it so
             yield
     finally:
         if not quiet:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sockctl.interrupts import make_interrupt
 from sockctl.terminal import STDIN, STDOUT, is_terminal
 
 PAUSE_S = 0.5
@@ -40,7 +41,7 @@ def as_typed() -> Iterator[None]:
 
     A signal that ends the process raises KeyboardInterrupt; outside of the main thread, no signal does anything here.
     """
-    with ending_signals(signal.default_int_handler), changed(_pass_on):  # in this order: none must leave it so
+    with ending_signals(make_interrupt()), changed(_pass_on):  # in this order: none must leave it so
         yield
 
 
