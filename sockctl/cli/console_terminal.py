@@ -34,8 +34,9 @@ CAPACITY_BYTES = 32 << 20
 BATCH, BATCH_BYTES = 1_024, 1 << 18
 FOREGROUND_CHECK_S = 0.2
 """How often a server in the background looks whether it has its terminal again."""
-END_S = 1.0
-"""How long the terminal may take to get its last line, when the server stops."""
+END_S = 3.0
+"""How long the editor may take to leave the terminal, when the server stops: it waits 1 s for the terminal's answers.
+An abandoned editor may yet change the mode of the terminal: then the shell shows nothing of what is typed."""
 LAST_WORDS_S = 2.0
 
 Work = Callable[[], None]

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,4 +133,33 @@ def test_sigterm_leaves_the_half_typed_line(terminal: Any) -> None:
     child.kill(signal.SIGTERM)
     child.expect(r"server_stopping")
     child.expect("server_stopped")
+    assert ended(child) == 0
+
+
+WITH_A_LATE_ANSWER = """
+import asyncio, os, sys, threading
+from prompt_toolkit.renderer import Renderer
+from sockctl.cli.app import run
+async def wait_for_cpr_responses(self):
+    await asyncio.sleep(1.3)
+Renderer.wait_for_cpr_responses = wait_for_cpr_responses
+sys.argv = ["sockctl", *sys.argv[4:]]
+code = run()
+os.write(2, b"abandoned" if "sockctl-operator" in [each.name for each in threading.enumerate()] else b"left in order")
+sys.exit(code)
+"""
+"""The command behind it, whose editor waits longer for the terminal's answer than prompt_toolkit does without one."""
+
+
+def test_an_editor_that_waits_for_the_terminal_is_not_abandoned(terminal: Any) -> None:
+    child = terminal(
+        *("serve", "talk", "--port", "0"),
+        command=[sys.executable, "-c", WITH_A_LATE_ANSWER],
+        NO_COLOR="1",
+        PROMPT_TOOLKIT_NO_CPR="",
+    )
+    child.expect("0 clients")
+    child.kill(signal.SIGTERM)
+    child.expect("server_stopped")
+    child.expect("left in order")
     assert ended(child) == 0
