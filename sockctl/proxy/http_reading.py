@@ -33,7 +33,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}"
 """A method may be any token (RFC 9110, section 9.1); those in small letters are wrong, and some servers take them."""
 _METHOD = re.compile(_TOKEN)
 _VERSION = re.compile(rb"(?i:HTTP)/([0-9.]{1,8})")
-_MAY_BECOME_REQUEST = re.compile(_TOKEN + rb"(?: [^\x00-\x1f]*\r?)?")
+_MAY_BECOME_REQUEST = re.compile(rb"[ \t]*(?:" + _TOKEN + rb"(?:[ \t][^\x00-\x08\n-\x1f]*)?)?\r?")
 _STATUS = re.compile(rb"[1-5][0-9]{2}")
 RESPONSE_BEGIN = b"HTTP/"
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
@@ -54,10 +54,11 @@ def may_become_response(data: bytes) -> bool:
 def split_request_line(line: bytes) -> tuple[str, str, str] | None:
     """Return the method, the target and the version in the line that begins a request; None if it is none.
 
-    A wrong method, target or version makes no text of a request: its headers may be secrets.
+    A wrong method, target or version makes no text of a request: its headers may be secrets. Spaces and tabs may stand
+    in front, and between the words, as lenient servers take them (RFC 9112, section 3).
     """
-    method, _, rest = line.partition(b" ")
-    target, _, version = rest.rstrip().rpartition(b" ")
+    method, _, rest = line.strip().replace(b"\t", b" ").partition(b" ")
+    target, _, version = rest.rpartition(b" ")
     found = _VERSION.fullmatch(version)
     if found is None or not target or not _METHOD.fullmatch(method) or not may_become_request(line[:-1]):
         return None
@@ -165,7 +166,7 @@ def _read_head(flow: InspectedFlow) -> Reading[tuple[bytes, Headers, int]]:
     feed = flow.feed
     first = yield from feed.take_line(HEAD_BYTES)
     size = len(first)
-    while first in {b"\r\n", b"\n"}:  # a client may send some ahead of a request (section 2.2)
+    while not first.strip():  # a client may send some ahead of a request (section 2.2)
         first = yield from feed.take_line(HEAD_BYTES)
         size += len(first)
     headers, header_bytes = yield from _read_headers(flow)

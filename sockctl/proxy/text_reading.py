@@ -18,7 +18,7 @@ _SECRET_QUESTION = re.compile(rb"(?i)(?:password[^\n]*|the same again):[ ]*\r?\n
 _ENDING = re.compile(rb"[\xc2-\xdf]\Z|[\xe0-\xef][\x80-\xbf]?\Z|[\xf0-\xf4][\x80-\xbf]{0,2}\Z")
 """Finds an incomplete character of UTF-8 at the end."""
 _QUESTION_BYTES = 200
-_LINE_ENDS = b"\r\n"
+_EMPTY_LINES = re.compile(rb"(?:[ \t]*\r?\n|\r)+")
 
 
 def is_text(data: bytes) -> bool:
@@ -43,9 +43,10 @@ def read_text(flow: InspectedFlow) -> Reading[None]:
             continue
         if flow.towards_target:
             hides = hides or exchange.asks_secret
-            begins = begins and not hides and data[:1] in _LINE_ENDS
-            if begins:
-                data = data[: len(data) - len(data.lstrip(_LINE_ENDS))]
+            empty = _EMPTY_LINES.match(data) if begins and not hides else None
+            begins = empty is not None
+            if empty is not None:
+                data = empty[0]
             elif hides and (end := data.find(b"\n") + 1):
                 data = data[:end]
         elif exchange.greeted:
