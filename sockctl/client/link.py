@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from sockctl.net.connector import Tell
 
 READ_BYTES = 65_536
-"""The most bytes of one read of the input, and of TLS."""
+"""The most bytes of one read of TLS, and of an input each of whose reads is a message."""
 RECEIVE_BYTES = 262_144
 """The most bytes of one recv(). From a fast sender, that costs a third of the CPU time of 64 KiB."""
 

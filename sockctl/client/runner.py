@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sockctl.client.io_loop import IoLoop
-from sockctl.client.link import Link
+from sockctl.client.io_loop import INPUT_BYTES, IoLoop
+from sockctl.client.link import READ_BYTES, Link
 from sockctl.client.screen import Screen
 from sockctl.client.session import ClientSession
 from sockctl.client.session_events import EndReason, SessionEnded
@@ -86,7 +86,9 @@ def run_session(
             from sockctl.client.tty.raw_terminal import raw_terminal
 
             stack.enter_context(raw_terminal(screen, quiet=settings.quiet))
-        return _run(IoLoop(link, screen=screen, user=user), link, sock, user, raw=settings.raw_terminal)
+        input_bytes = READ_BYTES if settings.web or settings.udp else INPUT_BYTES  # a read may be a message there
+        loop = IoLoop(link, screen=screen, user=user, input_bytes=input_bytes)
+        return _run(loop, link, sock, user, raw=settings.raw_terminal)
 
 
 def _connect(

@@ -81,6 +81,19 @@ def test_binary_goes_through_unchanged(echo: str) -> None:
     assert (done.returncode, done.stdout == data, done.stderr) == (0, True, b"")
 
 
+def test_a_binary_message_has_64_kib_at_most(tmp_path: Path) -> None:
+    file, sizes = tmp_path / "input", list[int]()
+    file.write_bytes(bytes(200_000))
+
+    async def note(socket: ServerConnection) -> None:
+        sizes.extend([len(message) async for message in socket])
+
+    with serving(note) as url, file.open("rb") as stdin:
+        command = [sys.executable, "-m", "sockctl", "connect", "--binary", url]
+        subprocess.run(command, stdin=stdin, env=UNMEASURED, timeout=60, check=True)
+    assert sizes == [65_536, 65_536, 65_536, 200_000 - 3 * 65_536]
+
+
 def test_scripts_and_json(echo: str) -> None:
     done = sockctl("connect", f"{echo}/?x", "--send", "hello", "--expect", "^hello$", "--json")
     assert (done.returncode, done.stdout) == (0, b'{"text": "hello"}\n')
