@@ -167,11 +167,17 @@ class Link:
     def end(self, reason: EndReason) -> None:
         """Emit how the session has ended, and close the connection."""
         try:
-            if self._lines is not None and reason is not EndReason.OUTPUT_CLOSED:
-                self._lines.show_rest()
-            self.perform(self.session.close(reason, time.monotonic(), cut=self.was_cut))
+            self.tell_end(reason)
         finally:
             self.close()
+
+    def tell_end(self, reason: EndReason) -> None:
+        """Show a last line without an end, and emit how the session has ended."""
+        if reason is not EndReason.OUTPUT_CLOSED:
+            self._output.show_bytes(b"")
+            if self._lines is not None:
+                self._lines.show_rest()
+        self.perform(self.session.close(reason, time.monotonic(), cut=self.was_cut))
 
     def perform(self, events: list[SessionEvent]) -> None:
         """Carry out events."""

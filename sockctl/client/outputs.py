@@ -92,10 +92,8 @@ class PlainOutput(Output):
 
     def show_bytes(self, data: bytes) -> None:
         """Show bytes that are no message; no bytes mean the end."""
-        if self._text is None:
-            self._screen.write(data)
-        elif shown := self._text.feed(data, final=not data):
-            self._screen.write(shown.encode())
+        if shown := data if self._text is None else self._text.feed(data, final=not data).encode():
+            self._screen.write(shown)
 
     def show_web_message(self, data: bytes, *, is_text: bool) -> None:
         """Show a text as a line, and binary bytes as they are; to a person as a hex dump."""

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import socket
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -163,12 +162,10 @@ def _open_transcript(settings: ClientSettings, sock: Transport) -> "Transcript |
 
 
 def _run(loop: IoLoop, link: Link, sock: Transport, user: "TerminalUser | None", *, raw: bool) -> bool:
-    session = link.session
-
     def end(reason: EndReason) -> None:
         if user is not None:
             user.leave()
-        link.perform(session.close(reason, time.monotonic(), cut=link.was_cut))
+        link.tell_end(reason)
 
     try:
         link.begin(sock)

@@ -74,6 +74,16 @@ def test_the_idle_timeout(echo: str) -> None:
 # What is sent and shown.
 
 
+def test_json_shows_a_last_line_without_an_end_when_time_is_up() -> None:
+    def play(sock: socket.socket) -> None:
+        sock.sendall(b"hello\nlast")
+        receive_all(sock)
+
+    with server(play) as target:
+        run = sockctl("connect", target, "--json", "--recv-only", "--idle-timeout", "1s")
+    assert (run.returncode, run.stdout) == (ExitCode.TIMED_OUT, b'{"text": "hello"}\n{"text": "last"}\n')
+
+
 def test_send_only_shows_nothing(echo: str) -> None:
     run = sockctl("connect", echo, "--send-only", stdin=b"one\n")
     assert (run.returncode, run.stdout, run.stderr) == (0, b"", b"")

@@ -255,6 +255,15 @@ def test_json_names_the_client() -> None:
         assert json.loads(listener.shown) == {"client": 1, "text": "hello"}
 
 
+def test_json_shows_a_last_line_without_an_end() -> None:
+    with listening("--many", "--json", place=r'"listening".*"host": "127.0.0.1", "port": (\d+)') as listener:
+        client = listener.client()
+        client.sendall(b"hello\nlast")
+        wait_until(lambda: listener.shown.count(b"\n") == 1)
+        reset(client)
+        wait_until(lambda: listener.shown.endswith(b'\n{"client": 1, "text": "last"}\n'))
+
+
 def test_the_slowest_of_many_sets_the_pace(large: Path) -> None:
     with (
         large.open("rb") as stdin,
