@@ -150,10 +150,11 @@ def _find_place(where: str | None, apart: str | None, given: ListenOptions) -> "
         name, number = split_port(where)
         if number is not None and apart is not None:
             raise AddressError(f"The port is given twice, in {where!r} and as {apart!r}: leave one out.")
-        if number is None:
-            name, number = ("", where) if apart is None else (where, apart)
-        host = parse_host(name) if name or where.startswith(":") else host
-        port = parse_port(number, any_free=True)
+        if number is None and apart is None:
+            number = where
+        else:
+            host = parse_host(name)
+        port = parse_port(number or apart or "", any_free=True)
         place.strict_port = True  # as with nc -l: a script expects its clients at this port
     return place.make_server_options(host=host, port=port, no_input=given.script.no_input)
 

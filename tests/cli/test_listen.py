@@ -464,6 +464,7 @@ def test_a_taken_port_that_nobody_has_given() -> None:
         (["99999"], "not a port"),
         (["udp://9090"], "has a scheme"),
         ([":9090"], "host is empty"),
+        (["::1"], "'::1' is not a port"),
         (["unix:/a", "--unix", "/b"], "two Unix sockets"),
         (["unix:/a", "9090"], "has no port: leave '9090' out"),
         (["localhost:9090", "9091"], "The port is given twice, in 'localhost:9090' and as '9091'"),
