@@ -157,7 +157,10 @@ def run() -> int:
             say_error(str(StreamError.of_output(error)))
             _discard_output()
             return ExitCode.FAILED
-        say_error(f"unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
+        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+            say_error(f"{error.strerror}. Raise the limit of open files (ulimit -n).")
+        else:
+            say_error(f"unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED
     return code
 

@@ -182,7 +182,7 @@ def _connect_once(
     deadline = Deadline.after(timeout_s)
     addresses = look_up_addresses(endpoint, family, timeout_s, wait) if addresses is None else addresses
     failures: list[str] = []
-    timed_out = False
+    timed_out, advice = False, ""
     for number, (own_family, address) in enumerate(addresses):
         peer = str(endpoint) if own_family == socket.AF_UNIX else format_address(address[0], address[1])
         share_s = deadline.left_s / (len(addresses) - number)
@@ -194,6 +194,7 @@ def _connect_once(
             timed_out = timed_out or slow
             why = f"no answer in {share_s:.1f} s" if slow else _explain(own_family, error)
             failures.append(why if peer == str(endpoint) else f"{peer}: {why}")
+            advice = _advise(own_family, address, error)
             tell(AddressFailed(peer=peer, error=why))
             continue
         with contextlib.ExitStack() as undo:
@@ -207,8 +208,16 @@ def _connect_once(
         unix = is_unix(endpoint.host)
         why = "Its backlog is full." if unix else "Is the address right, does a firewall drop it?"
         raise ConnectTimeoutError(f"{endpoint} did not answer: {reasons}. {why}")
-    place = "path" if is_unix(endpoint.host) else "port"
-    raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. Is the server running, is the {place} right?")
+    raise UnreachableError(f"Can't connect to {endpoint}: {reasons}. {advice}")
+
+
+def _advise(family: socket.AddressFamily, address: Any, error: OSError) -> str:
+    """Return what the user may do next, where an address has failed."""
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return "Raise the limit of open files (ulimit -n)."
+    if family == socket.AF_INET6 and error.errno == errno.EINVAL and address[0].startswith("fe80:"):
+        return f"A link-local address needs its interface, as in {address[0]}%eth0."
+    return f"Is the server running, is the {'path' if family == socket.AF_UNIX else 'port'} right?"
 
 
 def _explain(family: socket.AddressFamily, error: OSError) -> str:

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -56,6 +57,20 @@ def test_a_defect_is_one_line_unless_asked_for(
     monkeypatch.setenv("SOCKCTL_DEBUG", "1")
     with pytest.raises(ValueError, match="a defect"):
         app_module.run()
+
+
+def test_no_descriptor_left_is_no_defect(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    failing = typer.Typer(add_completion=False)
+
+    @failing.command()
+    def fail() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(app_module, "app", failing)
+    monkeypatch.setattr("sys.argv", ["sockctl"])
+    monkeypatch.delenv("SOCKCTL_DEBUG", raising=False)
+    assert app_module.run() is ExitCode.FAILED
+    assert capfd.readouterr().err == "sockctl: Too many open files. Raise the limit of open files (ulimit -n).\n"
 
 
 def loaded_by(code: str) -> set[str]:

@@ -1,3 +1,5 @@
+import errno
+import os
 import socket
 import threading
 import time
@@ -49,6 +51,23 @@ def test_refused_by_all() -> None:
     port = CLOSED_PORT
     with pytest.raises(UnreachableError, match=rf"127.0.0.1:{port}: connection refused, .*Is the server running"):
         connect(Endpoint("127.0.0.1", port), tell=lambda _: None, timeout_s=5)
+
+
+@pytest.mark.parametrize(
+    ("host", "code", "advice"),
+    [
+        ("127.0.0.1", errno.EMFILE, "Raise the limit of open files"),
+        ("fe80::1", errno.EINVAL, r"A link-local address needs its interface, as in fe80::1%eth0\."),
+        ("::1", errno.EINVAL, "Is the server running, is the port right"),
+    ],
+)
+def test_what_to_do_next(monkeypatch: pytest.MonkeyPatch, host: str, code: int, advice: str) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    with pytest.raises(UnreachableError, match=rf"{os.strerror(code)}\. {advice}"):
+        connect(Endpoint(host, 9), tell=lambda _: None, timeout_s=5)
 
 
 def test_unknown_name() -> None:
