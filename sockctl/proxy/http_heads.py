@@ -21,8 +21,10 @@ _SECRET_PROTOCOLS = re.compile(r"(?i)bearer|token|secret|passw|credential|auth|s
 _SCHEME = re.compile(r"(?i)(basic|bearer|digest|negotiate|ntlm) ")
 _USER = re.compile(r"//[^/?#\s]*@")
 """Finds a user and a password, up to the last @ in front of a host: not all clients encode one in a password."""
-_FIELD = re.compile(r"[?&;#]([^=&;#?]*)=")
-"""Finds a field of a query or a fragment, up to its value."""
+_TARGET_USER = re.compile(r"^[^/?#\s]*@")
+"""Finds them in the target of CONNECT, which is a host and a port."""
+_FIELD = re.compile(r"(?i)(?:[?&;#]|%(?:3f|26|3b|23))((?:(?!%3d|%3f|%26|%3b|%23)[^=&;#?])*)(?:=|%3d)")
+"""Finds a field of a query or a fragment, also of an encoded address in another field, up to its value."""
 _SECRET_FIELD = re.compile(
     r"(?i)token|secret|passw|passphrase|credential|signature|authorization|session|(?:api|access|account|private)[-_.]?key"
     r"|(?:^|[-_.\[])(?:auth|code|jwt|key|otp|pass|pwd|sid|sig)\]?$"
@@ -144,7 +146,7 @@ def find_header(headers: Headers, name: str) -> str:
 
 def hide_in_target(target: str) -> str:
     """Return what a request asks for without a user's name and password, and fields that give access, in it."""
-    return _hide_in(target, _TARGET_END)
+    return _hide_in(_TARGET_USER.sub(f"{HIDDEN}@", target), _TARGET_END)
 
 
 def hide_secrets(headers: Headers) -> Headers:

@@ -69,7 +69,8 @@ class Text(Seen):
     """Text in no other known form: a piece as it came, so it may begin and end anywhere, but not in a character.
 
     Attributes:
-        data: Its first bytes, mostly UTF-8.
+        data: Its first bytes, mostly UTF-8, without the values of headers that give access.
+        left_out: How many bytes follow these.
         hidden: Whether it is the answer to a question for a password; `data` is without it.
     """
 
@@ -77,6 +78,7 @@ class Text(Seen):
     is_notable: ClassVar[bool] = False
 
     data: bytes
+    left_out: int = 0
     hidden: bool = False
 
     @property
@@ -92,7 +94,7 @@ class Text(Seen):
     @property
     def fields(self) -> dict[str, Any]:
         shown = HIDDEN if self.hidden else self.data.decode(errors="replace")
-        more = {"left_out": self.size - len(self.data)} if self.size > len(self.data) and not self.hidden else {}
+        more = {"left_out": self.left_out} if self.left_out and not self.hidden else {}
         return {"kind": self.kind, "bytes": self.size, "text": shown, **more}
 
 

@@ -154,6 +154,21 @@ def test_a_user_in_the_address_is_hidden() -> None:
     assert seen.target == "http://(hidden)@a.example/b@c"
 
 
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("CONNECT ann:secret@a.example:443 HTTP/1.1", "(hidden)@a.example:443"),
+        (
+            "GET /?next=%2Fa%3Fb%3D1%26token%3Dsecret%26secret&c=d HTTP/1.1",
+            "/?next=%2Fa%3Fb%3D1%26token%3D(hidden)&c=d",
+        ),
+        ("GET /?password=a%26secret%3Dsecret&c=d HTTP/1.1", "/?password=(hidden)&c=d"),
+    ],
+)
+def test_a_secret_in_a_host_or_an_encoded_address_is_hidden(line: str, target: str) -> None:
+    assert request_of(line=line).target == target
+
+
 def test_json_has_all_of_a_head() -> None:
     seen = request_of("Upgrade: h2c", "Content-Length: 0")
     assert seen.fields == {
