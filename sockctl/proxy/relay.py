@@ -6,7 +6,7 @@
 | both sides have half-closed | the relay closes both sockets |
 | a side resets | the relay resets the other one |
 | sending to a side fails | the relay passes on its last bytes, then resets the other side |
-| the server closes the client's connection | the relay closes the target's |
+| the server closes the client's connection | the relay closes the target's; kept bytes make a reset of it |
 | the server stops | the relay passes on what the client has sent, and an end; then see `drain` |
 
 The relay's loop (`sockctl.proxy.loop`) owns a relay, and calls it in its thread.
@@ -176,10 +176,16 @@ class Relay:
             self._finish_drained(now)
 
     def finish(self, reason: Reason | None) -> None:
-        """End the relay: close the target's connection, and give the client's back to the server."""
+        """End the relay: close the target's connection, and give the client's back to the server.
+
+        A side that hasn't got all its bytes gets a reset: an end would say that these were all.
+        """
         if self.is_over:
             return
         self.is_over = True
+        for flow in (self._up, self._down):
+            if not flow.is_empty:
+                flow.sink.prepare_abort()
         self.connection.reason = self.connection.reason or reason
         with contextlib.ExitStack() as end:
             end.callback(self._release)  # last: the server may close the client's socket at once

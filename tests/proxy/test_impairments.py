@@ -55,6 +55,14 @@ def test_a_delayed_line_is_bounded() -> None:
         assert sent < 64 << 20
 
 
+def test_a_side_that_has_not_got_all_its_bytes_is_reset_at_the_stop() -> None:
+    with proxied(impairments=Impairments(bytes_per_s=5)) as proxy, proxy.pair() as (client, there):
+        client.sendall(b"x" * 1_000)
+        receive_exactly(there, 1)
+        proxy.run.stop(drain_timeout_s=0.1)
+        assert receive_until_reset(there)[1]
+
+
 @pytest.mark.parametrize("held", [0.0, 0.02])
 def test_a_connection_is_broken_off_after_so_many_bytes(held: float) -> None:
     with proxied(impairments=Impairments(drop_after=10, delay_s=held)) as proxy, proxy.pair() as (client, there):
