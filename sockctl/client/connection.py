@@ -137,7 +137,8 @@ class ClientConnection:
                 self.end.receive(now)
             return
         if not self.meter.bytes_in and not self._encrypted and self._number is None and data.startswith(TLS_ALERT):
-            raise TlsError("The server speaks TLS: write tls://HOST:PORT, or sockctls://HOST:PORT for messages.")
+            peer = self._parts.peer
+            raise TlsError(f"The server speaks TLS: write tls://{peer}, or sockctls://{peer} for messages.")
         protocol = self.protocol
         if protocol is None:
             self.meter.count_received(len(data), now)

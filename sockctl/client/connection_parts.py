@@ -37,6 +37,7 @@ class ConnectionParts:
         script: As above.
         events: As above.
         local: True for a Unix socket, else None, as events have it.
+        peer: As above.
         number: As above.
         other: What the other side is, for people.
         sender: Sends bytes and lines.
@@ -65,6 +66,7 @@ class ConnectionParts:
         self.script = script
         self.events = events
         self.local = True if local else None
+        self.peer = peer
         self.number = number
         self.other = "server" if number is None else "client"
         self.sender = Sender(settings, source, events)

@@ -268,7 +268,8 @@ def test_ports_that_do_not_match() -> None:
     with served("echo", "--tls") as (run, port, _):
         plain = sockctl("connect", f"localhost:{port}", stdin=b"abc")
         assert plain.returncode == ExitCode.BROKEN
-        assert b"The server speaks TLS: write tls://" in plain.stderr
+        said = f"The server speaks TLS: write tls://localhost:{port}, or sockctls://localhost:{port} for messages."
+        assert said.encode() in plain.stderr
         run.wait_for('"event": "tls_failed".*plain text, not TLS')
         assert run.event("client_disconnected")["reason"] == "tls_error"
     with process("serve", "echo", "--port", "0", "--log-format", "json") as run:
