@@ -293,12 +293,16 @@ class LineEditor:
                 loop.call_soon_threadsafe(self._process_news)
 
     def _process_news(self) -> None:
+        from prompt_toolkit.search import stop_search
+
         app = self._prompt.app
         buffer = self._prompt.default_buffer
         while self._questions:
             before, self._question = self._question, self._questions.popleft()
             if before is not None and before.asks_secret and not self.hides:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
+            if self._question is not None and app.layout.is_searching:
+                stop_search()  # it would show the answer
             app.invalidate()
         self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
         while self._news:

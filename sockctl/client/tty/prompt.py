@@ -8,7 +8,7 @@ from typing import Protocol
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition, is_done
+from prompt_toolkit.filters import Condition, is_done, is_searching
 from prompt_toolkit.formatted_text import ANSI, FormattedText, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
@@ -103,18 +103,18 @@ def make_prompt(
 def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], None]]) -> KeyBindings:
     bindings = KeyBindings()
 
-    @bindings.add("enter")
+    @bindings.add("enter", filter=~is_searching)
     def _accept(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if not editor.accept(buffer):
             buffer.reset()
 
-    @bindings.add("tab")
+    @bindings.add("tab", filter=~is_searching)
     def _complete(event: KeyPressEvent) -> None:
         size = event.app.output.get_size()
         editor.complete(event.current_buffer, columns=size.columns, rows=max(2, size.rows // 2))
 
-    @bindings.add("escape", "enter")
+    @bindings.add("escape", "enter", filter=~is_searching)
     def _break_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
@@ -122,11 +122,11 @@ def _bind(editor: Editor, keyboard: Keyboard, keys: Mapping[str, Callable[[], No
     def _paste(event: KeyPressEvent) -> None:
         editor.paste(event.current_buffer, event.data.replace("\r\n", "\n").replace("\r", "\n"))
 
-    @bindings.add("c-c")
+    @bindings.add("c-c", filter=~is_searching)
     def _clear_or_leave(event: KeyPressEvent) -> None:
         editor.clear_or_leave(event.current_buffer)
 
-    @bindings.add("c-d", filter=Condition(lambda: not get_app().current_buffer.text))
+    @bindings.add("c-d", filter=~is_searching & Condition(lambda: not get_app().current_buffer.text))
     def _leave(_: KeyPressEvent) -> None:
         editor.leave()
 

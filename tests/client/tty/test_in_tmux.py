@@ -523,6 +523,61 @@ def test_no_search_shows_a_password(screen: Tmux) -> None:
         screen.expect("code=0")
 
 
+def test_a_search_says_nothing_and_enter_or_ctrl_c_ends_it(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("hello there")
+    screen.press("Enter")
+    screen.expect("<ann> hello there")
+    screen.press("C-r")
+    screen.type("hel")
+    screen.expect_last("(reverse-i-search)`hel': hello there")
+    screen.press("Enter")
+    screen.expect_last(f"{LINE}hello there")
+    assert server.said() == ["hello there"]
+    screen.press("C-c")
+    screen.type("new")
+    screen.press("C-r")
+    screen.type("hel")
+    screen.expect_last("(reverse-i-search)`hel': hello there")
+    screen.press("C-c")
+    screen.expect_last(f"{LINE}new")
+    screen.press("C-r", "C-d")
+    screen.type("there")
+    screen.expect_last("(reverse-i-search)`there': hello there")
+    screen.press("C-c")
+    screen.expect_last(f"{LINE}new")
+    screen.press("Enter")
+    screen.expect("<ann> new")
+    assert server.said() == ["hello there", "new"]
+
+
+def test_a_question_ends_a_search(screen: Tmux) -> None:
+    is_searching, answers = threading.Event(), list[str]()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="welcome", text="In."))
+        assert is_searching.wait(TIMEOUT_S)
+        sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+        answers.append(str(read_frame(sock)["text"]))
+        receive_all(sock)
+
+    with played(play) as target:
+        screen.start("connect", "--quiet", target)
+        screen.expect("In.")
+        screen.press("C-r")
+        screen.expect("reverse-i-search")
+        is_searching.set()
+        screen.expect_last("Password?")
+        screen.type("swordfish")
+        screen.press("Enter")
+        screen.expect_last(">")
+        screen.press("C-d")
+        screen.expect("code=0")
+    assert answers == ["swordfish"]
+    assert "swordfish" not in screen.whole_text()
+
+
 def test_typing_is_told_but_no_command(screen: Tmux, server: ChatServer) -> None:
     server.can = ["blocks", "typing"]
     join(screen, server)
