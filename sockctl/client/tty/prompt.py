@@ -13,7 +13,7 @@ from prompt_toolkit.formatted_text import ANSI, FormattedText, StyleAndTextTuple
 from prompt_toolkit.history import History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.layout import ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
+from prompt_toolkit.layout import BufferControl, ConditionalContainer, Dimension, FormattedTextControl, HSplit, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor, TabsProcessor
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import default_ui_style
@@ -23,6 +23,7 @@ from sockctl.client.fragments import Fragments
 from sockctl.client.tty.background import Background
 from sockctl.client.tty.keyboard import Keyboard
 from sockctl.client.tty.placement import Placement
+from sockctl.client.tty.wide_rows import count_wide_rows
 
 STATUS_EVERY_S = 0.5
 """How often the line below the prompt may change by itself."""
@@ -93,6 +94,9 @@ def make_prompt(
     buffer = prompt.default_buffer
     buffer.accept_handler = editor.accept
     buffer.on_text_changed += editor.note_text
+    control = prompt.layout.current_control
+    if isinstance(control, BufferControl):
+        count_wide_rows(control)
     prompt.layout.current_window.height = lambda: Dimension(max=max(1, prompt.output.get_size().rows // 2))
     placement = Placement(prompt, lambda: status is not None and bool(status(prompt.output.get_size().columns)))
     if status is not None:

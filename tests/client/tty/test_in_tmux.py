@@ -523,6 +523,20 @@ def test_no_search_shows_a_password(screen: Tmux) -> None:
         screen.expect("code=0")
 
 
+def test_wide_characters_leave_the_last_row_in_sight(screen: Tmux, server: ChatServer) -> None:
+    screen.resize(25, 24)
+    join(screen, server)
+    screen.type("中" * (5 + 12 * 4) + "xyz")
+    screen.expect_last(LINE + "中" * 5, *["中" * 12] * 3, "中" * 12 + "x", "yz")
+    screen.press("C-a")
+    screen.type("中")
+    screen.expect_last(LINE + "中" * 5, *["中" * 12] * 4, "中xyz")
+    screen.resize(27, 6)
+    screen.press("C-e")
+    screen.type("!")
+    screen.expect_last("中" * 13, "中" * 13, "中" * 9 + "xyz!")
+
+
 def test_a_search_says_nothing_and_enter_or_ctrl_c_ends_it(screen: Tmux, server: ChatServer) -> None:
     join(screen, server)
     screen.type("hello there")
