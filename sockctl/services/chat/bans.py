@@ -66,6 +66,13 @@ class Target:
             holds.append(f"address {own}" if addresses else "the address")
         return f"{self.name} ({', '.join(holds)})" if holds else self.name
 
+    def includes(self, address: str) -> bool:
+        """Return whether an address is one of the target's, or in one of its networks."""
+        own = parse_network(address)
+        return own is not None and any(
+            own.version == one.version and own.network_address in one for one in self.networks
+        )
+
     def is_named(self, word: str) -> bool:
         """Return whether an operator means this target by an account, a name or an address."""
         key = make_name_key(word.strip())

@@ -16,6 +16,9 @@ from sockctl.services.chat.sequencer import Sequencer
 from sockctl.services.chat.state import ChatState
 from sockctl.stores.timestamps import format_timestamp
 
+OTHERS_NAMED = 5
+"""Of the others at an address that is banned or muted, so many are named."""
+
 
 class Moderation:
     """Runs the operators' commands. Any thread may call the handlers; they never block.
@@ -95,7 +98,8 @@ class Moderation:
     def _ban(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         ban = self._state.bans.make(target, by=client.member.name, time=time)
-        self._decide(client, Rule.BAN, f"banned {{}}{ban.describe_end()}", [ban], why=why, until=ban.ends)
+        did, others = f"banned {{}}{ban.describe_end()}", self._describe_others(ban.target)
+        self._decide(client, Rule.BAN, did, [ban], others=others, why=why, until=ban.ends)
 
     def _unban(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.bans.list_named(words[0])
@@ -109,7 +113,8 @@ class Moderation:
     def _mute(self, client: Client, words: Sequence[str]) -> None:
         target, (time, why) = self._find_target(client, words[0]), parse_term(words[1:])
         mute = self._state.mutes.make(target, by=client.member.name, time=time)
-        self._decide(client, Rule.MUTE, f"lets {{}} read only{mute.describe_end()}", [mute], why=why, until=mute.ends)
+        did, others = f"lets {{}} read only{mute.describe_end()}", self._describe_others(mute.target)
+        self._decide(client, Rule.MUTE, did, [mute], others=others, why=why, until=mute.ends)
 
     def _unmute(self, client: Client, words: Sequence[str]) -> None:
         ended = self._state.mutes.list_named(words[0])
@@ -151,13 +156,20 @@ class Moderation:
         tell_next_page(client, number, bans, command=command)
 
     def _decide(
-        self, client: Client, rule: Rule, did: str, bans: Sequence[Ban], *, why: str = "", until: str | None = None
+        self,
+        client: Client,
+        rule: Rule,
+        did: str,
+        bans: Sequence[Ban],
+        *,
+        others: str = "",
+        why: str = "",
+        until: str | None = None,
     ) -> None:
-        """Change bans or mutes, and tell all members; only operators see the addresses of members."""
+        """Change bans or mutes, and tell all members; only operators see the addresses of members, and who is there."""
         end = f": {why}" if why else "."
-        full, public = (
-            did.format(" and ".join(ban.target.describe(addresses=shown) for ban in bans)) for shown in (True, False)
-        )
+        full, public = (" and ".join(ban.target.describe(addresses=shown) for ban in bans) for shown in (True, False))
+        full, public = did.format(full + others), did.format(public)
         name = client.member.name
         for ban in bans[1:]:
             self._sequencer.order(Act(rule=rule, ban=ban))
@@ -167,6 +179,20 @@ class Moderation:
     def _order(self, client: Client, act: Act) -> None:
         self._journal.emit(OperatorActed(operator=client.member.name, did=act.text))
         self._sequencer.order(act, by=client)
+
+    def _describe_others(self, target: Target) -> str:
+        """Return whom else a ban or a mute holds for now, at the addresses of its target."""
+        others = (one for one in self._members.list_all() if one.id != target.guest)
+        names = [
+            one.name
+            for one in others
+            if (not one.account or one.account != target.account)
+            and any(target.includes(address) for address in self._members.list_addresses(one))
+        ]
+        if not names:
+            return ""
+        more = f" and {len(names) - OTHERS_NAMED:,} more" if len(names) > OTHERS_NAMED else ""
+        return f" with all {'others ' if target.name else ''}there ({', '.join(names[:OTHERS_NAMED])}{more})"
 
     # The target that a word names.
 

@@ -134,6 +134,24 @@ def test_all_are_told_why(tmp_path: Path) -> None:
         assert "is no time" in terminal.type("/ban bert 1w")
 
 
+def test_operators_are_told_whom_else_it_holds_for(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        run, terminal = stack.enter_context(served(tmp_path))
+        stack.enter_context(member(run, "bert"))
+        stack.enter_context(member(run, "zoe", THERE))
+        carl, *_ = [
+            stack.enter_context(member(run, name)) for name in ("carl", "dan", "eva", "fay", "gil", "hal", "ida")
+        ]
+        told = terminal.type("/mute bert 1h loud")
+        assert (
+            f"lets bert (address {HERE}) with all others there (carl, dan, eva, fay, gil and 2 more) read only" in told
+        )
+        mute = carl.until("notice", code="announcement")["text"]
+        assert mute.startswith("server lets bert (the address) read only until")
+        assert terminal.type(f"/mute {THERE}") == f"server lets {THERE} with all there (zoe) read only."
+        assert terminal.type("/mute zoe") == f"server lets zoe (address {THERE}) read only."
+
+
 def test_a_muted_member_may_ask_an_operator_why(tmp_path: Path) -> None:
     with served(tmp_path) as (run, terminal), member(run, "bert") as bert, member(run, "carl", THERE) as carl:
         terminal.type("/mute bert")

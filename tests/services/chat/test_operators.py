@@ -83,7 +83,7 @@ def test_an_address_is_banned(tmp_path: Path) -> None:
         ann.line("/whois carl")
         assert ann.until("notice", code="whois")["addresses"] == ["127.0.0.9"]
         ann.line("/ban 127.0.0.8/31")
-        ann.until("notice", text="ann banned 127.0.0.8/31.")
+        ann.until("notice", text="ann banned 127.0.0.8/31 with all there (carl).")
         far.until("bye", reason="banned")
         for source in ("127.0.0.8", "127.0.0.9"):
             with frame_client(run.port, source=source) as other:
