@@ -118,9 +118,12 @@ class TalkEditor(OperatorEditor):
         self._refused: deque[int] = deque()
 
     def find_words(self, before: str) -> tuple[str, list[str]]:
-        """Return the word before the cursor, and the clients that it may address."""
-        if self.is_asked or " " in before or not before.startswith("@"):
+        """Return the word before the cursor, and the clients that it may address, or the console's own commands."""
+        if self.is_asked or " " in before or before[:1] not in {"@", "/"}:
             return super().find_words(before)
+        if before.startswith("/"):
+            names = sorted(["events", "help", *COMMANDS])
+            return before, [f"/{name} " for name in names if name.startswith(before[1:].lower())]
         return before, [f"@{number} " for number in self._talk.numbers if f"@{number}".startswith(before)]
 
     def give_back(self, number: int, text: str, *, told: bool) -> None:

@@ -43,6 +43,8 @@ def test_a_half_typed_line_stays_addressed(editor: tuple[Any, int]) -> None:
         child.expect("→1 again")
         child.sendline("@1\tcompleted")
         one.expect("say", text="completed")
+        child.sendline("/be\t")
+        child.expect("The bell is on")
         child.sendline("/events")
         child.expect("Events are not shown")
 
