@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class NoEcho:
-    """Turns a terminal's echo off and on again; a signal that ends the process turns it on first. Main thread only.
+    """Turns a terminal's echo off and on again; a signal that ends or stops the process turns it on first.
+
+    Main thread only.
 
     Args:
         descriptor: The terminal.
@@ -53,6 +55,7 @@ class NoEcho:
             attributes[3] &= ~termios.ECHO
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
                 self._handlers[number] = signal.signal(number, self._end_process)
+            self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._stop_process)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
 
     def end(self) -> bool:
@@ -69,6 +72,12 @@ class NoEcho:
     def _discard(self) -> None:
         with contextlib.suppress(termios.error):
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
+
+    def _stop_process(self, number: int, _: object) -> None:
+        """Give the terminal to the shell as it was; hide what is typed again when the shell goes on with this job."""
+        self.end()
+        os.kill(os.getpid(), number)  # with the handler that was there before
+        self._begin()
 
     def _end_process(self, number: int, _: object) -> None:
         self._discard()  # a half-typed line, which the shell would show, and take as its own

@@ -48,6 +48,22 @@ def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(ends: tuple[int, int],
     assert os.read(program, 100) == b"\n"
 
 
+def test_hidden_again_when_a_stopped_job_goes_on(ends: tuple[int, int]) -> None:
+    stopped = []
+    before = signal.signal(signal.SIGTSTP, lambda *_: stopped.append(echoes(ends[1])))
+    try:
+        with NoEcho(ends[1]).hidden():
+            for _ in range(2):
+                signal.raise_signal(signal.SIGTSTP)
+                assert not echoes(ends[1])
+        assert stopped == [True, True]
+        signal.raise_signal(signal.SIGTSTP)
+        assert len(stopped) == 3, "the handler that was there before is there again"
+    finally:
+        signal.signal(signal.SIGTSTP, before)
+    assert echoes(ends[1])
+
+
 def test_no_terminal() -> None:
     reader, writer = os.pipe()
     with NoEcho(reader).hidden():
