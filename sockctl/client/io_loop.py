@@ -208,7 +208,8 @@ class IoLoop:
         except OSError as error:
             raise StreamError(f"Standard input can't be read: {error.strerror}. Nothing more was sent.") from error
         if self._user is not None:
-            self._screen.begin_line()
+            if data.endswith(b"\n"):
+                self._screen.begin_line()
             if data:
                 self._user.note_read()
             leave_words = {EXIT, *(link.session.leave_word.encode() for link in self.links)}

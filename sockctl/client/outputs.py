@@ -127,6 +127,7 @@ class PlainOutput(Output):
             return
         if one.kind == "ask" and self._screen.above_prompt and len(one.text) <= MAX_PROMPT:
             return  # it is the prompt
+        self._screen.end_line()
         end = " " if one.kind == "ask" and not self._screen.above_prompt else "\n"
         self._screen.write((self._screen.fold(self._formatter.format(one, context)) + end).encode())
 

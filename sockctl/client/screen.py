@@ -92,6 +92,11 @@ class Screen:
         """Note that the cursor stands at the beginning of a line: Enter was typed."""
         self._in_line = False
 
+    def end_line(self) -> None:
+        """Begin a line of its own for a person, where the cursor stands behind a question."""
+        if self._in_line and self.person and not self.above_prompt:
+            self.write(b"\n")
+
     def remark(self, line: str) -> None:
         """Write a line about the session to standard error, on a line of its own."""
         if self.above_prompt and is_terminal(STDERR):

@@ -180,8 +180,10 @@ class TerminalUser:
             self._editor.go(room)
 
     def leave(self) -> None:
-        """Restore the terminal."""
-        self._hidden.end()
+        """Restore the terminal; leave nothing of a half-typed secret to the shell."""
+        if self._question is not None:
+            self._screen.end_line()
+        self._hidden.ask(None)
         self._discard_rest()
 
     def _discard_rest(self) -> None:

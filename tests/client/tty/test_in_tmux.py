@@ -504,6 +504,45 @@ def test_the_password_that_was_just_typed(screen: Tmux) -> None:
         screen.expect("code=0")
 
 
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [(["--plain"], "Password?\n* Goodbye!\ncode=0"), ([], "* Goodbye!\nPassword?\ncode=0")],
+    ids=["plain", "editor"],
+)
+def test_a_half_typed_password_does_not_land_in_the_shell(screen: Tmux, options: list[str], end: str) -> None:
+    is_typed = threading.Event()
+
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="Password?", field="password", secret=True))
+        assert is_typed.wait(TIMEOUT_S)
+        sock.sendall(framed(kind="bye", text="Goodbye!"))
+
+    with played(play) as target:
+        screen.start("connect", "--quiet", *options, target)
+        screen.expect("Password?")
+        screen.type("swordfish")
+        is_typed.set()
+        screen.expect(end)
+        screen.type("echo it is $((6 * 7))")
+        screen.press("Enter")
+        screen.expect("it is 42")
+    assert "swordfish" not in screen.whole_text()
+
+
+def test_the_shell_gets_a_line_of_its_own_after_a_question(screen: Tmux) -> None:
+    def play(sock: socket.socket) -> None:
+        greet(sock)
+        sock.sendall(framed(kind="ask", text="Your name?", field="name"))
+        receive_all(sock)
+
+    with played(play) as target:
+        screen.start("connect", "--quiet", "--plain", target)
+        screen.expect("Your name?")
+        screen.press("C-d")
+        screen.expect("Your name?\ncode=0")
+
+
 def test_no_search_shows_a_password(screen: Tmux) -> None:
     with played(secretive) as target:
         screen.start("connect", "--quiet", target)
