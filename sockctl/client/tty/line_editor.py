@@ -85,6 +85,7 @@ class LineEditor:
         self._question: Message | None = None  # the prompt; the main thread alone changes it
         self._questions: deque[Message | None] = deque(maxlen=MAX_QUESTIONS)  # the next ones, from any thread
         self._news: deque[Callable[[], None]] = deque(maxlen=MAX_NEWS)  # for the texts in the editor, from any thread
+        self._aside: str | None = None  # what was half typed for a room when a login began; None outside of logins
         self._recent = RecentSecret()
         self._may_keep = may_keep
         self._may_leave = False  # whether the key before was a Ctrl-C on an empty line
@@ -303,6 +304,7 @@ class LineEditor:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             if self._question is not None and app.layout.is_searching:
                 stop_search()  # it would show the answer
+            self._set_aside(buffer)
             app.invalidate()
         self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
         while self._news:
@@ -311,6 +313,16 @@ class LineEditor:
             self._end_prompt(KeyboardInterrupt())
         elif self._over or self._ends:
             self._end_prompt(EOFError())
+
+    def _set_aside(self, buffer: "Buffer") -> None:
+        """Keep what is half typed for a room out of the answers of a login, and put it back behind that."""
+        if self._question is None:
+            text, self._aside = self._aside, None
+            if text:
+                self._put_in(text, told=False)
+        elif self._aside is None and self._in_room and not _is_own(self._question):
+            self._aside = buffer.text
+            buffer.reset()
 
     def _put_in(self, text: str, *, told: bool) -> None:
         buffer = self._prompt.default_buffer

@@ -604,6 +604,22 @@ def test_a_search_says_nothing_and_enter_or_ctrl_c_ends_it(screen: Tmux, server:
     assert server.said() == ["hello there", "new"]
 
 
+def test_a_half_typed_line_is_no_answer_to_a_new_login(screen: Tmux, server: ChatServer) -> None:
+    join(screen, server)
+    screen.type("half a line")
+    screen.expect_last(f"{LINE}half a line")
+    server.tokens.clear()
+    server.close()
+    screen.expect("Please log in again.")
+    screen.expect_last("Your name?")
+    screen.type("ann")
+    screen.press("Enter")
+    screen.expect_last(f"{LINE}half a line")
+    screen.press("Enter")
+    screen.expect("<ann> half a line")
+    assert server.said() == ["half a line"]
+
+
 def test_a_question_ends_a_search(screen: Tmux) -> None:
     is_searching, answers = threading.Event(), list[str]()
 
