@@ -150,7 +150,7 @@ class LineEditor:
         elif not hides and not self._comes_back(text):
             self._print(self._echo(make_visible(text)), "")
         self._question = None  # it is answered; before the answer goes out, so that the next one comes after this
-        self._keyboard.is_asked = False
+        self._keyboard.is_asked = self.hides
         self.entries.put(Secret(text) if secret else text)
         return False
 
@@ -306,7 +306,7 @@ class LineEditor:
                 stop_search()  # it would show the answer
             self._set_aside(buffer)
             app.invalidate()
-        self._keyboard.is_asked = self._question is not None and not _is_own(self._question)
+        self._keyboard.is_asked = self.hides if self._question is None else not _is_own(self._question)
         while self._news:
             self._news.popleft()()
         if self._is_interrupted:
