@@ -43,6 +43,8 @@ MAX_CHARACTERS = 65_536
 """Characters of the text being typed; more would make the terminal slow."""
 MAX_NEWS = 200
 """Texts that wait for the editor; of more, the oldest are left out."""
+_LOOK_S = 0.2
+"""How often the main thread looks for a signal while the session ends."""
 
 
 class LineEditor:
@@ -254,7 +256,8 @@ class LineEditor:
                 if self._is_interrupted:
                     self._stop_once()
                 self._discard_rest()
-                thread.join()
+                while thread.is_alive():  # a signal that the system gives to another thread ends no join()
+                    thread.join(_LOOK_S)
         if self._is_interrupted:
             raise KeyboardInterrupt
         if self._error is not None:

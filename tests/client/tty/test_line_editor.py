@@ -412,7 +412,8 @@ def test_events_go_to_a_file_where_standard_error_does(terminal: Any, tmp_path: 
     assert "data_sent" not in child.before
 
 
-def test_ctrl_c_while_the_servers_end_is_awaited(terminal: Any) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_ctrl_c_while_the_servers_end_is_awaited(terminal: Any, stopped: bool) -> None:
     gone = threading.Event()
 
     def play(sock: socket.socket) -> None:
@@ -425,7 +426,10 @@ def test_ctrl_c_while_the_servers_end_is_awaited(terminal: Any) -> None:
         child.expect(EDITOR_PROMPT)
         child.sendeof()
         child.expect("input_ended")
+        if stopped:  # then the kernel may give the signal to any thread
+            child.kill(signal.SIGSTOP)
         child.sendintr()
+        child.kill(signal.SIGCONT)
         child.expect("Interrupted")
         assert ended(child) == ExitCode.INTERRUPTED
         gone.set()
