@@ -51,11 +51,11 @@ ADD_ANN = f"(umask 077; echo '{PASSWORD}' > password.txt); sockctl users add ann
 PLAYS = {
     "accounts 1": Play([("ann:", "password1234"), ("ann:", PASSWORD), ("Again:", PASSWORD)]),
     "accounts 2": Play(
-        [("name:", "ann"), ("Password:", PASSWORD), ("what you can do here.", "whoami"), ("UTC.", "exit")],
+        [("name:", "ann"), ("Password:", PASSWORD), ("what you can do here.\r\n", "whoami"), ("UTC.\r\n", "exit")],
         before=[ADD_ANN, "sockctl serve auth --port 9090"],
     ),
     "connect 1": Play(
-        [("ends the connection.", "hello"), ("receive buffer.\r\nhello", "exit")],
+        [("ends the connection.\r\n", "hello"), ("receive buffer.\r\nhello\r\n", "exit")],
         before=["sockctl serve echo --port 9090"],
     ),
     "tls 1": Play([("no]:", "yes"), ("name", "\x03")], before=["sockctl serve identify --tls --port 9191"]),

@@ -26,7 +26,7 @@ def test_events_that_go_to_a_file_are_not_shown(terminal: Any, tmp_path: Path) -
 
 def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path) -> None:
     child = terminal("serve", "chat", "--port", "0", "--data-dir", str(tmp_path), NO_COLOR="1")
-    child.expect(r"listening .*127\.0\.0\.1:(\d+)")
+    child.expect(r"listening .*127\.0\.0\.1:(\d+)\D")
     port = int(child.match[1])
     child.expect("events shown")
     with client_at(port) as ann:
@@ -55,7 +55,7 @@ def test_events_are_shown_until_somebody_is_there(terminal: Any, tmp_path: Path)
 
 def test_no_event_comes_behind_the_word_that_none_comes(terminal: Any, tmp_path: Path) -> None:
     child = terminal("serve", "chat", "-v", "--port", "0", "--data-dir", str(tmp_path), NO_COLOR="1")
-    child.expect(r"listening .*127\.0\.0\.1:(\d+)")
+    child.expect(r"listening .*127\.0\.0\.1:(\d+)\D")
     port = int(child.match[1])
     child.expect("events shown")
     with client_at(port) as ann, client_at(port) as bob:

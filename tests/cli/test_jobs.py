@@ -17,7 +17,7 @@ IN_THE_BACKGROUND = ("bash", "-mc", '"$@" & wait', "bash")
 @pytest.mark.parametrize("service", ["echo", "chat", "talk"])
 def test_a_server_in_the_background_is_not_stopped(terminal: Any, service: str, tmp_path: Path) -> None:
     child = terminal("serve", service, "--data-dir", str(tmp_path), command=IN_THE_BACKGROUND)
-    child.expect(r"starts as process (\d+)")
+    child.expect(r"starts as process (\d+)\D")
     pid = int(child.match[1])
     try:
         assert "Port to listen on" not in child.before

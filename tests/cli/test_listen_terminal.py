@@ -15,7 +15,7 @@ PROMPT = r"\x1b\[0m>"
 def start(terminal: Any, *options: str) -> tuple[Any, int]:
     """Start a listener, and return it with its port once it can be typed to."""
     child = terminal("listen", "0", *options)
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\D")
     port = int(child.match[1])
     child.expect("Type lines, Enter sends each")
     if not {"--plain", "--hex"} & set(options):
@@ -66,7 +66,7 @@ def test_many_clients_are_marked(terminal: Any) -> None:
         two.sendall(b"by two\n")
         shown = set()
         for _ in range(2):
-            child.expect(r"(#\d) (by \w+)")
+            child.expect(r"(#\d) (by \w{3})")
             shown.add(child.match[0])
         assert {re.sub(r"#\d ", "", each) for each in shown} == {"by one", "by two"}
         assert len({each[:2] for each in shown}) == 2

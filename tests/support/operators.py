@@ -22,7 +22,7 @@ def enter(client: ChatClient, name: str) -> None:
 def start_chat(terminal: Any, data: Path, *options: str, **environment: Any) -> tuple[Any, int]:
     """Start a chat on a terminal; when the prompt is there, return it with the port."""
     child = terminal("serve", "chat", "--port", "0", "--data-dir", str(data), *options, **environment)
-    child.expect(r"Listening on 127\.0\.0\.1:(\d+)")
+    child.expect(r"Listening on 127\.0\.0\.1:(\d+)\D")
     port = int(child.match[1])
     child.expect(PROMPT)
     return child, port
