@@ -254,7 +254,12 @@ class DumpFailed(ConnectionEvent):
 
     @property
     def happened(self) -> str:
-        return f"{self.file} can't be written: {self.error}. It has the first {format_count(self.kept_bytes, 'byte')}."
+        kept = (
+            f"It has the first {format_count(self.kept_bytes, 'byte')}."
+            if self.kept_bytes
+            else "It has none of the bytes."
+        )
+        return f"{self.file} can't be written: {self.error}. {kept}"
 
     @property
     def explanation(self) -> str:

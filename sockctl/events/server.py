@@ -176,7 +176,10 @@ class DescriptorsLimited(Event):
 
     @property
     def explanation(self) -> str:
-        return "Clients beyond that wait until others leave. Raise the hard limit (ulimit -Hn) or lower --max-clients."
+        return (
+            "Clients beyond that wait or are turned away until others leave. Raise the hard limit (ulimit -Hn) or "
+            "lower --max-clients."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

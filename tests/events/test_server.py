@@ -114,7 +114,8 @@ READINGS = [
         "descriptors_limited",
         Level.WARNING,
         "--max-clients 1000 may need 2,064 file descriptors, and the system allows this process 1,024.",
-        "Clients beyond that wait until others leave. Raise the hard limit (ulimit -Hn) or lower --max-clients.",
+        "Clients beyond that wait or are turned away until others leave. Raise the hard limit (ulimit -Hn) or lower "
+        "--max-clients.",
     ),
     Reading(
         TlsCertificate(path="/a/b.crt", fingerprint="AB:CD"),

@@ -51,6 +51,7 @@ def test_a_file_that_is_there_is_left_alone_and_said(tmp_path: Path) -> None:
         first.close()
         second.close()
     assert [event.name for event in told] == ["dump_started", "dump_failed", "dump_failed"]
+    assert all("It has none of the bytes." in failed.happened for failed in told[1:])
     assert sorted(path.read_bytes() for path in tmp_path.iterdir()) == [b"", b"kept"]
 
 
