@@ -109,7 +109,7 @@ class Talk:
         for each in self.members:
             each.is_talking.clear()
         is_quiet = self._becomes_quiet()
-        knows_all = is_quiet and self._asks_who()
+        knows_all = is_quiet and ask_who(self.members)
         transcripts = [each.transcript.copy() for each in self.members]
         for each, transcript in zip(self.members, transcripts, strict=True):
             transcript.name_now = each.name_now if knows_all else ""
@@ -150,20 +150,21 @@ class Talk:
             time.sleep(0.05)
         return False
 
-    def _asks_who(self) -> bool:
-        """Let all ask who is in the rooms; return whether all were told."""
-        told = [len(each.transcript.events) for each in self.members]
-        for each in self.members:
-            each.ask_who()
-        until = time.monotonic() + QUIET_S
-        while time.monotonic() < until:
-            if all(
-                {one.room for one in each.transcript.events[begun:] if isinstance(one, Came)} >= set(ROOMS)
-                for each, begun in zip(self.members, told, strict=True)
-            ):
-                return True
-            time.sleep(0.05)
-        return False
+
+def ask_who(members: Sequence[Member], rooms: Sequence[str] = ROOMS) -> bool:
+    """Let all ask who is in the rooms; return whether all were told."""
+    told = [len(each.transcript.events) for each in members]
+    for each in members:
+        each.ask_who()
+    until = time.monotonic() + QUIET_S
+    while time.monotonic() < until:
+        if all(
+            {one.room for one in each.transcript.events[begun:] if isinstance(one, Came)} >= set(rooms)
+            for each, begun in zip(members, told, strict=True)
+        ):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.support.chat_checker import check
 from tests.support.cluster_manner import Manner
 from tests.support.cluster_members import Member
-from tests.support.cluster_talk import members
+from tests.support.cluster_talk import ask_who, members
 from tests.support.running import START_S, server_process, wait_until
 
 ROOMS = ("#lobby", "#harbour")
@@ -34,6 +34,8 @@ def test_members_who_move_all_the_time_miss_nothing(tmp_path: Path) -> None:
                 each.is_talking.clear()
                 each.is_hopping.clear()
             wait_until(lambda: all(each.has_heard_its_words and each.seen == some[0].seen for each in some))
+            assert ask_who(some, ROOMS), "each has come to its rooms"
+            assert ask_who(some, ROOMS), "and was told of all who have"
             transcripts = [each.transcript.copy() for each in some]
         assert check(transcripts, rooms=ROOMS) == []
         assert {one.line for one in transcripts[0].heard} == {one.line for one in transcripts[1].heard}

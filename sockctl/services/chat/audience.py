@@ -70,12 +70,12 @@ class Audience:
                 self._untold.add(client.member)
             self._members.setdefault(client.member, {})[client] = None
 
-    def remove(self, client: Client) -> None:
-        """Remove a client, and its member with the last one; the listener goes on hearing the room."""
+    def remove(self, client: Client, *, stays: bool = False) -> None:
+        """Remove a client, and its member with the last one unless it `stays`; the listener goes on hearing it."""
         with self._lock:
             clients = self._members.get(client.member, {})
             clients.pop(client, None)
-            if not clients and client.member not in self._lasting:
+            if not clients and not stays and client.member not in self._lasting:
                 self._members.pop(client.member, None)
                 self._untold.discard(client.member)
         self._clients = None

@@ -16,7 +16,7 @@ from sockctl.services.chat.room_registry import RoomRegistry
 from sockctl.services.chat.sequencer import Sequencer
 from sockctl.services.chat.settings import ChatLimits
 
-_REASONS = {
+_REASONS: dict[Reason | None, str] = {
     DisconnectReason.CLIENT_RESET: "connection lost",
     DisconnectReason.CLIENT_VANISHED: "connection lost",
     PING_TIMEOUT: "connection lost",
@@ -77,10 +77,10 @@ class Membership:
 
         Args:
             client: The client.
-            reason: Why its connection ended; None where another connection replaces it.
+            reason: Why its connection ended; None where another one replaces it, or it wasn't let in after all.
         """
         gone, rooms = self._members.detach(client)
-        shown = _REASONS.get(reason, "left") if reason is not None and gone else None
+        shown = _REASONS.get(reason, "left") if gone else None
         self._sequencer.remove([*self._find_rooms(rooms)], client, is_last=gone, reason=shown)
 
     def join(self, client: Client, name: str) -> None:

@@ -213,17 +213,20 @@ class Room:
             self._queue.append(Join(told, member.author_key, client, history, missed, then, is_told=is_told))
         return sum([one.told_bytes for one in history])
 
-    def leave(self, client: Client, *, reason: str | None, then: Callable[[], None] | None = None) -> None:
+    def leave(
+        self, client: Client, *, reason: str | None, then: Callable[[], None] | None = None, stays: bool = False
+    ) -> None:
         """Queue the leaving of a client.
 
         Args:
             client: The client.
-            reason: Why its member leaves with it; None if the member stays.
+            reason: Why its member leaves with it, for the others; None if that is no news to them.
             then: Called when the client has heard the last of the room.
+            stays: Whether its member stays in the room, even if no other client of it hears the room yet.
         """
         member = client.member
         news = None if reason is None else make_left(member.name, self.name, reason)
-        leave = Leave(news, member.author_key, client)
+        leave = Leave(news, member.author_key, client, stays=stays)
         self.enqueue(leave if then is None else replace(leave, then=then))
 
     def enqueue(self, event: Told | Movement) -> None:

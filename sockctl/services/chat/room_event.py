@@ -116,10 +116,12 @@ class Leave(Movement):
     Attributes:
         client: The client.
         then: Called when the client has heard the last of the room.
+        stays: Whether its member stays in the room, even if no other client of it hears the room yet.
     """
 
     client: Client
     then: Callable[[], None] = _tell_nothing
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

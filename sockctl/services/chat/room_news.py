@@ -85,10 +85,10 @@ class RoomNews:
         """Remove several clients at once: each still hears of the earlier ones."""
         told = self._encode_singly(leaves)
         for number, one in enumerate(leaves):
-            if one.client in self._audience:
-                self._audience.remove(one.client)
-                if one.client not in self._audience:  # the listener goes on hearing the room
-                    self._audience.deliver(told[:number], [one.client])
+            heard = one.client in self._audience
+            self._audience.remove(one.client, stays=one.stays)
+            if heard and one.client not in self._audience:  # the listener goes on hearing the room
+                self._audience.deliver(told[:number], [one.client])
             one.then()
         self._audience.broadcast(told)
 

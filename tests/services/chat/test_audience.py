@@ -51,6 +51,23 @@ def test_a_member_is_in_as_long_as_one_of_its_clients_is() -> None:
     assert len(audience) == 0
 
 
+def test_a_member_that_stays_is_in_without_clients() -> None:
+    first = Played("ann")
+    second = Played("ann", member=first.member)
+    audience = audience_of(first, Played("bob"))
+    audience.remove(first, stays=True)
+    assert audience.list_names() == ["ann", "bob"]
+    audience.broadcast([said(Played("carl"), "hello")])
+    assert not first.data
+    audience.add(second)
+    assert audience.list_names() == ["ann", "bob"]
+    audience.remove(first, stays=True)
+    audience.remove(second)
+    assert audience.list_names() == ["bob"]
+    audience.remove(first, stays=True)
+    assert audience.list_names() == ["bob"]
+
+
 def test_each_wire_hears_it_in_its_form() -> None:
     ann, bob = Played("ann"), Played("bob", framed=False)
     audience_of(ann, bob).broadcast([said(ann, "one"), said(ann, "two")])

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import make_message
 from sockctl.services.chat.clients import RemoteClient
@@ -241,3 +243,32 @@ def test_a_place_that_goes_while_another_one_joins_leaves_nothing_behind(tmp_pat
         chat.left(here.peer, DisconnectReason.CLIENT_EXIT)
         assert room.is_empty
         assert say_in(room, here, there) == [False, False]
+
+
+@pytest.mark.parametrize("is_let_in", [True, False])
+def test_a_member_that_comes_back_is_there_all_the_while(tmp_path: Path, *, is_let_in: bool) -> None:
+    """A newcomer joins when the old connection has been replaced, and the new one has not joined yet."""
+    chat = Chat(tmp_path, RULES)
+    bob = Member("bob", since=read_utc_clock())
+    before, behind = Played("bob", member=bob), Played("bob", member=bob)
+    newcomer = Played("ann")
+    with running(chat):
+        chat.members.add_guest(bob)
+        chat.members.attach(before)
+        chat.membership.join(before, "#lobby")
+        found = chat.members.resume_guest(bob.token, lambda name: Member(name, since=read_utc_clock()))
+        assert found == (bob, [before], ())
+        chat.membership.remove(before, None)
+        room = chat.rooms.open("#lobby")
+        enter(room, newcomer)
+        assert {"bob", "ann"} <= {name for one in newcomer.messages for name in one.get("members", ())}
+        chat.members.attach(behind)
+        newcomer.data.clear()
+        if is_let_in:
+            chat.membership.join_client(behind, "#lobby", new=False)
+            assert [one["kind"] for one in behind.messages][:1] == ["joined"]
+            chat.membership.remove(before, DisconnectReason.CLIENT_EXIT)  # its connection ends only now
+            assert not newcomer.data
+        chat.membership.remove(behind, DisconnectReason.CLIENT_EXIT if is_let_in else None)
+        assert [(one["kind"], one["name"]) for one in newcomer.messages] == [("left", "bob")]
+        assert room.names == ["ann"]
