@@ -198,6 +198,7 @@ class Members:
         self._depart(member)
 
     def _depart(self, member: Member) -> None:
+        member.has_left = True
         self._forget_name(member)
         self._by_id.pop(member.id, None)
         self._departed[member.id] = _Departed(member, self._clock() + self._limits.guest_token_s)

@@ -222,7 +222,8 @@ class Room:
             client: The client.
             reason: Why its member leaves with it, for the others; None if that is no news to them.
             then: Called when the client has heard the last of the room.
-            stays: Whether its member stays in the room, even if no other client of it hears the room yet.
+            stays: Whether its member stays in the room, unless it has left the chat: another client of it may be
+                coming.
         """
         member = client.member
         news = None if reason is None else make_left(member.name, self.name, reason)

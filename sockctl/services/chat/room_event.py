@@ -116,7 +116,7 @@ class Leave(Movement):
     Attributes:
         client: The client.
         then: Called when the client has heard the last of the room.
-        stays: Whether its member stays in the room, even if no other client of it hears the room yet.
+        stays: Whether its member stays in the room, unless it has left the chat: another client of it may be coming.
     """
 
     client: Client

@@ -86,7 +86,7 @@ class RoomNews:
         told = self._encode_singly(leaves)
         for number, one in enumerate(leaves):
             heard = one.client in self._audience
-            self._audience.remove(one.client, stays=one.stays)
+            self._audience.remove(one.client, stays=one.stays and not one.client.member.has_left)
             if heard and one.client not in self._audience:  # the listener goes on hearing the room
                 self._audience.deliver(told[:number], [one.client])
             one.then()

@@ -183,12 +183,12 @@ class LocalSequencer:
         rooms: Sequence[Room],
         client: Client,
         *,
-        is_last: bool,
+        is_last: bool,  # noqa: ARG002  the registry of members has noted it
         reason: str | None,
     ) -> None:
         """Let a client hear some rooms no more. Its member stays there for a client that is about to come."""
         for room in rooms:
-            room.leave(client, reason=reason, stays=not is_last)
+            room.leave(client, reason=reason, stays=True)
             room.process_soon(client)
 
     def flush(self, client: Client, then: Callable[[], None]) -> float:  # noqa: ARG002
