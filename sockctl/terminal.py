@@ -105,6 +105,14 @@ def read_typed() -> str:
     return line.decode(errors="replace")
 
 
+def discard_typed() -> None:
+    """Discard what was typed at the terminal, and not read yet."""
+    import termios  # noqa: PLC0415  few commands need it
+
+    with contextlib.suppress(termios.error):  # it has gone
+        termios.tcflush(STDIN, termios.TCIFLUSH)
+
+
 def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:
     """Write to standard error, for a person, wrapped at words on a terminal; ignore a stream that can't be written."""
     if wraps and end == "\n" and is_terminal(STDERR):

@@ -19,7 +19,7 @@ from sockctl.net.fingerprints import compute_fingerprint
 from sockctl.net.tls import TlsSocket
 from sockctl.net.tls_client import PLAIN_SCHEMES, make_client_context, shake_hands
 from sockctl.net.wait import Wait, wait_for
-from sockctl.terminal import read_line, say
+from sockctl.terminal import discard_typed, read_line, say
 from sockctl.text import make_visible
 
 
@@ -150,6 +150,7 @@ class Trust:
             )
         say(f"{make_visible(str(self._endpoint))} is not known yet. Its certificate has\n  SHA256 {fingerprint}")
         say("Compare that with what the server has told at its start.")
+        discard_typed()  # it was typed before the fingerprint could be seen
         while True:
             say("Trust it from now on? [yes/no]: ", end="")
             answer = read_line()

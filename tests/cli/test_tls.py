@@ -190,6 +190,18 @@ def test_a_person_is_asked_once(terminal: Any) -> None:
         assert ended(child) == 0
 
 
+def test_what_was_typed_ahead_trusts_nobody(terminal: Any) -> None:
+    with served("talk", "--tls") as (_, port, _):
+        waits = ("sh", "-c", 'echo ready; read begin; exec "$@"', "sh")
+        child = terminal("connect", "--plain", f"sockctls://localhost:{port}", command=waits)
+        child.expect("ready")
+        child.send("begin\ryes\r")
+        child.expect("Trust it from now on")
+        child.sendline("no")
+        child.expect("is not trusted")
+        assert ended(child) == ExitCode.NOT_LET_IN
+
+
 def test_a_certificate_of_ones_own_and_a_changed_one(files: Files, tmp_path: Path) -> None:
     certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
     shutil.copy(files[0], certificate)
