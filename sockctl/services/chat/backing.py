@@ -75,7 +75,7 @@ class LocalBacking:
 
     def connect(self, members: Members, rooms: RoomRegistry, effects: Effects) -> tuple[Sequencer, Names]:  # noqa: ARG002
         """Return what brings effects into order, and what gives names."""
-        return LocalSequencer(effects), LocalNames(members, effects)
+        return LocalSequencer(members, effects), LocalNames(members, effects)
 
     def make_members(
         self, *, find_reserved: Callable[[str, str], str], clock: Callable[[], float], limits: ChatLimits

@@ -76,7 +76,6 @@ class Member:
         since: When the member came.
         clients: Its clients. Guarded by the lock of `Members`.
         arriving: How many clients `Members` is about to attach; the member stays meanwhile. Guarded as `clients`.
-        has_left: Whether it has left the chat for good; one that comes back is another `Member`.
         rooms: The names of its rooms, the one joined last at the end. Guarded as `clients`.
         ignored: The author keys of the members whose messages it doesn't hear.
         quiet: Whether it doesn't hear who joins and leaves.
@@ -99,7 +98,6 @@ class Member:
         "clients",
         "elsewhere",
         "flood",
-        "has_left",
         "id",
         "ignored",
         "key",
@@ -129,7 +127,6 @@ class Member:
         self.since = since
         self.clients: list[Client] = []
         self.arriving = 0
-        self.has_left = False
         self.rooms: dict[str, None] = {}
         self.ignored: frozenset[str] = frozenset()
         self.quiet = False

@@ -198,7 +198,6 @@ class Members:
         self._depart(member)
 
     def _depart(self, member: Member) -> None:
-        member.has_left = True
         self._forget_name(member)
         self._by_id.pop(member.id, None)
         self._departed[member.id] = _Departed(member, self._clock() + self._limits.guest_token_s)
@@ -213,6 +212,11 @@ class Members:
                 del self._departed[first]  # they stand in the order in which they left
 
     # Rooms.
+
+    def is_staying(self, member: Member, room: str) -> bool:
+        """Return whether a member has a client, or waits for one, and is in a room."""
+        with self._lock:
+            return room in member.rooms and bool(member.clients or member.arriving)
 
     def join(self, member: Member, room: str) -> bool:
         """Note that a member has joined a room, last of all; return whether the room is new to it."""

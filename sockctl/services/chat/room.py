@@ -8,7 +8,6 @@ client hears all events behind its own joining, and receives those before as his
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 from itertools import groupby
 from json.encoder import encode_basestring
 
@@ -214,21 +213,24 @@ class Room:
         return sum([one.told_bytes for one in history])
 
     def leave(
-        self, client: Client, *, reason: str | None, then: Callable[[], None] | None = None, stays: bool = False
+        self,
+        client: Client,
+        *,
+        reason: str | None,
+        then: Callable[[], None] | None = None,
+        stays: Callable[[], bool] | None = None,
     ) -> None:
         """Queue the leaving of a client.
 
         Args:
             client: The client.
             reason: Why its member leaves with it, for the others; None if that is no news to them.
-            then: Called when the client has heard the last of the room.
-            stays: Whether its member stays in the room, unless it has left the chat: another client of it may be
-                coming.
+            then: As `Leave` has it.
+            stays: As `Leave` has it.
         """
         member = client.member
         news = None if reason is None else make_left(member.name, self.name, reason)
-        leave = Leave(news, member.author_key, client, stays=stays)
-        self.enqueue(leave if then is None else replace(leave, then=then))
+        self.enqueue(Leave(news, member.author_key, client, then, stays))
 
     def enqueue(self, event: Told | Movement) -> None:
         """Queue any event."""

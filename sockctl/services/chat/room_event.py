@@ -86,10 +86,6 @@ class Movement:
         return encode_event(self.news, key=self.key, movement=not isinstance(self, Rename))
 
 
-def _tell_nothing() -> None:
-    """Tell nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Join(Movement):
     """A client that hears the room from here on.
@@ -115,13 +111,14 @@ class Leave(Movement):
 
     Attributes:
         client: The client.
-        then: Called when the client has heard the last of the room.
-        stays: Whether its member stays in the room, unless it has left the chat: another client of it may be coming.
+        then: Called when the client has heard the last of the room; None for nothing.
+        stays: Returns whether its member stays, even if no other client of it hears the room yet; None for no. The
+            room asks when the event's turn comes: with another client, the member may have left meanwhile.
     """
 
     client: Client
-    then: Callable[[], None] = _tell_nothing
-    stays: bool = False
+    then: Callable[[], None] | None = None
+    stays: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

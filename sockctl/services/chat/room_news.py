@@ -86,10 +86,11 @@ class RoomNews:
         told = self._encode_singly(leaves)
         for number, one in enumerate(leaves):
             heard = one.client in self._audience
-            self._audience.remove(one.client, stays=one.stays and not one.client.member.has_left)
+            self._audience.remove(one.client, stays=one.stays is not None and one.stays())
             if heard and one.client not in self._audience:  # the listener goes on hearing the room
                 self._audience.deliver(told[:number], [one.client])
-            one.then()
+            if one.then is not None:
+                one.then()
         self._audience.broadcast(told)
 
     def _process_enters(self, enters: Sequence[Enter]) -> None:

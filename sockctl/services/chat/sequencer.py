@@ -140,7 +140,8 @@ class Names(Protocol):
 class LocalSequencer:
     """Brings what others must hear into the order in which the rooms get it. It is a `Sequencer`."""
 
-    def __init__(self, effects: Effects) -> None:
+    def __init__(self, members: Members, effects: Effects) -> None:
+        self._members = members
         self._effects = effects
 
     def say(
@@ -188,7 +189,7 @@ class LocalSequencer:
     ) -> None:
         """Let a client hear some rooms no more. Its member stays there for a client that is about to come."""
         for room in rooms:
-            room.leave(client, reason=reason, stays=True)
+            room.leave(client, reason=reason, stays=partial(self._members.is_staying, client.member, room.name))
             room.process_soon(client)
 
     def flush(self, client: Client, then: Callable[[], None]) -> float:  # noqa: ARG002

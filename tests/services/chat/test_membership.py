@@ -272,3 +272,34 @@ def test_a_member_that_comes_back_is_there_all_the_while(tmp_path: Path, *, is_l
         chat.membership.remove(behind, DisconnectReason.CLIENT_EXIT if is_let_in else None)
         assert [(one["kind"], one["name"]) for one in newcomer.messages] == [("left", "bob")]
         assert room.names == ["ann"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_client_that_goes_while_its_member_leaves_by_another_one_leaves_nobody_behind(
+    tmp_path: Path, *, leaves: bool
+) -> None:
+    """The room hears that the first client has gone only after the other one did more."""
+    chat = Chat(tmp_path, RULES)
+    ann, _ = chat.members.add_user("ann", lambda: Member("ann", since=read_utc_clock(), account="ann"))
+    ann.arriving += 1
+    here, there = Played("ann", member=ann), Played("ann", member=ann)
+    detach = chat.members.detach
+
+    def detach_a_moment_ago(client: Client) -> tuple[bool, list[str]]:
+        detached = detach(client)
+        if client is here:
+            if leaves:
+                chat.membership.leave(there, "#lobby")
+            else:
+                chat.membership.remove(there, DisconnectReason.CLIENT_EXIT)
+        return detached
+
+    with running(chat):
+        for client in (here, there):
+            chat.members.attach(client)
+        chat.membership.join(here, "#lobby")
+        room = chat.rooms.open("#lobby")
+        assert room.names == ["ann"]
+        chat.members.detach = detach_a_moment_ago  # type: ignore[method-assign]
+        chat.membership.remove(here, DisconnectReason.CLIENT_EXIT)
+        assert room.names == []
