@@ -51,9 +51,13 @@ class StopSignals:
 
     The interpreter's own C handler writes each signal's number to a socket pair (`signal.set_wakeup_fd`). So it doesn't
     matter which thread the kernel interrupts, and no Python code runs in the middle of other code. Main thread only.
+
+    Attributes:
+        outlives_terminal: Whether this process has inherited to ignore SIGHUP, as ``nohup`` has it.
     """
 
     def __init__(self) -> None:
+        self.outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         self._end = contextlib.ExitStack()
         self._receiver: socket.socket
         self._sender: socket.socket

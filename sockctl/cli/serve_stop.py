@@ -48,11 +48,13 @@ LAST_WORDS_S = 0.2
 def wait_for_stop(signals: StopSignals, tls: "ServingTls | None", terminal: OperatorTerminal) -> None:
     """Wait for a signal that stops the server, from the terminal or from elsewhere.
 
-    SIGHUP loads the certificate again; it stops a server without a certificate, and one whose terminal has gone.
+    SIGHUP loads the certificate again. It stops a server without a certificate, and one whose terminal has gone, unless
+    that is to outlive its terminal.
     """
-    had_terminal = is_terminal(STDIN)
+    had_terminal = is_terminal(STDIN) and not signals.outlives_terminal
+    goes_on = tls is not None or signals.outlives_terminal
     terminal.start(signals.wake)
-    while (received := signals.wait()) is None or (received is signal.SIGHUP and tls is not None):
+    while (received := signals.wait()) is None or (received is signal.SIGHUP and goes_on):
         if received is None:
             terminal.stop_job()
         elif had_terminal and not is_terminal(STDIN):

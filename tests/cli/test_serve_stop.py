@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sockctl.cli.operator_terminal import OperatorTerminal
+from sockctl.cli.serve_stop import wait_for_stop
+from sockctl.signals import StopSignals
 from tests.support.running import connect, echo_process, stall
 
 
@@ -26,3 +29,17 @@ def test_a_second_signal_removes_the_socket_too(own_folder: Path) -> None:
             run.process.send_signal(signal.SIGINT)
         assert run.wait() == 130
     assert list(own_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_a_server_that_nohup_has_started_outlives_its_terminal(handler: signal.Handlers) -> None:
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with StopSignals() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            signals.wake()
+            wait_for_stop(signals, None, OperatorTerminal())
+            assert signals.wait() is (None if handler is signal.SIG_IGN else signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -53,9 +53,11 @@ class NoEcho:
             attributes = termios.tcgetattr(self._descriptor)
             self._before = list(attributes)
             attributes[3] &= ~termios.ECHO
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-                self._handlers[number] = signal.signal(number, self._end_process)
-            self._handlers[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, self._stop_process)
+            ends, stops = self._end_process, self._stop_process
+            handlers = {signal.SIGTERM: ends, signal.SIGHUP: ends, signal.SIGQUIT: ends, signal.SIGTSTP: stops}
+            for number, handler in handlers.items():
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as this process has inherited it
+                    self._handlers[number] = signal.signal(number, handler)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
 
     def end(self) -> bool:

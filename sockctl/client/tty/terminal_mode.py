@@ -47,11 +47,15 @@ def as_typed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ending_signals(handler: Callable[[int, Any], Any], *more: signal.Signals) -> Iterator[None]:
-    """Handle the signals that end the process, and `more`. Only a main thread can: in another one, all stays as is."""
+    """Handle the signals that end the process, and `more`, but for those that this process has inherited to ignore.
+
+    Only a main thread can: in another one, all stays as is.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (*ENDING, *more)}
+    heeded = [number for number in (*ENDING, *more) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield
     finally:

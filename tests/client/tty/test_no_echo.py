@@ -48,6 +48,16 @@ def test_a_signal_leaves_nothing_of_a_secret_to_the_shell(ends: tuple[int, int],
     assert os.read(program, 100) == b"\n"
 
 
+def test_an_ignored_signal_shows_nothing_of_a_secret(ends: tuple[int, int]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with NoEcho(ends[1]).hidden():
+            signal.raise_signal(signal.SIGHUP)
+            assert not echoes(ends[1])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_hidden_again_when_a_stopped_job_goes_on(ends: tuple[int, int]) -> None:
     stopped = []
     before = signal.signal(signal.SIGTSTP, lambda *_: stopped.append(echoes(ends[1])))

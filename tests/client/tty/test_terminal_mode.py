@@ -59,6 +59,17 @@ def test_ending_signals_are_handled_inside_only(number: signal.Signals) -> None:
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.parametrize("number", ENDING)
+def test_an_ignored_signal_stays_ignored(number: signal.Signals) -> None:
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with ending_signals(signal.default_int_handler):
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
 def test_handlers_come_back_after_an_error() -> None:
     before = [signal.getsignal(number) for number in ENDING]
     with pytest.raises(KeyboardInterrupt), ending_signals(signal.default_int_handler):
