@@ -194,9 +194,9 @@ class Chat(MessageService, Conversation[Peer]):
     # Chatting: reactions.
 
     def watched(self, peer: Peer) -> None:
-        """Let a member into its rooms."""
+        """Let a member into its rooms, unless another connection has replaced this one before."""
         client = peer.state
-        if isinstance(client, RemoteClient):
+        if isinstance(client, RemoteClient) and not client.leaving:
             client.watched = True
             joined = self.members.list_rooms(client.member)
             left, rooms = JOINING_BYTES, self.membership.list_rooms_to_join(client)

@@ -8,6 +8,7 @@ from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import make_message
 from sockctl.services.chat.clients import RemoteClient
 from sockctl.services.chat.member import Client, Member
+from sockctl.services.chat.reasons import TAKEN_OVER
 from sockctl.services.chat.room import Room
 from sockctl.services.chat.service import Chat
 from sockctl.services.chat.settings import ChatLimits, ChatRules
@@ -303,3 +304,19 @@ def test_a_client_that_goes_while_its_member_leaves_by_another_one_leaves_nobody
         chat.members.detach = detach_a_moment_ago  # type: ignore[method-assign]
         chat.membership.remove(here, DisconnectReason.CLIENT_EXIT)
         assert room.names == []
+
+
+def test_a_client_that_is_replaced_before_it_is_in_brings_its_member_nowhere(tmp_path: Path) -> None:
+    chat = Chat(tmp_path, RULES)
+    bob = Member("bob", since=read_utc_clock())
+    before = RemoteClient(Hearing(), bob, seen={}, now=0)
+    before.peer.state = before
+    with running(chat):
+        chat.members.add_guest(bob)
+        chat.members.attach(before)
+        chat.members.resume_guest(bob.token, lambda name: Member(name, since=read_utc_clock()))
+        chat.membership.remove(before, None)
+        before.close(TAKEN_OVER)
+        chat.watched(before.peer)
+        assert chat.members.list_rooms(bob) == []
+        assert chat.rooms.open("#lobby").names == []
