@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -29,6 +30,17 @@ settings.load_profile("patient")
 
 DESCRIPTORS = Path("/dev/fd")
 TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Heed the signals that processes under test get: as a job in the background, or under nohup, they ignore some."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(wrapper=True)
