@@ -78,7 +78,7 @@ class NoEcho:
     def _stop_process(self, number: int, _: object) -> None:
         """Give the terminal to the shell as it was; hide what is typed again when the shell goes on with this job."""
         self.end()
-        os.kill(os.getpid(), number)  # with the handler that was there before
+        signal.raise_signal(number)  # with the handler that was there before; in this thread, so that it stops here
         self._begin()
 
     def _end_process(self, number: int, _: object) -> None:

@@ -1,5 +1,6 @@
 """The user at the terminal of a session: invites the user to type, asks questions, and runs the line editor."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from sockctl.client.entry import show_text
 from sockctl.client.screen import Screen
 from sockctl.client.session_events import QuestionAsked, TextArrived, TextReturned
 from sockctl.client.tty.no_echo import NoEcho
+from sockctl.errors import StreamError
 from sockctl.terminal import STDIN, STDOUT, measure_terminal, say
 
 if TYPE_CHECKING:
@@ -182,7 +184,8 @@ class TerminalUser:
     def leave(self) -> None:
         """Restore the terminal; leave nothing of a half-typed secret to the shell."""
         if self._question is not None:
-            self._screen.end_line()
+            with contextlib.suppress(BrokenPipeError, StreamError):  # the terminal has gone
+                self._screen.end_line()
         self._hidden.ask(None)
         self._discard_rest()
 

@@ -182,7 +182,7 @@ class Moderation:
 
     def _describe_others(self, target: Target) -> str:
         """Return whom else a ban or a mute holds for now, at the addresses of its target."""
-        others = (one for one in self._members.list_all() if one.id != target.guest)
+        others = [one for one in self._members.list_all() if one.id != target.guest] if target.networks else []
         names = [
             one.name
             for one in others
