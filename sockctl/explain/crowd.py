@@ -4,6 +4,7 @@ The server is a fork, which ends with this process: the system kills it, or it r
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import resource
@@ -35,7 +36,8 @@ class Usage:
 
     Attributes:
         threads: Its threads that serve.
-        memory_bytes: Its memory (RSS); None where the system doesn't tell.
+        memory_bytes: Its memory without that of files (RSS less what is shared), which the system may take back at any
+            time; None where the system doesn't tell.
         reserved_bytes: Its addresses (VSZ), which the stacks of threads fill; None where the system doesn't tell.
         switches: How often its threads have slept until now (getrusage(2), ru_nvcsw).
     """
@@ -127,6 +129,7 @@ def _run_server(serve: Serve, listener: socket.socket, control: socket.socket, p
         die_with_parent()
         if os.getppid() != parent:
             return  # it ended before this process could ask to end with it
+        gc.freeze()  # to free the parent's garbage here would hide what the clients take
         listener.setblocking(True)
         others = threading.active_count()
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
@@ -144,7 +147,7 @@ def _measure_usage(threads: int) -> Usage:
     size = resource.getpagesize()
     return Usage(
         threads=threads,
-        memory_bytes=pages[1] * size if pages else None,
+        memory_bytes=(pages[1] - pages[2]) * size if pages else None,
         reserved_bytes=pages[0] * size if pages else None,
         switches=resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw,
     )

@@ -1,5 +1,6 @@
 """A crowd of clients and its server, in a process of its own."""
 
+import mmap
 import os
 import resource
 import signal
@@ -48,6 +49,30 @@ def test_a_server_that_stands_still_ends_with_its_parent(loopback: Loopback) -> 
     _, status = os.waitpid(parent, 0)
     assert os.WIFSIGNALED(status)
     wait_until(lambda: "LISTEN" not in list_states(), what="the end of the server")
+
+
+def test_a_file_that_leaves_memory_hides_nothing(loopback: Loopback, tmp_path: Path) -> None:
+    """A system that needs memory takes that of files first: 'explain c10k' told that 500 threads needed none."""
+    path, size = tmp_path / "file", 8 << 20
+    path.write_bytes(bytes(size))
+
+    def serve(listener: socket.socket) -> None:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            first, _ = listener.accept()
+            sum(mapped[::4096])
+            first.send(first.recv(100))
+            second, _ = listener.accept()
+        for each in (first, second):
+            each.send(each.recv(100))
+
+    used = []
+    with Crowd(loopback, serve) as crowd:
+        for clients in (1, 2):
+            crowd.grow(clients)
+            crowd.send_all()
+            assert crowd.receive_all() == clients
+            used.append(crowd.ask().memory_bytes or 0)
+    assert used[1] > used[0] - size // 2
 
 
 def test_a_server_that_closes_is_counted_as_one_that_did_not_answer(loopback: Loopback) -> None:
