@@ -330,14 +330,18 @@ CLOSED_PORT = 1
 """A port without a listener: tcpmux (RFC 1078), which is out of use, and which the system never assigns."""
 
 
-_CHOSEN_PORTS = range(10_000, 32_768)
-"""Below what systems assign for port 0, so what looks for a port of these reaches no other test's listener."""
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+_CHOSEN_PORTS = range(10_000 + _WORKER, 32_768, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+"""Below what systems assign for port 0, so what looks for a port of these reaches no other test's listener.
+
+Each worker has ports of its own: no other one takes a port before its server listens there, or while it is away.
+"""
 
 
 def free_port() -> int:
     """Return a port that was free just now, for a server to listen on; the system assigns it to nobody else."""
     while True:
-        port = random.SystemRandom().choice(_CHOSEN_PORTS)  # no seed: test workers must differ
+        port = random.SystemRandom().choice(_CHOSEN_PORTS)  # no seed: other runs must differ
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
             return port
