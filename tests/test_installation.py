@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 LINE = re.findall(r"^    (.*pip install .*serve echo)$", README, re.MULTILINE)[0]
 INSTALLERS = re.findall(r"`((?:pipx|uv tool) install [^`]+)`", README)
 INSTALL_TIMEOUT_S = 400  # on a busy machine
-MADE_HERE = (".venv*", ".git", ".*_cache", "__pycache__", ".coverage*", "dist")
+MADE_HERE = (".venv*", ".git", ".*_cache", ".hypothesis", "__pycache__", ".coverage*", "dist")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * INSTALL_TIMEOUT_S)]
 
