@@ -37,6 +37,9 @@ class Member:
         targets = ",".join(f"127.0.0.1:{port}" for port in ports)
         self.bot = Bot(folder / name, "--json", "--user", name, f"sockctl://{targets}")
         self._said = 0
+
+    def wait_until_in(self) -> None:
+        """Wait until a node has let it in."""
         self.bot.wait_for('"kind": "welcome"')
 
     def say(self) -> str:
@@ -63,6 +66,7 @@ def members(tmp_path: Path, cluster: Cluster) -> Iterator[list[Member]]:
     try:
         for first, name in enumerate(("ann", "bob", "cem")):
             started.append(Member(tmp_path, cluster, name, first))
+            started[-1].wait_until_in()
         yield started
     finally:
         for one in started:

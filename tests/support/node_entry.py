@@ -25,7 +25,7 @@ TIMES = NodeTimes(
     longest_pause_s=0.2,
 )
 LASTING_TIMES = replace(TIMES, lease_s=60.0, retired_s=60.0)
-PATIENT_TIMES = replace(LASTING_TIMES, refused_after_s=60.0, claim_s=20.0)
+PATIENT_TIMES = replace(LASTING_TIMES, away_after_s=5.0, refused_after_s=60.0, claim_s=20.0)
 TIMES_BY_NAME = {"short": TIMES, "lasting": LASTING_TIMES, "patient": PATIENT_TIMES}
 """A busy machine may hold up any process for seconds. With lasting times, no node is given up for that; with patient
 ones, nothing is refused, either."""
