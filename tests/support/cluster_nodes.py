@@ -14,7 +14,7 @@ from sockctl.cluster.keys import NODES
 from sockctl.cluster.registry import bury
 from tests.support.engines import DURABLE, EVERY_SECOND, FORGETFUL, RedisServer, redis_server
 from tests.support.processes import NODE, Popen
-from tests.support.running import START_S, TIMEOUT_S, UNMEASURED, free_port, listens, wait_until
+from tests.support.running import START_S, TIMEOUT_S, UNMEASURED, connect, free_port, wait_until
 from tests.support.sentinels import Watched
 from tests.support.star import Star
 from tests.support.tcp_proxy import TcpProxy, tcp_proxy
@@ -61,7 +61,7 @@ class ChatNode:
         self._process: Popen | None = None
 
     def start(self, *, wait: bool = True) -> None:
-        """Start it, and wait until it accepts connections. Most nodes are killed, which leaves coverage no data."""
+        """Start it, and wait until it lets clients in. Most nodes are killed, which leaves coverage no data."""
         with self.log.open("ab") as log:
             self._process = self._there(
                 lambda: Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=UNMEASURED)
@@ -70,8 +70,8 @@ class ChatNode:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """Wait until it accepts connections."""
-        wait_until(self._is_ready, timeout_s=START_S, what=f"that {self.name} listens")
+        """Wait until it lets clients in."""
+        wait_until(self._is_ready, timeout_s=START_S, what=f"that {self.name} lets clients in")
         assert not self._has_ended(), f"{self.name} has ended; see {self.log}:\n{self.log.read_text()[-2000:]}"
 
     def _is_ready(self) -> bool:
@@ -80,7 +80,7 @@ class ChatNode:
         if code == ExitCode.TIMED_OUT:
             self.start(wait=False)
             return False
-        return self._process is None or code is not None or self._there(lambda: listens(self.port))
+        return self._process is None or code is not None or self._there(lambda: greets(self.port))
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -113,6 +113,15 @@ class ChatNode:
 
     def _has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
+
+
+def greets(port: int) -> bool:
+    """Return whether a node lets clients in; one that is starting listens already, and may yet end."""
+    try:
+        with connect(port) as sock:
+            return bool(sock.recv(1))
+    except OSError:
+        return False
 
 
 class Cluster:
