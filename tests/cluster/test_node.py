@@ -299,12 +299,14 @@ def test_the_engine_counts_as_away_for_a_reader_that_fails(server: RedisServer) 
         for count in range(1, FAILURES + 1):
             say(node, b"one")
             wait_until(partial(has_failed, count), what="that it has failed")
-        wait_until(lambda: told.named("store_away") != [], what="that it is away")
+        wait_until(lambda: is_away_for(told, "a flaw"), what="that it is away")
     finally:
         node.stop()
-    [away] = told.named("store_away")
-    assert isinstance(away, StoreAway)
-    assert "a flaw" in away.error
+
+
+def is_away_for(told: Told, error: str) -> bool:
+    """Return whether it was told that the engine is away for that error; a busy machine may have been the first one."""
+    return any(isinstance(one, StoreAway) and error in one.error for one in told.named("store_away"))
 
 
 def test_a_node_that_reads_too_slowly_is_told_of_it(server: RedisServer) -> None:
@@ -365,12 +367,13 @@ def test_what_an_engine_has_lost_is_told(tmp_path: Path) -> None:
 
 
 def test_an_engine_whose_memory_is_full_is_away(server: RedisServer, start: Start) -> None:
-    a, told = start("a", LASTING)
+    a, told = start("a", dataclasses.replace(LASTING, away_after_s=4.0))  # it answers sooner, also on a busy machine
     say(a, b"one")
     wait_until(lambda: told.heard == [b"one"], what="the first")
     server.ask("CONFIG", "SET", "maxmemory", 1)
     say(a, b"two")
     wait_until(lambda: told.refused == [b"two"], what="what is refused")
+    wait_until(lambda: bool(told.health), what="that it is away")
     away = told.health[-1]
     assert isinstance(away, Away)
     assert "maxmemory" in away.error
