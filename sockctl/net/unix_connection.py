@@ -21,6 +21,7 @@ _CREDENTIALS = struct.Struct("3i")
 """struct ucred: pid, uid and gid (unix(7))."""
 _TIME = struct.Struct("ll")
 """struct timeval: seconds and microseconds."""
+_NOT_YET = {errno.EAGAIN, errno.ENOTCONN}
 _TURN_S = 0.1
 """How long connect() may wait at a time: no poll() tells when a backlog has room again."""
 
@@ -43,7 +44,10 @@ def connect_unix(sock: socket.socket, address: str, timeout_s: float, wait: Wait
         _set_send_timeout(sock, min(max(deadline.left_s, 0.001), _TURN_S))
         try:
             sock.connect(address)
-        except BlockingIOError as error:
+            sock.getpeername()  # where a signal has ended the wait, Python takes the socket for a connected one
+        except OSError as error:
+            if error.errno not in _NOT_YET:
+                raise
             with contextlib.suppress(TimeoutError):
                 wait(None, 0, 0.0)
             if deadline.has_passed:

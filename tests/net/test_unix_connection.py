@@ -1,6 +1,7 @@
 """Connections over Unix sockets: who is at the other end, and a backlog that is full."""
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -76,6 +77,32 @@ def test_a_full_backlog_is_waited_for(tmp_path: Path) -> None:
             wait_until(lambda: bool(late.getpeername()))
         for each in [*clients, *accepted]:
             each.close()
+
+
+def test_a_signal_connects_to_no_full_backlog(tmp_path: Path) -> None:
+    """A stop and 'fg' do the same: the client took itself for connected, and broke as it sent."""
+    path, done = str(tmp_path / "s"), threading.Event()
+
+    def interrupt() -> None:
+        while not done.wait(0.01):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    interrupting = threading.Thread(target=interrupt)
+    try:
+        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as late:
+            listener.bind(path)
+            listener.listen(1)
+            clients = fill(path)
+            interrupting.start()
+            with pytest.raises(TimeoutError):
+                connect_unix(late, path, 0.3)
+            for each in clients:
+                each.close()
+    finally:
+        done.set()
+        interrupting.join()
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError, ConnectionRefusedError])
