@@ -14,8 +14,8 @@ from sockctl.explain.topic import format_measured_time
 WAIT_S, LIMIT_S = 0.1, 0.05
 """When a blocked call gets what it waits for, and the timeout of a socket that has one."""
 _CHUNK_BYTES, _BUFFER_BYTES = 65_536, 65_536
-_FILLINGS = 2
-"""How often the buffers are filled: the receiver's may make room in the sender's once more."""
+_FILLINGS, _FULL = 40, 6
+"""How often the buffers are filled at most, and how often nothing must be taken: a busy system moves bytes on later."""
 _LOOK_S = 0.05
 """How often the thread that empties the buffers looks whether it may end."""
 _Prepared = tuple[socket.socket, Callable[[], Any], Callable[[threading.Event], Any] | None]
@@ -116,12 +116,22 @@ def prepare_send(network: Network, undo: ExitStack) -> _Prepared:
     client, server = map(undo.enter_context, connect_pair(network))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
     client.setblocking(False)
+    full = 0
     for _ in range(_FILLINGS):
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                client.send(bytes(_CHUNK_BYTES))
+        full = 0 if _fill(client) else full + 1
+        if full == _FULL:
+            break
         network.settle()
     return client, lambda: client.send(b"x"), lambda ended: _drain(server, ended)
+
+
+def _fill(client: socket.socket) -> int:
+    """Send until the system takes nothing more; return how many bytes it took."""
+    taken = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            taken += client.send(bytes(_CHUNK_BYTES))
+    return taken
 
 
 def prepare_connect(network: Network, undo: ExitStack) -> _Prepared:
