@@ -226,10 +226,12 @@ class Members:
             member.rooms[room] = None
             return new
 
-    def leave(self, member: Member, room: str) -> None:
-        """Note that a member has left a room."""
+    def leave(self, member: Member, room: str) -> bool:
+        """Note that a member has left a room; return whether it was there."""
         with self._lock:
+            was_there = room in member.rooms
             member.rooms.pop(room, None)
+            return was_there
 
     # Names.
 

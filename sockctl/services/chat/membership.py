@@ -43,15 +43,12 @@ class Membership:
         rooms = dict.fromkeys([*(room for room in joined if room not in seen[-1:]), *seen])
         return [*rooms][: self._max_joined] or [self._rooms.first]
 
-    def join_client(
-        self, client: Client, name: str, *, new: bool, speaks: bool = True, most_bytes: int = JOINING_BYTES
-    ) -> int:
+    def join_client(self, client: Client, name: str, *, speaks: bool = True, most_bytes: int = JOINING_BYTES) -> int:
         """Let a client hear a room, and its member join it if it hasn't.
 
         Args:
             client: The client.
             name: The room.
-            new: Whether the member wasn't in the room.
             speaks: Whether the client speaks there from now on; a client without a room does so anyway.
             most_bytes: The most bytes of history that the room sends to it.
 
@@ -65,7 +62,7 @@ class Membership:
         if len(rooms) >= self._max_joined and name not in rooms:
             raise CommandError(f"You are in {self._max_joined} rooms: /leave one first.")
         room = self._rooms.open(name, by=client)
-        new = self._members.join(client.member, name) or new
+        new = self._members.join(client.member, name)  # another client may have joined for it just now
         if speaks or not client.room:
             client.room = name
         after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
@@ -94,7 +91,7 @@ class Membership:
             client.room = name
             client.reply(_make_room_notice(name))
             return
-        self.join_client(client, name, new=True)  # first: clients that are not watched yet find it among their rooms
+        self.join_client(client, name)  # first: clients that are not watched yet find it among their rooms
         self.bring_clients([other for other in self._members.list_clients(client.member) if other is not client], name)
 
     def bring_clients(self, clients: Sequence[Client], name: str) -> None:
@@ -111,7 +108,7 @@ class Membership:
 
     def _bring_other_client(self, client: Client, name: str) -> None:
         """Let a client hear a room that its member joined from another client; the client's own room stays."""
-        self.join_client(client, name, new=False, speaks=False)
+        self.join_client(client, name, speaks=False)
         room = self._rooms.find(name)
         if room is not None and client not in self._members.list_clients(client.member):  # it has gone meanwhile
             self._sequencer.remove([room], client, is_last=False, reason=None)
@@ -128,7 +125,8 @@ class Membership:
         room = self._rooms.find(name)
         # Clients first: `remove` forgets the room for those that go from here on.
         clients = self._members.list_clients(member)
-        self._members.leave(member, name)
+        if not self._members.leave(member, name):
+            raise CommandError(f"You are not in {name}.")  # another client has just left it
         clients = [*(other for other in clients if other is not client), client]
         tell = self._make_farewell(clients, name, asked=client)
         if room is None:

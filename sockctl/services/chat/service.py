@@ -160,7 +160,7 @@ class Chat(MessageService, Conversation[Peer]):
         client = ConsoleClient(member, show)
         self.members.add_guest(member)
         self.members.attach(client)
-        self.membership.join_client(client, self.rooms.first, new=True)
+        self.membership.join_client(client, self.rooms.first)
         self.rooms.set_listener(client)
         return lambda one: self._lines.process(client, [one])
 
@@ -198,12 +198,11 @@ class Chat(MessageService, Conversation[Peer]):
         client = peer.state
         if isinstance(client, RemoteClient) and not client.leaving:
             client.watched = True
-            joined = self.members.list_rooms(client.member)
             left, rooms = JOINING_BYTES, self.membership.list_rooms_to_join(client)
             for number, name in enumerate(rooms):
                 share = left // (len(rooms) - number)
                 with contextlib.suppress(CommandError):  # the registry has just dropped the room
-                    left -= self.membership.join_client(client, name, new=name not in joined, most_bytes=share)
+                    left -= self.membership.join_client(client, name, most_bytes=share)
 
     def received(self, peer: Peer, batch: list[Message]) -> None:
         """Process messages of a member."""

@@ -1,9 +1,11 @@
 """Joining and leaving rooms, from one client or several."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from sockctl.errors import CommandError
 from sockctl.events.reasons import DisconnectReason
 from sockctl.protocol.messages import make_message
 from sockctl.services.chat.clients import RemoteClient
@@ -266,7 +268,7 @@ def test_a_member_that_comes_back_is_there_all_the_while(tmp_path: Path, *, is_l
         chat.members.attach(behind)
         newcomer.data.clear()
         if is_let_in:
-            chat.membership.join_client(behind, "#lobby", new=False)
+            chat.membership.join_client(behind, "#lobby")
             assert [one["kind"] for one in behind.messages][:1] == ["joined"]
             chat.membership.remove(before, DisconnectReason.CLIENT_EXIT)  # its connection ends only now
             assert not newcomer.data
@@ -320,3 +322,34 @@ def test_a_client_that_is_replaced_before_it_is_in_brings_its_member_nowhere(tmp
         chat.watched(before.peer)
         assert chat.members.list_rooms(bob) == []
         assert chat.rooms.open("#lobby").names == []
+
+
+@pytest.mark.parametrize("how", ["join", "leave"])
+def test_two_places_that_do_the_same_at_once_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The second place does it while the first one is at it: both have seen that it is still to do."""
+    chat = Chat(tmp_path, RULES)
+    bob = Member("bob", since=read_utc_clock())
+    first, second, ann = Played("bob", member=bob), Played("bob", member=bob), Played("ann")
+    with running(chat):
+        chat.members.add_guest(bob)
+        chat.members.attach(first)
+        chat.members.attach(second)
+        enter(chat.rooms.open("#dev", by=ann), ann)
+        if how == "leave":
+            chat.membership.join(first, "#dev")
+        act = getattr(chat.membership, how)
+        owner, asked = (chat.rooms, "open") if how == "join" else (chat.members, "list_clients")
+        go_on = getattr(owner, asked)
+
+        def wait(*args: object, **named: object) -> object:
+            monkeypatch.undo()
+            act(second, "#dev")
+            return go_on(*args, **named)
+
+        monkeypatch.setattr(owner, asked, wait)
+        ann.data.clear()
+        with contextlib.suppress(CommandError):  # the first one isn't there any more
+            act(first, "#dev")
+        assert [(one["kind"], one["name"]) for one in ann.messages] == [("joined" if how == "join" else "left", "bob")]
