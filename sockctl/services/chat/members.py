@@ -226,12 +226,13 @@ class Members:
             member.rooms[room] = None
             return new
 
-    def leave(self, member: Member, room: str) -> bool:
-        """Note that a member has left a room; return whether it was there."""
+    def leave(self, member: Member, room: str) -> list[Client] | None:
+        """Note that a member has left a room; return its clients, or None if it wasn't there."""
         with self._lock:
-            was_there = room in member.rooms
-            member.rooms.pop(room, None)
-            return was_there
+            if room not in member.rooms:
+                return None
+            del member.rooms[room]
+            return list(member.clients)
 
     # Names.
 

@@ -67,7 +67,11 @@ class Membership:
             client.room = name
         after = client.seen.pop(name, NOTHING) if isinstance(client, RemoteClient) else NOTHING
         then = None if client.room == name else _make_room_notice(client.room)
-        return self._sequencer.join(room, client, new=new, after=after, then=then, most_bytes=most_bytes)
+        told = self._sequencer.join(room, client, new=new, after=after, then=then, most_bytes=most_bytes)
+        if name not in self._members.list_rooms(client.member):  # another client has left the room meanwhile
+            room.leave(client, reason=None, then=partial(self._make_farewell([client], name), client))
+            room.process_soon(client)
+        return told
 
     def remove(self, client: Client, reason: Reason | None) -> None:
         """Remove a client, and its member if it has no other.
@@ -120,13 +124,10 @@ class Membership:
             CommandError: The member isn't in that room.
         """
         member = client.member
-        if name not in self._members.list_rooms(member):
-            raise CommandError(f"You are not in {name}." if name else "You are in no room.")
         room = self._rooms.find(name)
-        # Clients first: `remove` forgets the room for those that go from here on.
-        clients = self._members.list_clients(member)
-        if not self._members.leave(member, name):
-            raise CommandError(f"You are not in {name}.")  # another client has just left it
+        clients = self._members.leave(member, name)
+        if clients is None:
+            raise CommandError(f"You are not in {name}." if name else "You are in no room.")
         clients = [*(other for other in clients if other is not client), client]
         tell = self._make_farewell(clients, name, asked=client)
         if room is None:
@@ -138,8 +139,7 @@ class Membership:
 
     def leave_elsewhere(self, member: Member, room: Room) -> None:
         """Let the clients of a member hear a room no more that the member has left on another server."""
-        clients = self._members.list_clients(member)
-        self._members.leave(member, room.name)
+        clients = self._members.leave(member, room.name) or ()
         tell = self._make_farewell(clients, room.name)
         for each in clients:
             room.leave(each, reason=None, then=partial(tell, each))

@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -340,16 +341,44 @@ def test_two_places_that_do_the_same_at_once_are_told_once(
         if how == "leave":
             chat.membership.join(first, "#dev")
         act = getattr(chat.membership, how)
-        owner, asked = (chat.rooms, "open") if how == "join" else (chat.members, "list_clients")
-        go_on = getattr(owner, asked)
+        asked = "open" if how == "join" else "find"
+        go_on = getattr(chat.rooms, asked)
 
         def wait(*args: object, **named: object) -> object:
             monkeypatch.undo()
             act(second, "#dev")
             return go_on(*args, **named)
 
-        monkeypatch.setattr(owner, asked, wait)
+        monkeypatch.setattr(chat.rooms, asked, wait)
         ann.data.clear()
         with contextlib.suppress(CommandError):  # the first one isn't there any more
             act(first, "#dev")
         assert [(one["kind"], one["name"]) for one in ann.messages] == [("joined" if how == "join" else "left", "bob")]
+
+
+def test_a_place_that_comes_while_another_one_leaves_the_room_is_no_ghost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = Chat(tmp_path, RULES)
+    bob = Member("bob", since=read_utc_clock())
+    first, second = Played("bob", member=bob), Played("bob", member=bob)
+    with running(chat):
+        chat.members.add_guest(bob)
+        chat.members.attach(first)
+        chat.membership.join(first, "#lobby")
+        chat.membership.join(first, "#dev")
+        room = chat.rooms.open("#dev")
+        go_on = Room.join
+
+        def wait(room: Room, client: Client, **named: Any) -> int:
+            monkeypatch.undo()
+            chat.membership.leave(first, "#dev")
+            return go_on(room, client, **named)
+
+        chat.members.attach(second)
+        chat.membership.join_client(second, "#lobby")
+        monkeypatch.setattr(Room, "join", wait)
+        chat.membership.join_client(second, "#dev")
+        assert room.is_empty
+        assert [one["room"] for one in second.of("left")][-1:] == ["#dev"]
+        assert second.room == "#lobby"
