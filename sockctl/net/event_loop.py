@@ -193,6 +193,7 @@ class EventLoop:
                 wait_s = max(0.0, min(due_at - self._now, MAX_WAIT_S))
                 if self._calls or self._touched:
                     wait_s = 0.0  # this thread has added them itself, so no wake-up would come
+                ready = ()  # else the thread would keep the last connections, closed ones as well, while it waits
                 ready = [find(fd) for fd, _ in poll(wait_s, AT_ONCE)]
             self._now = table.now = time.monotonic()
             in_vain = self._react(ready)

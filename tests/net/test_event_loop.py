@@ -1,7 +1,9 @@
 """The event loop's one rule: what a callback asks for is attended at once; nothing that is due waits for chance."""
 
+import gc
 import itertools
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -95,13 +97,13 @@ class Client:
 class Loop:
     """An event loop that never wakes up by the clock, and its clients."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, *, idle_s: float | None = IDLE_S) -> None:
         self.listener = listener
         self.numbers = itertools.count(1)
         self.poller = EndlessPoller()
         self.journal = Journal(MemorySink(), service="test", level=Level.DETAIL)
         self.event_loop = EventLoop(
-            self.journal, Limits(), Timeouts(idle_s=IDLE_S), on_closed=lambda _: None, poller=self.poller
+            self.journal, Limits(), Timeouts(idle_s=idle_s), on_closed=lambda _: None, poller=self.poller
         )
         self.clients: list[Client] = []
 
@@ -283,5 +285,20 @@ def test_a_connection_is_attended_once_however_often_something_is_posted(listene
             loop.event_loop.call_soon(client.connection, post_often)
             wait_until(lambda: getattr(other, "flushes", 0) > 0)
             assert other.flushes <= 2
+    finally:
+        loop.end()
+
+
+def test_a_waiting_loop_keeps_no_closed_connection(listener: socket.socket) -> None:
+    loop = Loop(listener, idle_s=None)
+    loop.event_loop.start()
+    try:
+        client = loop.client()
+        handler = weakref.ref(client.handler)
+        client.sock.close()
+        client.has_seen("closed")
+        loop.clients.clear()
+        del client
+        wait_until(lambda: gc.collect() >= 0 and handler() is None)
     finally:
         loop.end()
