@@ -105,12 +105,12 @@ def read_typed() -> str:
     return line.decode(errors="replace")
 
 
-def discard_typed() -> None:
-    """Discard what was typed at the terminal, and not read yet."""
+def discard_typed(descriptor: int = STDIN) -> None:
+    """Discard what was typed at a terminal, and not read yet."""
     import termios  # noqa: PLC0415  few commands need it
 
     with contextlib.suppress(termios.error):  # it has gone
-        termios.tcflush(STDIN, termios.TCIFLUSH)
+        termios.tcflush(descriptor, termios.TCIFLUSH)
 
 
 def say(text: str, *, end: str = "\n", wraps: bool = True) -> None:

@@ -297,8 +297,6 @@ class LineEditor:
                 loop.call_soon_threadsafe(self._process_news)
 
     def _process_news(self) -> None:
-        from prompt_toolkit.search import stop_search
-
         app = self._prompt.app
         buffer = self._prompt.default_buffer
         while self._questions:
@@ -306,6 +304,8 @@ class LineEditor:
             if before is not None and before.asks_secret and not self.hides:
                 buffer.reset()  # a half typed secret must not be seen, and is no answer to this
             if self._question is not None and app.layout.is_searching:
+                from prompt_toolkit.search import stop_search
+
                 stop_search()  # it would show the answer
             self._set_aside(buffer)
             app.invalidate()

@@ -7,6 +7,8 @@ import termios
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from sockctl.terminal import discard_typed
+
 if TYPE_CHECKING:
     from sockctl.protocol.messages import Message
 
@@ -33,7 +35,7 @@ class NoEcho:
         if question is not None and question.asks_secret:
             self._begin()
         elif self._before is not None:
-            self._discard()
+            discard_typed(self._descriptor)
             self.end()
 
     @contextlib.contextmanager
@@ -71,10 +73,6 @@ class NoEcho:
             signal.signal(number, handler)
         return True
 
-    def _discard(self) -> None:
-        with contextlib.suppress(termios.error):
-            termios.tcflush(self._descriptor, termios.TCIFLUSH)
-
     def _stop_process(self, number: int, _: object) -> None:
         """Give the terminal to the shell as it was; hide what is typed again when the shell goes on with this job."""
         self.end()
@@ -82,6 +80,6 @@ class NoEcho:
         self._begin()
 
     def _end_process(self, number: int, _: object) -> None:
-        self._discard()  # a half-typed line, which the shell would show, and take as its own
+        discard_typed(self._descriptor)  # a half-typed line, which the shell would show, and take as its own
         self.end()
         os.kill(os.getpid(), number)  # with the handler that was there before
