@@ -8,6 +8,11 @@ import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
+NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
+"""Codes of an `OSError` that say that no file descriptor is left."""
+RAISE_DESCRIPTORS = "Raise the limit of open files (ulimit -n)."
+"""What to do next then."""
+
 
 class SockctlError(Exception):
     """Something went wrong that the user can understand and act on."""

@@ -16,7 +16,7 @@ import typer
 from sockctl.cli.color import Color
 from sockctl.cli.commands import Group, load_command, print_version
 from sockctl.cli.exit_codes import ExitCode, find_exit_code
-from sockctl.errors import SockctlError, StreamError
+from sockctl.errors import NO_DESCRIPTOR, RAISE_DESCRIPTORS, SockctlError, StreamError
 from sockctl.interrupts import raise_interrupts
 from sockctl.paths import find_config_file
 from sockctl.terminal import STDOUT, ColourChoice, open_missing_streams, say, say_error
@@ -157,8 +157,8 @@ def run() -> int:
             say_error(str(StreamError.of_output(error)))
             _discard_output()
             return ExitCode.FAILED
-        if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-            say_error(f"{error.strerror}. Raise the limit of open files (ulimit -n).")
+        if isinstance(error, OSError) and error.errno in NO_DESCRIPTOR:
+            say_error(f"{error.strerror}. {RAISE_DESCRIPTORS}")
         else:
             say_error(f"unexpected {type(error).__name__}: {error}. This is a defect; SOCKCTL_DEBUG=1 shows where.")
         return ExitCode.FAILED

@@ -26,7 +26,7 @@ from sockctl.cli.serve_web import Advertised, ServingWeb, open_web
 from sockctl.cli.server_options import ServerOptions
 from sockctl.cli.server_run import ReadyServer, run_server
 from sockctl.cli.web_options import WebOptions
-from sockctl.errors import ListenError
+from sockctl.errors import RAISE_DESCRIPTORS, ListenError
 from sockctl.events.base import Event
 from sockctl.events.journal import Journal
 from sockctl.events.server import BacklogCut, DescriptorsLimited, ServerStarted
@@ -213,6 +213,4 @@ def _make_server(
     except OSError as error:
         for door in (listeners, *(each.listeners for each in doors)):
             door.close()
-        raise ListenError(
-            f"The server can't start: {error.strerror}. Raise the limit of open files (ulimit -n)."
-        ) from error
+        raise ListenError(f"The server can't start: {error.strerror}. {RAISE_DESCRIPTORS}") from error

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sockctl.deadline import Deadline
-from sockctl.errors import ConnectTimeoutError, SockctlError, SourceError, UnreachableError
+from sockctl.errors import (
+    NO_DESCRIPTOR,
+    RAISE_DESCRIPTORS,
+    ConnectTimeoutError,
+    SockctlError,
+    SourceError,
+    UnreachableError,
+)
 from sockctl.events.base import Event
 from sockctl.events.client import AddressFailed, Connected, Connecting, Retrying
 from sockctl.local_user import UID
@@ -213,8 +220,8 @@ def _connect_once(
 
 def _advise(family: socket.AddressFamily, address: Any, error: OSError) -> str:
     """Return what the user may do next, where an address has failed."""
-    if error.errno in {errno.EMFILE, errno.ENFILE}:
-        return "Raise the limit of open files (ulimit -n)."
+    if error.errno in NO_DESCRIPTOR:
+        return RAISE_DESCRIPTORS
     if family == socket.AF_INET6 and error.errno == errno.EINVAL and address[0].startswith("fe80:"):
         return f"A link-local address needs its interface, as in {address[0]}%eth0."
     return f"Is the server running, is the {'path' if family == socket.AF_UNIX else 'port'} right?"
